@@ -1,0 +1,44 @@
+import { Injectable, type Type } from '@nestjs/common';
+import { Command, CommandBus, type Query, QueryBus } from '@nestjs/cqrs';
+import { checkInput } from './check-input.js';
+
+/** Who calls. Made from the credential and the route, never from the request's body. */
+export interface Caller {
+  tenant: string;
+  /** The user or key that calls; kept as the creator of what it creates. */
+  subject?: string;
+  /** The interface it came through: decides the shape of new ids, default options and retention. Default: native. */
+  dialect?: Dialect;
+}
+
+export const DIALECTS = ['native', 'erp', 'annotations', 'uploads', 'batch-service', 'documents'] as const;
+
+export type Dialect = (typeof DIALECTS)[number];
+
+/** A command or query on behalf of a caller. Its own fields are the checked input; `caller` is added by {@link Procedures}. */
+export type Procedure<Output = unknown> = (Command<Output> | Query<Output>) & { caller: Caller };
+
+export type OutputOf<P> = P extends Command<infer Output> ? Output : P extends Query<infer Output> ? Output : never;
+
+/** What a caller gives: the fields of the procedure's class without what the server adds. */
+export type InputOf<P> = { [Field in keyof P as Field extends 'caller' | symbol ? never : Field]: P[Field] };
+
+/** The one road of every interface to a command or query: check the input, name the caller, dispatch. */
+@Injectable()
+export class Procedures {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  /**
+   * @param input a plain object; a field the class does not declare is refused
+   * @throws AppError INVALID_INPUT with one entry for each wrong field
+   */
+  async call<P extends Procedure>(procedure: Type<P>, input: InputOf<P>, caller: Caller): Promise<OutputOf<P>> {
+    const message = checkInput(procedure, input);
+    message.caller = caller;
+    const output = message instanceof Command ? this.commands.execute(message) : this.queries.execute(message as Query<unknown>);
+    return output as Promise<OutputOf<P>>;
+  }
+}
