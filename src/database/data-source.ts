@@ -1,0 +1,45 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { ENTITIES } from './entities.js';
+import { MIGRATIONS } from './migrations/index.js';
+
+/** Any fixed number: every process that migrates this database waits for the same lock. */
+const MIGRATION_LOCK = 4_072_026;
+
+/**
+ * Every wait has an end: without these a cut connection or a forgotten lock holds a pool's client for ever.
+ * A statement may take two minutes because deleting a batch of ten million outcomes does.
+ */
+export function dataSourceOptions(url: string, poolSize: number): DataSourceOptions {
+  return {
+    type: 'postgres',
+    url,
+    entities: ENTITIES,
+    migrations: MIGRATIONS,
+    uuidExtension: 'pgcrypto',
+    installExtensions: false,
+    poolSize,
+    connectTimeoutMS: 5_000,
+    extra: {
+      application_name: 'batchwise',
+      keepAlive: true,
+      statement_timeout: 120_000,
+      query_timeout: 130_000,
+      lock_timeout: 30_000,
+      idle_in_transaction_session_timeout: 60_000,
+    },
+  };
+}
+
+export async function openDataSource(options: DataSourceOptions | undefined): Promise<DataSource> {
+  if (!options) throw new Error('the database module was made without options');
+  const dataSource = await new DataSource(options).initialize();
+  const lock = dataSource.createQueryRunner();
+  try {
+    await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await dataSource.runMigrations({ transaction: 'each' });
+  } finally {
+    await lock.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    await lock.release();
+  }
+  return dataSource;
+}

@@ -1,0 +1,22 @@
+import { BatchEventEntity } from '../batches/entities/batch-event.entity.js';
+import { BatchEntity } from '../batches/entities/batch.entity.js';
+import { ChunkEntity, ChunkItemsEntity } from '../batches/entities/chunk.entity.js';
+import { LaneEntity } from '../batches/entities/lane.entity.js';
+import { OutcomeEntity } from '../batches/entities/outcome.entity.js';
+import { RetryEntity } from '../batches/entities/retry.entity.js';
+import { RunEntity } from '../batches/entities/run.entity.js';
+import { FileEntity } from '../records/entities/file.entity.js';
+import { RecordEntity } from '../records/entities/record.entity.js';
+
+export const ENTITIES = [
+  BatchEntity,
+  RunEntity,
+  LaneEntity,
+  ChunkEntity,
+  ChunkItemsEntity,
+  OutcomeEntity,
+  RetryEntity,
+  BatchEventEntity,
+  FileEntity,
+  RecordEntity,
+];

@@ -1,0 +1,34 @@
+import { Injectable } from '@nestjs/common';
+import type { Pool, PoolClient } from 'pg';
+import { DataSource, type EntityManager } from 'typeorm';
+
+/** A named statement: PostgreSQL parses and plans it once a connection. */
+export interface Statement {
+  name: string;
+  text: string;
+}
+
+/** Where a statement runs: the pool (a transaction of its own) or one transaction's connection. */
+export type Connection = Pick<Pool | PoolClient, 'query'>;
+
+export async function run<Row extends object>(connection: Connection, statement: Statement, values: unknown[]): Promise<Row[]> {
+  const result = await connection.query<Row>({ ...statement, values });
+  return result.rows;
+}
+
+/** The pool below TypeORM, for the statements whose speed matters, and transactions that both share. */
+@Injectable()
+export class Database {
+  constructor(private readonly dataSource: DataSource) {}
+
+  get pool(): Pool {
+    return (this.dataSource.driver as unknown as { master: Pool }).master;
+  }
+
+  transaction<T>(work: (connection: Connection, manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.dataSource.transaction(async (manager) => {
+      const connection = (await manager.queryRunner!.connect()) as PoolClient;
+      return work(connection, manager);
+    });
+  }
+}
