@@ -1,0 +1,91 @@
+import { InjectQueue, OnQueueError, OnQueueFailed, Processor } from '@nestjs/bull';
+import { Logger } from '@nestjs/common';
+import type { Job, Queue } from 'bull';
+import { type Bell, type BellHandler, LaneQueue } from './lane-queue.js';
+import { QuietWarning } from './quiet-warning.js';
+
+export const LANES = 'lanes';
+
+/** A worker of another release leaves bells alone whose shape it does not know; the sweeper serves their runs. */
+const PAYLOAD_VERSION = 1;
+/** A bell that Redis does not take in this time is dropped: the sweeper finds the run. */
+const RING_TIMEOUT_MS = 2_000;
+
+type BellJob = Bell & { v: number };
+
+/**
+ * Bells as Bull jobs. Of Bull's features only priority is used (bells are few, so its linear insert does not matter): what
+ * must not be lost when Redis is wiped is in PostgreSQL.
+ */
+@Processor(LANES)
+export class BullLaneQueue extends LaneQueue {
+  private readonly logger = new Logger(BullLaneQueue.name);
+  private readonly noRing = new QuietWarning(this.logger, 'Redis did not take a bell; the sweeper serves the run');
+  private readonly noConnection = new QuietWarning(this.logger, 'no connection to Redis; work goes on by sweeping');
+
+  constructor(@InjectQueue(LANES) private readonly queue: Queue<BellJob>) {
+    super();
+  }
+
+  async ring(bell: Bell, count: number): Promise<void> {
+    const job = { data: { ...bell, v: PAYLOAD_VERSION }, opts: { priority: bell.rank } };
+    try {
+      await withinTime(this.queue.addBulk(Array.from({ length: count }, () => job)));
+    } catch (error) {
+      this.noRing.warn(error);
+    }
+  }
+
+  /** Bull connects in its own time, also after Redis was away. */
+  listen(handler: BellHandler, concurrency: number): Promise<void> {
+    this.queue
+      .process(concurrency, async ({ data }: Job<BellJob>) => {
+        if (data.v === PAYLOAD_VERSION) await handler({ runId: data.runId, rank: data.rank });
+      })
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'Bull stopped listening; the sweeper goes on'));
+    return Promise.resolve();
+  }
+
+  async mute(): Promise<void> {
+    try {
+      await withinTime(this.queue.pause(true, true));
+    } catch (error) {
+      this.logger.warn({ err: error }, 'Bull could not be paused; bells that still arrive are dropped');
+    }
+  }
+
+  async hasWaiting(): Promise<boolean> {
+    try {
+      return (await withinTime(this.queue.getWaitingCount())) > 0;
+    } catch {
+      return false;
+    }
+  }
+
+  async isHealthy(): Promise<boolean> {
+    try {
+      await withinTime(this.queue.client.ping());
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  @OnQueueError()
+  onError(error: Error): void {
+    this.noConnection.warn(error);
+  }
+
+  @OnQueueFailed()
+  onFailed(_job: Job<BellJob>, error: Error): void {
+    this.logger.warn({ err: error }, 'a bell was lost with its worker; the sweeper serves the run');
+  }
+}
+
+function withinTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${RING_TIMEOUT_MS} ms`)), RING_TIMEOUT_MS);
+  });
+  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
+}
