@@ -1,0 +1,122 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { AppError, type FieldError, invalidField } from '../common/app-error.js';
+import { checkInput } from '../common/check-input.js';
+import { toStorableJson, unsafeKey } from '../common/safe-json.js';
+import { ItemHandlerRegistry, type RegisteredHandler } from '../operations/item-handler.registry.js';
+import type { BatchContext } from '../operations/item-handler.js';
+import type { CreateBatch } from './commands/create-batch.command.js';
+import { itemsFromArray, itemsFromGenerator, type ItemSource } from './item-source.js';
+
+/** Operations that the documents name; without an item handler their results come from outside. */
+const DOCUMENTED_OPERATIONS = ['annotate', 'import', 'export', 'transform', 'report', 'validate', 'cleanup'];
+const MAX_JSON_CHARACTERS = 65_536;
+
+/** How a new batch gets its items and who works them. */
+export interface BatchPlan {
+  source: ItemSource;
+  external: boolean;
+  starts: boolean;
+  sealed: boolean;
+  /** The handler's own default, when the caller gives none. */
+  concurrency: number | undefined;
+}
+
+/** Checks a new batch against its operation before anything is written. */
+@Injectable()
+export class BatchPlanner {
+  private readonly logger = new Logger('ItemHandler');
+
+  constructor(private readonly registry: ItemHandlerRegistry) {}
+
+  /** @throws AppError INVALID_INPUT or UNPROCESSABLE that names the field */
+  plan(input: CreateBatch, batchId: string, maxItems: number): BatchPlan {
+    assertFreeJson('filters', input.filters);
+    assertFreeJson('parameters', input.parameters);
+    if (input.items && input.items.length > maxItems) {
+      throw invalidField('items', `at most ${maxItems} items may come in one request; add the rest as a stream`, 'too_big');
+    }
+    const registered = this.registry.get(input.operation);
+    if (!registered && !DOCUMENTED_OPERATIONS.includes(input.operation)) throw this.unknownOperation(input.operation);
+    return registered && input.external !== true ? this.planHandled(input, registered, batchId) : planExternal(input);
+  }
+
+  private planHandled(input: CreateBatch, registered: RegisteredHandler, batchId: string): BatchPlan {
+    const parameters = checkParameters(registered, input.parameters ?? {});
+    const open = input.open ?? false;
+    const starts = input.start ?? !open;
+    const context: BatchContext = {
+      batchId,
+      tenant: input.caller.tenant,
+      operation: input.operation,
+      parameters,
+      logger: handlerLogger(this.logger, batchId),
+    };
+    if (input.totalItems !== undefined && input.totalItems !== (input.items?.length ?? input.totalItems)) {
+      throw invalidField('totalItems', `is ${input.totalItems}, but ${input.items!.length} items are given`);
+    }
+    const source = chooseSource(input, registered, context);
+    return { source, external: false, starts, sealed: !open, concurrency: registered.concurrency };
+  }
+
+  private unknownOperation(operation: string): AppError {
+    const known = [...new Set([...this.registry.operations, ...DOCUMENTED_OPERATIONS])].sort();
+    return invalidField('operation', `"${operation}" is unknown; known are ${known.join(', ')}`, 'invalid_enum_value');
+  }
+}
+
+function planExternal(input: CreateBatch): BatchPlan {
+  if (input.open !== undefined)
+    throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
+  if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
+  const counted = input.totalItems !== undefined || input.items !== undefined;
+  return { source: itemsFromArray(input.items ?? []), external: true, starts: false, sealed: counted, concurrency: 1 };
+}
+
+function chooseSource(input: CreateBatch, registered: RegisteredHandler, context: BatchContext): ItemSource {
+  const { operation, handler, filters: filterClass } = registered;
+  if (input.items) {
+    if (input.filters && Object.keys(input.filters).length > 0) throw unprocessable('filters', 'give either items or filters, not both');
+    return itemsFromArray(input.items);
+  }
+  if (input.filters === undefined && (input.open || input.start === false)) return itemsFromArray([]);
+  if (!handler.selectItems) {
+    throw invalidField('items', `the operation ${operation} does not choose items by a filter: give items, or open: true and add them`);
+  }
+  const filters: unknown =
+    filterClass === 'any' || filterClass === undefined ? (input.filters ?? {}) : checkInput(filterClass, input.filters ?? {}, 'filters');
+  return itemsFromGenerator(handler.selectItems(filters, context));
+}
+
+/** @returns an instance of the handler's class */
+export function checkParameters(registered: RegisteredHandler, parameters: Record<string, unknown>): unknown {
+  if (registered.parameters) return checkInput(registered.parameters, parameters, 'parameters');
+  const unknown = Object.keys(parameters);
+  if (unknown.length === 0) return {};
+  const errors = unknown.map((key): FieldError => {
+    const message = `parameters.${key} is not a known field; the operation ${registered.operation} takes no parameters`;
+    return { path: `parameters.${key}`, message, code: 'unrecognized_keys' };
+  });
+  throw new AppError('INVALID_INPUT', errors.map((error) => error.message).join('; '), { details: { errors } });
+}
+
+export function handlerLogger(logger: Logger, batchId: string): BatchContext['logger'] {
+  return {
+    info: (message, fields) => logger.log({ ...fields, batchId }, message),
+    warn: (message, fields) => logger.warn({ ...fields, batchId }, message),
+  };
+}
+
+function assertFreeJson(field: string, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalidField(field, 'must be a JSON object', 'invalid_type');
+  const unsafe = unsafeKey(value);
+  if (unsafe) throw invalidField(`${field}.${unsafe}`, 'is a forbidden key', 'unrecognized_keys');
+  const text = JSON.stringify(value);
+  if (toStorableJson(value) !== text) throw invalidField(field, 'must not hold NUL characters or broken surrogates');
+  if (text.length > MAX_JSON_CHARACTERS) throw invalidField(field, `may have at most ${MAX_JSON_CHARACTERS} characters`, 'too_big');
+}
+
+function unprocessable(path: string, message: string): AppError {
+  return new AppError('UNPROCESSABLE', `${path}: ${message}`, { details: { errors: [{ path, message, code: 'custom' }] } });
+}

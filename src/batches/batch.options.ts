@@ -1,0 +1,46 @@
+import { IsBoolean, IsIn, IsInt, IsNumber, IsOptional, Max, Min } from 'class-validator';
+
+export const PRIORITIES = ['critical', 'high', 'normal', 'low'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+export const BACKOFFS = ['none', 'fixed', 'linear', 'exponential'] as const;
+export type Backoff = (typeof BACKOFFS)[number];
+
+/** A batch's settings, complete: what the caller did not give is filled from the dialect's defaults. Times are milliseconds. */
+export interface BatchOptions {
+  /** Items in a chunk: the unit of claiming and of database traffic. */
+  batchSize: number;
+  /** Items side by side. */
+  concurrency: number;
+  /** Tries after the first. */
+  retryAttempts: number;
+  retryBackoff: Backoff;
+  retryDelay: number;
+  retryMaxDelay: number;
+  /** Spread each delay over 50 to 100 % of its length, so that items that failed together do not return together. */
+  retryJitter: boolean;
+  /** Time limit of one item's try. */
+  timeout: number;
+  /** Time limit of the whole run, from its start; null for none. */
+  batchTimeout: number | null;
+  priority: Priority;
+  /** Send `batch.notification` to the tenant's sockets when the run ends. */
+  notifyOnComplete: boolean;
+}
+
+const DAY_MS = 86_400_000;
+
+/** The options a caller may give. */
+export class BatchOptionsInput implements Partial<BatchOptions> {
+  @IsOptional() @IsInt() @Min(1) @Max(10_000) batchSize?: number;
+  @IsOptional() @IsInt() @Min(1) @Max(1_000) concurrency?: number;
+  @IsOptional() @IsInt() @Min(0) @Max(100) retryAttempts?: number;
+  @IsOptional() @IsIn(BACKOFFS) retryBackoff?: Backoff;
+  @IsOptional() @IsNumber() @Min(0) @Max(DAY_MS) retryDelay?: number;
+  @IsOptional() @IsNumber() @Min(0) @Max(DAY_MS) retryMaxDelay?: number;
+  @IsOptional() @IsBoolean() retryJitter?: boolean;
+  @IsOptional() @IsInt() @Min(1) @Max(DAY_MS) timeout?: number;
+  @IsOptional() @IsInt() @Min(1) @Max(30 * DAY_MS) batchTimeout?: number;
+  @IsOptional() @IsIn(PRIORITIES) priority?: Priority;
+  @IsOptional() @IsBoolean() notifyOnComplete?: boolean;
+}

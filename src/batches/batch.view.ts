@@ -1,0 +1,104 @@
+import type { BatchOptions } from './batch.options.js';
+import type { RunStatus } from './batch.state.js';
+import type { Dialect } from '../common/procedure.js';
+
+/** Every item in exactly one of these; their sum is `total` in every snapshot. */
+export interface BatchCounts {
+  total: number;
+  succeeded: number;
+  failed: number;
+  skipped: number;
+  cancelled: number;
+  running: number;
+  pending: number;
+}
+
+/** A batch as JSON: its current run's state and counts in one snapshot. Times are ISO 8601. */
+export interface BatchView {
+  id: string;
+  dialect: Dialect;
+  operation: string;
+  name: string | null;
+  description: string | null;
+  /** A stopping run shows what it will end as. */
+  status: Exclude<RunStatus, 'stopping'>;
+  /** True while items in flight of a cancelled or timed-out run may still finish. */
+  stopping: boolean;
+  /** Why it failed, timed out or was cancelled. */
+  reason: string | null;
+  /** 0 to 100, floored; 100 only at the end. */
+  progress: number;
+  counts: BatchCounts;
+  /** False while more items may be added; an external batch without a known total is never sealed. */
+  sealed: boolean;
+  /** Results come from outside (`recordResult`), not from an item handler. */
+  external: boolean;
+  options: BatchOptions;
+  filters: Record<string, unknown>;
+  parameters: Record<string, unknown>;
+  /** Number of the current run, from 1. */
+  run: number;
+  /** Milliseconds until the end at the run's mean speed; null when unknown. */
+  etaMs: number | null;
+  /** Sequence number of its newest event. */
+  lastEventSeq: number;
+  createdBy: string | null;
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+}
+
+/** One item's outcome as JSON. */
+export interface OutcomeView {
+  /** Position in the batch, from 0. */
+  seq: number;
+  key: string;
+  status: 'succeeded' | 'failed' | 'skipped';
+  output: unknown;
+  error: { kind: string; message: string } | null;
+  /** Executions, 1 for success at once. */
+  attempts: number;
+  durationMs: number | null;
+  /** 0 to 1 */
+  quality: number | null;
+  recordedAt: string;
+}
+
+/** One item as JSON, with its outcome when it has one. */
+export interface ItemView {
+  seq: number;
+  key: string;
+  payload: unknown;
+  status: 'pending' | 'running' | 'retrying' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
+  /** 0 to 100 while running, as its handler reported it. */
+  progress: number | null;
+  attempts: number;
+  error: { kind: string; message: string } | null;
+}
+
+export interface Page<Row> {
+  rows: Row[];
+  total: number;
+  limit: number;
+  offset: number;
+  hasMore: boolean;
+}
+
+/** Durations in milliseconds, exact up to 10,000 outcomes, else from sketches of 1 % relative error. */
+export interface BatchAnalytics {
+  batchId: string;
+  status: BatchView['status'];
+  counts: BatchCounts;
+  durations: { count: number; sum: number; average: number; p50: number; p95: number; p99: number };
+  quality: { count: number; average: number | null; /** 20 buckets of 0.05, from 0 */ histogram: number[] };
+  /** Most frequent first. */
+  errors: { message: string; kind: string; count: number }[];
+  /** Progress over time, oldest first. */
+  timeline: { at: string; processed: number; failed: number; progress: number }[];
+}
+
+export interface BatchStats {
+  total: number;
+  byStatus: Record<BatchView['status'], number>;
+  byOperation: Record<string, number>;
+}

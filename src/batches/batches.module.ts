@@ -1,0 +1,52 @@
+import { Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { Procedures } from '../common/procedure.js';
+import { ItemHandlersModule } from '../operations/item-handlers.module.js';
+import { BatchPlanner } from './batch-planner.js';
+import { AddItemsHandler } from './commands/add-items.command.js';
+import { CancelBatchHandler } from './commands/cancel-batch.command.js';
+import { CleanUpBatchesHandler } from './commands/clean-up-batches.command.js';
+import { CreateBatchHandler } from './commands/create-batch.command.js';
+import { DeleteBatchHandler } from './commands/delete-batch.command.js';
+import { PauseBatchHandler } from './commands/pause-batch.command.js';
+import { RecordExternalResultHandler } from './commands/record-external-result.command.js';
+import { ResumeBatchHandler } from './commands/resume-batch.command.js';
+import { StartBatchHandler } from './commands/start-batch.command.js';
+import { BatchEventPublisher } from './events/batch-event-publisher.js';
+import { GetBatchAnalyticsHandler } from './queries/get-batch-analytics.query.js';
+import { GetBatchStatsHandler } from './queries/get-batch-stats.query.js';
+import { GetBatchHandler } from './queries/get-batch.query.js';
+import { ListBatchesHandler } from './queries/list-batches.query.js';
+import { ListEventsHandler } from './queries/list-events.query.js';
+import { ListItemsHandler } from './queries/list-items.query.js';
+import { ListOutcomesHandler } from './queries/list-outcomes.query.js';
+
+const COMMANDS = [
+  AddItemsHandler,
+  CancelBatchHandler,
+  CleanUpBatchesHandler,
+  CreateBatchHandler,
+  DeleteBatchHandler,
+  PauseBatchHandler,
+  RecordExternalResultHandler,
+  ResumeBatchHandler,
+  StartBatchHandler,
+];
+
+const QUERIES = [
+  GetBatchAnalyticsHandler,
+  GetBatchHandler,
+  GetBatchStatsHandler,
+  ListBatchesHandler,
+  ListEventsHandler,
+  ListItemsHandler,
+  ListOutcomesHandler,
+];
+
+/** The engine's procedures. Whoever imports it may call them through {@link Procedures}. */
+@Module({
+  imports: [CqrsModule, ItemHandlersModule],
+  providers: [Procedures, BatchPlanner, BatchEventPublisher, ...COMMANDS, ...QUERIES],
+  exports: [Procedures, BatchEventPublisher],
+})
+export class BatchesModule {}

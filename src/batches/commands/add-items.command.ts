@@ -1,0 +1,108 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { IsBoolean, IsIn, IsOptional, IsString } from 'class-validator';
+import { AppError } from '../../common/app-error.js';
+import { Opaque } from '../../common/opaque.js';
+import type { Caller } from '../../common/procedure.js';
+import { type Connection, Database, run, type Statement } from '../../database/sql.js';
+import { LaneQueue } from '../../queue/lane-queue.js';
+import { assertMove } from '../batch.state.js';
+import { laneWidths, rankOf } from '../dialects.js';
+import { Intake, type IntakeReport } from '../intake.js';
+import type { ItemSource } from '../item-source.js';
+import { lockBatch, selectBatch } from '../store/lock-batch.js';
+import type { BatchRow } from '../store/select-batches.js';
+
+/**
+ * Adds items to an open batch, from a list or a stream of any length; memory does not grow with it. It may be running.
+ * `refuse` adds all or nothing; `skip` adds what is right at once, slice by slice, and reports the rest by line.
+ */
+export class AddItems extends Command<AddedItems> {
+  @IsString() batchId: string;
+  @Opaque() source: ItemSource;
+  @IsOptional() @IsIn(['refuse', 'skip']) onInvalid?: 'refuse' | 'skip';
+  /** No more items will come. */
+  @IsOptional() @IsBoolean() seal?: boolean;
+
+  caller: Caller;
+}
+
+export interface AddedItems extends IntakeReport {
+  /** Items of the batch now. */
+  total: number;
+}
+
+const NEXT_INTAKE: Statement = { name: 'next-intake-id', text: `SELECT nextval('intake_id') AS id` };
+
+const RESERVE: Statement = {
+  name: 'reserve-positions',
+  text: `
+    UPDATE run SET next_seq = next_seq + $2, total = total + $3
+    WHERE id = $1 AND NOT sealed AND status IN ('pending', 'running', 'paused')
+    RETURNING next_seq - $2 AS first_seq`,
+};
+
+const ADD_TO_TOTAL: Statement = {
+  name: 'add-to-total',
+  text: `UPDATE run SET total = total + $2, sealed = sealed OR $3 WHERE id = $1 RETURNING total`,
+};
+
+@CommandHandler(AddItems)
+export class AddItemsHandler implements ICommandHandler<AddItems> {
+  constructor(
+    private readonly database: Database,
+    private readonly lanes: LaneQueue,
+  ) {}
+
+  async execute(input: AddItems): Promise<AddedItems> {
+    const batch = await selectBatch(this.database.pool, input.caller.tenant, input.batchId);
+    assertOpen(batch);
+    const onInvalid = input.onInvalid ?? 'refuse';
+    const [next] = await run<{ id: string }>(this.database.pool, NEXT_INTAKE, []);
+    const intake = this.newIntake(batch, next!.id, onInvalid === 'refuse');
+    try {
+      const report = await intake.take(input.source, onInvalid);
+      const staged = onInvalid === 'refuse' ? report.added : 0;
+      const total = await this.accept(input, intake, staged);
+      await this.ring(batch);
+      return { ...report, total };
+    } catch (error) {
+      await intake.discard(this.database.pool);
+      throw error;
+    }
+  }
+
+  private newIntake(batch: BatchRow, id: string, staged: boolean): Intake {
+    const reserve = async (count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void> => {
+      await this.database.transaction(async (connection) => {
+        const [reserved] = await run<{ first_seq: number }>(connection, RESERVE, [batch.run_id, count, staged ? 0 : count]);
+        if (!reserved) {
+          assertOpen(await selectBatch(connection, batch.tenant, batch.id));
+          throw new AppError('CONFLICT', `batch ${batch.id} changed meanwhile; try again`);
+        }
+        await write(connection, reserved.first_seq);
+      });
+      if (!staged) await this.ring(batch);
+    };
+    return new Intake({ runId: batch.run_id, chunkSize: batch.options.batchSize, staged, reserve }, id);
+  }
+
+  private accept(input: AddItems, intake: Intake, staged: number): Promise<number> {
+    return this.database.transaction(async (connection) => {
+      assertOpen(await lockBatch(connection, input.caller.tenant, input.batchId));
+      await intake.accept(connection);
+      const batch = await selectBatch(connection, input.caller.tenant, input.batchId);
+      const [run_] = await run<{ total: number }>(connection, ADD_TO_TOTAL, [batch.run_id, staged, input.seal ?? false]);
+      return run_!.total;
+    });
+  }
+
+  private async ring(batch: BatchRow): Promise<void> {
+    await this.lanes.ring({ runId: batch.run_id, rank: rankOf(batch.options) }, laneWidths(batch.options.concurrency).length);
+  }
+}
+
+function assertOpen(batch: BatchRow): void {
+  assertMove('add items to', batch.status, batch.id);
+  if (batch.external) throw new AppError('CONFLICT', `batch ${batch.id} takes results from outside, not items`);
+  if (batch.sealed) throw new AppError('CONFLICT', `batch ${batch.id} is sealed: its items are complete; create a new batch for more`);
+}

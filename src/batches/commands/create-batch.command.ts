@@ -1,0 +1,144 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { Type } from 'class-transformer';
+import { IsArray, IsBoolean, IsInt, IsOptional, IsString, Max, MaxLength, Min, MinLength, ValidateNested } from 'class-validator';
+import type { Caller } from '../../common/procedure.js';
+import { Opaque } from '../../common/opaque.js';
+import { Config } from '../../config.js';
+import { type Connection, Database, run, type Statement } from '../../database/sql.js';
+import { LaneQueue } from '../../queue/lane-queue.js';
+import { type BatchOptions, BatchOptionsInput } from '../batch.options.js';
+import type { BatchView } from '../batch.view.js';
+import { completeOptions, laneWidths, newBatchId, rankOf } from '../dialects.js';
+import { BatchEventPublisher } from '../events/batch-event-publisher.js';
+import { Intake } from '../intake.js';
+import { BatchPlanner, type BatchPlan } from '../batch-planner.js';
+import { appendEvent } from '../store/append-event.js';
+import { selectBatch } from '../store/lock-batch.js';
+import { toBatchView } from '../store/select-batches.js';
+import { startRun } from '../store/start-run.js';
+
+const MAX_ITEMS_PER_REQUEST = 100_000;
+
+/**
+ * Creates a batch from a list of items, from a filter that its operation expands, or empty (`open`) to be filled.
+ * All or nothing: its items become visible together with it. It starts by itself unless told otherwise.
+ */
+export class CreateBatch extends Command<BatchView> {
+  @IsString() @MinLength(1) @MaxLength(100) operation: string;
+  @IsOptional() @IsString() @MaxLength(500) name?: string;
+  @IsOptional() @IsString() @MaxLength(10_000) description?: string;
+  /** Chooses the items, in the operation's own words. */
+  @IsOptional() @Opaque() filters?: Record<string, unknown>;
+  /** Settings of the operation, checked by its item handler's class. */
+  @IsOptional() @Opaque() parameters?: Record<string, unknown>;
+  /** `{ key?, payload? }` each, or a bare string or number, which is the key. */
+  @IsOptional() @Opaque() @IsArray() items?: unknown[];
+  /** Number of results to expect from outside, when there is no list of items. */
+  @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) totalItems?: number;
+  @IsOptional() @ValidateNested() @Type(() => BatchOptionsInput) options?: BatchOptionsInput;
+  /** Results are recorded from outside; default: when no item handler is registered for the operation. */
+  @IsOptional() @IsBoolean() external?: boolean;
+  /** Default: true, unless it is left open or external. */
+  @IsOptional() @IsBoolean() start?: boolean;
+  /** More items may be added until it is sealed. */
+  @IsOptional() @IsBoolean() open?: boolean;
+
+  caller: Caller;
+}
+
+const NEXT_IDS: Statement = { name: 'next-run-id', text: `SELECT nextval('run_id') AS run_id, nextval('intake_id') AS intake_id` };
+
+const INSERT_BATCH: Statement = {
+  name: 'insert-batch',
+  text: `
+    WITH made AS (
+      INSERT INTO run (id, batch_id, no, status, sealed, total, next_seq, rank)
+      VALUES ($1, $2, 1, 'pending', $3, $4, $5, $6)
+    ), lanes AS (
+      INSERT INTO lane (run_id, no, width) SELECT $1, w.no - 1, w.width FROM unnest($7::smallint[]) WITH ORDINALITY AS w (width, no)
+    )
+    INSERT INTO batch (id, tenant, dialect, operation, name, description, filters, parameters, options, external, created_by, run_id)
+    VALUES ($2, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $1)`,
+};
+
+@CommandHandler(CreateBatch)
+export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
+  constructor(
+    private readonly database: Database,
+    private readonly config: Config,
+    private readonly planner: BatchPlanner,
+    private readonly publisher: BatchEventPublisher,
+    private readonly lanes: LaneQueue,
+  ) {}
+
+  /** @returns the batch as it was created: pending, even when it starts at once */
+  async execute(input: CreateBatch): Promise<BatchView> {
+    const dialect = input.caller.dialect ?? 'native';
+    const id = newBatchId(dialect);
+    const plan = this.planner.plan(input, id, MAX_ITEMS_PER_REQUEST);
+    const options = completeOptions(input.options ?? {}, dialect, { config: this.config, concurrency: plan.concurrency });
+    const [ids] = await run<{ run_id: string; intake_id: string }>(this.database.pool, NEXT_IDS, []);
+    const runId = ids!.run_id;
+    const intake = this.newIntake(runId, ids!.intake_id, options.batchSize);
+    try {
+      const { added } = await intake.take(plan.source, 'refuse');
+      const total = plan.external ? (input.totalItems ?? added) : added;
+      const batch = { id, runId, total, added, input, plan, options };
+      const { view, events } = await this.database.transaction((connection) => this.insert(connection, batch, intake));
+      await this.publisher.publish(events);
+      if (plan.starts) await this.lanes.ring({ runId, rank: rankOf(options) }, laneWidths(options.concurrency).length);
+      return view;
+    } catch (error) {
+      await intake.discard(this.database.pool);
+      throw error;
+    }
+  }
+
+  private newIntake(runId: string, intakeId: string, chunkSize: number): Intake {
+    let nextSeq = 0;
+    const reserve = async (count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void> => {
+      await write(this.database.pool, nextSeq);
+      nextSeq += count;
+    };
+    return new Intake({ runId, chunkSize, staged: true, reserve }, intakeId);
+  }
+
+  private async insert(connection: Connection, batch: NewBatch, intake: Intake) {
+    const { input, plan, options } = batch;
+    const { caller } = input;
+    await run(connection, INSERT_BATCH, [
+      batch.runId,
+      batch.id,
+      plan.sealed,
+      batch.total,
+      batch.added,
+      rankOf(options),
+      laneWidths(options.concurrency),
+      caller.tenant,
+      caller.dialect ?? 'native',
+      input.operation,
+      input.name ?? null,
+      input.description ?? null,
+      input.filters ?? {},
+      input.parameters ?? {},
+      options,
+      plan.external,
+      caller.subject ?? null,
+    ]);
+    await intake.accept(connection);
+    const created = await appendEvent(connection, batch.id, 'batch.created');
+    const view = toBatchView(await selectBatch(connection, caller.tenant, batch.id));
+    const started = plan.starts ? await startRun(connection, batch.runId, plan.sealed) : undefined;
+    return { view, events: [created, started] };
+  }
+}
+
+interface NewBatch {
+  id: string;
+  runId: string;
+  total: number;
+  added: number;
+  input: CreateBatch;
+  plan: BatchPlan;
+  options: BatchOptions;
+}

@@ -1,0 +1,36 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { IsString } from 'class-validator';
+import type { Caller } from '../../common/procedure.js';
+import { Database } from '../../database/sql.js';
+import type { BatchView } from '../batch.view.js';
+import { BatchEventPublisher } from '../events/batch-event-publisher.js';
+import { moveRun } from '../store/move-run.js';
+import { toBatchView } from '../store/select-batches.js';
+
+/** Starts no new item of a running batch; items in flight finish and are recorded. */
+export class PauseBatch extends Command<BatchView> {
+  @IsString() batchId: string;
+
+  caller: Caller;
+}
+
+@CommandHandler(PauseBatch)
+export class PauseBatchHandler implements ICommandHandler<PauseBatch> {
+  constructor(
+    private readonly database: Database,
+    private readonly publisher: BatchEventPublisher,
+  ) {}
+
+  async execute({ batchId, caller }: PauseBatch): Promise<BatchView> {
+    const { row, event } = await moveRun(this.database, {
+      tenant: caller.tenant,
+      batchId,
+      move: 'pause',
+      to: 'paused',
+      event: 'batch.paused',
+    });
+    await this.publisher.runChanged(row.run_id);
+    await this.publisher.publish([event]);
+    return toBatchView(row);
+  }
+}

@@ -1,0 +1,42 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { IsString } from 'class-validator';
+import type { Caller } from '../../common/procedure.js';
+import { Database } from '../../database/sql.js';
+import { LaneQueue } from '../../queue/lane-queue.js';
+import type { BatchView } from '../batch.view.js';
+import { laneWidths, rankOf } from '../dialects.js';
+import { BatchEventPublisher } from '../events/batch-event-publisher.js';
+import { endRun } from '../store/end-run.js';
+import { moveRun } from '../store/move-run.js';
+import { toBatchView } from '../store/select-batches.js';
+
+/** Goes on with a paused batch. */
+export class ResumeBatch extends Command<BatchView> {
+  @IsString() batchId: string;
+
+  caller: Caller;
+}
+
+@CommandHandler(ResumeBatch)
+export class ResumeBatchHandler implements ICommandHandler<ResumeBatch> {
+  constructor(
+    private readonly database: Database,
+    private readonly publisher: BatchEventPublisher,
+    private readonly lanes: LaneQueue,
+  ) {}
+
+  async execute({ batchId, caller }: ResumeBatch): Promise<BatchView> {
+    const { row, event } = await moveRun(this.database, {
+      tenant: caller.tenant,
+      batchId,
+      move: 'resume',
+      to: 'running',
+      event: 'batch.resumed',
+    });
+    await this.publisher.publish([event]);
+    await this.lanes.ring({ runId: row.run_id, rank: rankOf(row.options) }, laneWidths(row.options.concurrency).length);
+    // Its last items may have finished while it was paused.
+    await this.publisher.publish([await endRun(this.database, row.run_id)]);
+    return toBatchView(row);
+  }
+}

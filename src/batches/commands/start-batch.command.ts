@@ -1,0 +1,46 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { IsBoolean, IsOptional, IsString } from 'class-validator';
+import { AppError } from '../../common/app-error.js';
+import type { Caller } from '../../common/procedure.js';
+import { Database } from '../../database/sql.js';
+import { LaneQueue } from '../../queue/lane-queue.js';
+import { assertMove } from '../batch.state.js';
+import type { BatchView } from '../batch.view.js';
+import { laneWidths, rankOf } from '../dialects.js';
+import { BatchEventPublisher } from '../events/batch-event-publisher.js';
+import { lockBatch, selectBatch } from '../store/lock-batch.js';
+import { toBatchView } from '../store/select-batches.js';
+import { startRun } from '../store/start-run.js';
+
+/** Sets a pending batch going. It is sealed by that, unless it is to stay open for more items. */
+export class StartBatch extends Command<BatchView> {
+  @IsString() batchId: string;
+  @IsOptional() @IsBoolean() open?: boolean;
+
+  caller: Caller;
+}
+
+@CommandHandler(StartBatch)
+export class StartBatchHandler implements ICommandHandler<StartBatch> {
+  constructor(
+    private readonly database: Database,
+    private readonly publisher: BatchEventPublisher,
+    private readonly lanes: LaneQueue,
+  ) {}
+
+  async execute({ batchId, open, caller }: StartBatch): Promise<BatchView> {
+    const { row, started } = await this.database.transaction(async (connection) => {
+      const batch = await lockBatch(connection, caller.tenant, batchId);
+      assertMove('start', batch.status, batchId);
+      if (batch.external) {
+        throw new AppError('CONFLICT', `batch ${batchId} takes results from outside; it starts when the first one is recorded`);
+      }
+      if (open && batch.sealed) throw new AppError('CONFLICT', `batch ${batchId} is sealed; it cannot be opened again`);
+      const event = await startRun(connection, batch.run_id, !open);
+      return { row: await selectBatch(connection, caller.tenant, batchId), started: event };
+    });
+    await this.publisher.publish([started]);
+    await this.lanes.ring({ runId: row.run_id, rank: rankOf(row.options) }, laneWidths(row.options.concurrency).length);
+    return toBatchView(row);
+  }
+}

@@ -1,0 +1,83 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Dialect } from '../common/procedure.js';
+import type { Config } from '../config.js';
+import { type BatchOptions, PRIORITIES } from './batch.options.js';
+
+/** What a dialect decides for the batches it creates. */
+export interface DialectProfile {
+  newId(): string;
+  defaults(config: Config): Partial<BatchOptions>;
+}
+
+const DAY_MS = 86_400_000;
+
+/** `<word>_<ms>_<12 random letters and digits>`; the documents show six, which others could guess. */
+function timedId(word: string): string {
+  const random = [...randomBytes(12)].map((byte) => (byte % 36).toString(36)).join('');
+  return `${word}_${Date.now()}_${random}`;
+}
+
+const PROFILES: Record<Dialect, DialectProfile> = {
+  native: { newId: randomUUID, defaults: () => ({}) },
+  erp: {
+    newId: () => timedId('batch'),
+    defaults: (config) => ({
+      batchSize: config.batchDefaultSize,
+      retryAttempts: config.batchMaxRetries,
+      timeout: config.batchTimeoutMs,
+    }),
+  },
+  annotations: { newId: randomUUID, defaults: () => ({}) },
+  uploads: { newId: randomUUID, defaults: () => ({}) },
+  'batch-service': { newId: randomUUID, defaults: () => ({}) },
+  documents: { newId: () => timedId('job'), defaults: () => ({}) },
+};
+
+const ENGINE_DEFAULTS: Omit<BatchOptions, 'concurrency'> = {
+  batchSize: 500,
+  retryAttempts: 3,
+  retryBackoff: 'exponential',
+  retryDelay: 1_000,
+  retryMaxDelay: 60_000,
+  retryJitter: true,
+  timeout: 30_000,
+  batchTimeout: null,
+  priority: 'normal',
+  notifyOnComplete: false,
+};
+
+export const DEFAULT_CONCURRENCY = 10;
+
+export function newBatchId(dialect: Dialect): string {
+  return PROFILES[dialect].newId();
+}
+
+/** What the caller gave, over the dialect's defaults, over the engine's. */
+export function completeOptions(
+  given: Partial<BatchOptions>,
+  dialect: Dialect,
+  context: { config: Config; concurrency: number | undefined },
+): BatchOptions {
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const concurrency = context.concurrency ?? DEFAULT_CONCURRENCY;
+  return { ...ENGINE_DEFAULTS, concurrency, ...PROFILES[dialect].defaults(context.config), ...set };
+}
+
+/** 1 for critical to 4 for low: the order in which bells are heard. */
+export function rankOf(options: BatchOptions): number {
+  return PRIORITIES.indexOf(options.priority) + 1;
+}
+
+/** Items that one lane works side by side. More concurrency makes more lanes, which may be on different machines. */
+const LANE_WIDTH = 50;
+
+/** How long a dialect's finished batches are kept, in milliseconds: a day for documents, as their interface says. */
+export function retentionMs(dialect: Dialect, config: Config): number {
+  return dialect === 'documents' ? DAY_MS : config.batchRetentionDays * DAY_MS;
+}
+
+/** The widths of a batch's lanes; they add up to its concurrency. */
+export function laneWidths(concurrency: number): number[] {
+  const lanes = Math.ceil(concurrency / LANE_WIDTH);
+  return Array.from({ length: lanes }, (_, no) => Math.floor(concurrency / lanes) + (no < concurrency % lanes ? 1 : 0));
+}

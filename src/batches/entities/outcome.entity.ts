@@ -1,0 +1,19 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+export const OUTCOME_STATUS = { succeeded: 1, failed: 2, skipped: 3 } as const;
+
+/** What an item ended as: one row an item, inserted in bulk, never changed. Cancelled items have none: they never started. */
+@Entity('outcome')
+export class OutcomeEntity {
+  @PrimaryColumn('bigint', { name: 'run_id' }) runId: string;
+  @PrimaryColumn('integer') seq: number;
+  @Column('smallint') status: number;
+  @Column('smallint') attempts: number;
+  @Column('real', { name: 'duration_ms', nullable: true }) durationMs: number | null;
+  @Column('real', { nullable: true }) quality: number | null;
+  @Column('text') key: string;
+  @Column('text', { name: 'error_kind', nullable: true }) errorKind: string | null;
+  @Column('text', { nullable: true }) error: string | null;
+  @Column('jsonb', { nullable: true }) output: unknown;
+  @Column('timestamptz', { name: 'recorded_at', default: () => 'now()' }) recordedAt: Date;
+}

@@ -1,0 +1,33 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { RunStatus } from '../batch.state.js';
+
+/** One pass over a batch's items. A finished run never changes (a trigger sees to it). */
+@Entity('run')
+export class RunEntity {
+  @PrimaryColumn('bigint') id: string;
+  @Column('text', { name: 'batch_id' }) batchId: string;
+  /** From 1 within the batch. */
+  @Column('integer') no: number;
+  @Column('text') status: RunStatus;
+  /** What a stopping run will end as. */
+  @Column('text', { name: 'ends_as', nullable: true }) endsAs: RunStatus | null;
+  @Column('text', { nullable: true }) reason: string | null;
+  /** No more items will come. */
+  @Column('boolean') sealed: boolean;
+  @Column('integer', { default: 0 }) total: number;
+  /** The next item's position. It may run ahead of `total`: a refused intake leaves a gap. */
+  @Column('integer', { name: 'next_seq', default: 0 }) nextSeq: number;
+  /** Priority as a number, 1 for critical. */
+  @Column('smallint') rank: number;
+  /** The four counts are written once, at the end; until then the lanes hold them. */
+  @Column('integer', { default: 0 }) succeeded: number;
+  @Column('integer', { default: 0 }) failed: number;
+  @Column('integer', { default: 0 }) skipped: number;
+  @Column('integer', { default: 0 }) cancelled: number;
+  @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
+  @Column('timestamptz', { name: 'started_at', nullable: true }) startedAt: Date | null;
+  @Column('timestamptz', { name: 'ended_at', nullable: true }) endedAt: Date | null;
+  @Column('timestamptz', { name: 'deadline_at', nullable: true }) deadlineAt: Date | null;
+  /** When its last progress event was written. */
+  @Column('timestamptz', { name: 'progress_at', default: () => "'-infinity'" }) progressAt: Date;
+}

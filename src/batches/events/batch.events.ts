@@ -1,0 +1,69 @@
+import type { BatchCounts, BatchView } from '../batch.view.js';
+import type { Caller, Dialect } from '../../common/procedure.js';
+
+export type BatchEventType =
+  | 'batch.created'
+  | 'batch.started'
+  | 'batch.progress'
+  | 'batch.paused'
+  | 'batch.resumed'
+  | 'batch.completed'
+  | 'batch.failed'
+  | 'batch.cancelled';
+
+/** The batch as it was at the event, in the transaction that made it. Times are ISO 8601. */
+export interface BatchSnapshot {
+  dialect: Dialect;
+  operation: string;
+  name: string | null;
+  status: BatchView['status'];
+  reason: string | null;
+  progress: number;
+  counts: BatchCounts;
+  createdBy: string | null;
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  notifyOnComplete: boolean;
+}
+
+/** One row of a batch's event log. `seq` counts from 1 without a gap within the batch. */
+export interface BatchEventRecord {
+  tenant: Caller['tenant'];
+  batchId: string;
+  seq: number;
+  run: number;
+  type: BatchEventType;
+  at: string;
+  data: BatchSnapshot;
+}
+
+/** What is published on the EventBus of every process, once in each. A notice for those who like to know: it carries no duty. */
+export abstract class BatchEvent {
+  constructor(readonly record: BatchEventRecord) {}
+}
+
+export class BatchCreated extends BatchEvent {}
+export class BatchStarted extends BatchEvent {}
+export class BatchProgressed extends BatchEvent {}
+export class BatchPaused extends BatchEvent {}
+export class BatchResumed extends BatchEvent {}
+export class BatchCompleted extends BatchEvent {}
+/** Ended without success: every item failed, a fatal error, or (status `timed_out`) the batch's time limit. */
+export class BatchFailed extends BatchEvent {}
+export class BatchCancelled extends BatchEvent {}
+
+const EVENT_CLASSES: Record<BatchEventType, new (record: BatchEventRecord) => BatchEvent> = {
+  'batch.created': BatchCreated,
+  'batch.started': BatchStarted,
+  'batch.progress': BatchProgressed,
+  'batch.paused': BatchPaused,
+  'batch.resumed': BatchResumed,
+  'batch.completed': BatchCompleted,
+  'batch.failed': BatchFailed,
+  'batch.cancelled': BatchCancelled,
+};
+
+export function toBatchEvent(record: BatchEventRecord): BatchEvent {
+  return new EVENT_CLASSES[record.type](record);
+}

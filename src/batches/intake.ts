@@ -1,0 +1,119 @@
+import { AppError, type FieldError } from '../common/app-error.js';
+import type { Connection } from '../database/sql.js';
+import { CHUNK_STATE } from './entities/chunk.entity.js';
+import type { ItemSource } from './item-source.js';
+import { acceptIntake, discardIntake, insertChunks, type PackedChunk } from './store/insert-chunks.js';
+
+/** Rows travel in statements of about this many items, or this many characters when items are large. */
+const SLICE_ITEMS = 5_000;
+const SLICE_CHARACTERS = 4_000_000;
+const MAX_PROBLEMS = 100;
+
+export interface LineProblem {
+  line: number;
+  message: string;
+}
+
+export interface IntakeReport {
+  added: number;
+  skipped: number;
+  /** The first hundred. */
+  problems: LineProblem[];
+}
+
+/** How an intake writes a slice: `reserve` gives the position of its first item. */
+export interface IntakeTarget {
+  runId: string;
+  chunkSize: number;
+  /** A slice is written staged and accepted at the end, or claimable at once. */
+  staged: boolean;
+  /** Runs `write` with a connection and the first free position of `count` new items. */
+  reserve(count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void>;
+}
+
+/**
+ * Packs items into chunks on their way into the database; holds one slice at a time. A staged intake becomes visible with
+ * {@link accept} in one statement, or is taken back with {@link discard}: nothing is ever half there.
+ */
+export class Intake {
+  private readonly report: IntakeReport = { added: 0, skipped: 0, problems: [] };
+  private texts: string[] = [];
+  private characters = 0;
+
+  constructor(
+    private readonly target: IntakeTarget,
+    private readonly id: string,
+  ) {}
+
+  /** @param onInvalid refuse: the first hundred problems are thrown together; skip: they are reported and the rest goes on */
+  async take(source: ItemSource, onInvalid: 'refuse' | 'skip'): Promise<IntakeReport> {
+    for await (const slice of source) {
+      for (const item of slice) {
+        if ('problem' in item) this.note(item.line, item.problem);
+        else this.push(item.text);
+      }
+      if (this.isFull()) await this.flush();
+      if (onInvalid === 'refuse' && this.report.problems.length >= MAX_PROBLEMS) break;
+    }
+    if (onInvalid === 'refuse' && this.report.skipped > 0) throw refusal(this.report.problems);
+    await this.flush();
+    return this.report;
+  }
+
+  accept(connection: Connection): Promise<void> {
+    return acceptIntake(connection, this.id);
+  }
+
+  discard(connection: Connection): Promise<void> {
+    return discardIntake(connection, this.id);
+  }
+
+  private note(line: number, message: string): void {
+    this.report.skipped += 1;
+    if (this.report.problems.length < MAX_PROBLEMS) this.report.problems.push({ line, message });
+  }
+
+  private push(text: string): void {
+    this.texts.push(text);
+    this.characters += text.length;
+  }
+
+  private isFull(): boolean {
+    return this.texts.length >= SLICE_ITEMS || this.characters >= SLICE_CHARACTERS;
+  }
+
+  private async flush(): Promise<void> {
+    const texts = this.texts;
+    if (texts.length === 0) return;
+    this.texts = [];
+    this.characters = 0;
+    const { runId, chunkSize, staged } = this.target;
+    await this.target.reserve(texts.length, async (connection, firstSeq) => {
+      const state = staged ? CHUNK_STATE.staged : CHUNK_STATE.pending;
+      await insertChunks(connection, { runId, state, intake: staged ? this.id : null }, pack(texts, chunkSize, firstSeq));
+    });
+    this.report.added += texts.length;
+  }
+}
+
+function pack(texts: string[], chunkSize: number, firstSeq: number): PackedChunk[] {
+  const chunks: PackedChunk[] = [];
+  for (let from = 0; from < texts.length; from += chunkSize) {
+    const items = texts.slice(from, from + chunkSize);
+    chunks.push({ firstSeq: firstSeq + from, size: items.length, items: `[${items.join(',')}]` });
+  }
+  return chunks;
+}
+
+function refusal(problems: LineProblem[]): AppError {
+  const errors = problems.map(({ line, message }): FieldError => ({
+    path: `items.${line - 1}`,
+    message: `line ${line}: ${message}`,
+    code: 'custom',
+  }));
+  const first = errors.slice(0, 3).map((error) => error.message);
+  const more = errors.length > first.length ? `, and ${errors.length - first.length} more` : '';
+  return new AppError('INVALID_INPUT', `nothing was added: ${first.join('; ')}${more}. Mend these lines, or send onInvalid=skip`, {
+    details: { errors },
+  });
+}

@@ -1,0 +1,73 @@
+import type { Readable } from 'node:stream';
+import { linesOf } from '../common/lines.js';
+import { toStorableText, unsafeKey } from '../common/safe-json.js';
+import type { NewItem } from '../operations/item-handler.js';
+
+/** An item on its way in: the JSON text of `{ key?, payload? }`, or what is wrong with it. Lines count from 1. */
+export type SourceItem = { line: number; text: string } | { line: number; problem: string };
+
+/** Items in slices: a slice is what one read brought, so that an item costs no await of its own. */
+export type ItemSource = AsyncIterable<SourceItem[]>;
+
+const MAX_ITEM_BYTES = 1_048_576;
+const MAX_KEY_LENGTH = 512;
+const SLICE = 500;
+
+/** A list from a request's body: `{ key?, payload? }` each, or a bare string or number, which is the key. */
+export async function* itemsFromArray(values: readonly unknown[]): ItemSource {
+  for (let from = 0; from < values.length; from += SLICE) {
+    yield values.slice(from, from + SLICE).map((value, index) => toSourceItem(value, from + index + 1));
+    await Promise.resolve();
+  }
+}
+
+/** One JSON object `{ key?, payload? }` a line. Blank lines are passed over. */
+export async function* itemsFromNdjson(stream: Readable): ItemSource {
+  for await (const slice of linesOf(stream)) {
+    yield slice.map(({ line, text, problem }) => (problem ? { line, problem } : parseLine(text, line)));
+  }
+}
+
+export async function* itemsFromGenerator(items: AsyncIterable<NewItem>): ItemSource {
+  let slice: SourceItem[] = [];
+  let line = 0;
+  for await (const item of items) {
+    slice.push(toSourceItem(item, (line += 1)));
+    if (slice.length < SLICE) continue;
+    yield slice;
+    slice = [];
+  }
+  yield slice;
+}
+
+function parseLine(text: string, line: number): SourceItem {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { line, problem: `not JSON: ${(error as Error).message}` };
+  }
+  const problem = itemProblem(value, text);
+  return problem ? { line, problem } : { line, text };
+}
+
+function toSourceItem(value: unknown, line: number): SourceItem {
+  const item = typeof value === 'string' || typeof value === 'number' ? { key: String(value) } : value;
+  const text = JSON.stringify(item) as string | undefined;
+  const problem = text === undefined ? 'not a JSON value' : itemProblem(item, text);
+  return problem ? { line, problem } : { line, text: text! };
+}
+
+function itemProblem(item: unknown, text: string): string | undefined {
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) return 'an item must be an object { key?, payload? }';
+  if (text.length > MAX_ITEM_BYTES) return `an item may have at most ${MAX_ITEM_BYTES} characters, this one has ${text.length}`;
+  for (const field of Object.keys(item)) {
+    if (field !== 'key' && field !== 'payload') return `${field} is not a known field; an item has a key and a payload`;
+  }
+  const { key } = item as { key?: unknown };
+  if (key !== undefined && (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH || toStorableText(key) !== key)) {
+    return `key must be a string of 1 to ${MAX_KEY_LENGTH} characters`;
+  }
+  const unsafe = unsafeKey(item, text);
+  return unsafe ? `${unsafe} is a forbidden key` : undefined;
+}

@@ -1,0 +1,23 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { IsString } from 'class-validator';
+import type { Caller } from '../../common/procedure.js';
+import { Database } from '../../database/sql.js';
+import type { BatchView } from '../batch.view.js';
+import { selectBatch } from '../store/lock-batch.js';
+import { toBatchView } from '../store/select-batches.js';
+
+/** One batch of the caller's tenant, whichever dialect created it. */
+export class GetBatch extends Query<BatchView> {
+  @IsString() batchId: string;
+
+  caller: Caller;
+}
+
+@QueryHandler(GetBatch)
+export class GetBatchHandler implements IQueryHandler<GetBatch> {
+  constructor(private readonly database: Database) {}
+
+  async execute({ batchId, caller }: GetBatch): Promise<BatchView> {
+    return toBatchView(await selectBatch(this.database.pool, caller.tenant, batchId));
+  }
+}

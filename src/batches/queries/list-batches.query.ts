@@ -1,0 +1,66 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { Type } from 'class-transformer';
+import { IsArray, IsIn, IsInt, IsISO8601, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { type Caller, type Dialect, DIALECTS } from '../../common/procedure.js';
+import { Database } from '../../database/sql.js';
+import { RUN_STATUSES } from '../batch.state.js';
+import type { BatchView, Page } from '../batch.view.js';
+import { type BatchRow, SELECT_BATCHES, toBatchView } from '../store/select-batches.js';
+
+const SHOWN_STATUSES = RUN_STATUSES.filter((status) => status !== 'stopping');
+const MAX_LIMIT = 100;
+
+/** The tenant's batches, newest first. */
+export class ListBatches extends Query<Page<BatchView>> {
+  @IsOptional() @IsIn(DIALECTS) dialect?: Dialect;
+  @IsOptional() @IsString() @MaxLength(100) operation?: string;
+  /** Any of these. */
+  @IsOptional() @IsArray() @IsIn(SHOWN_STATUSES, { each: true }) status?: BatchView['status'][];
+  @IsOptional() @IsISO8601() createdAfter?: string;
+  @IsOptional() @IsISO8601() createdBefore?: string;
+  /** Part of the name, in any case. */
+  @IsOptional() @IsString() @MaxLength(500) name?: string;
+  /** Default 50; more than 100 is taken as 100. */
+  @IsOptional() @Type(() => Number) @IsInt() @Min(1) limit?: number;
+  @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(1_000_000) offset?: number;
+
+  caller: Caller;
+}
+
+@QueryHandler(ListBatches)
+export class ListBatchesHandler implements IQueryHandler<ListBatches> {
+  constructor(private readonly database: Database) {}
+
+  async execute(input: ListBatches): Promise<Page<BatchView>> {
+    const limit = Math.min(input.limit ?? 50, MAX_LIMIT);
+    const offset = input.offset ?? 0;
+    const { where, values } = conditions(input);
+    const from = `FROM batch b JOIN run r ON r.id = b.run_id WHERE ${where}`;
+    // The page is cut before counts are added up: only its own batches cost a look at their lanes.
+    const page = `SELECT b.id ${from} ORDER BY b.created_at DESC, b.id DESC LIMIT ${limit} OFFSET ${offset}`;
+    const { pool } = this.database;
+    const [rows, count] = await Promise.all([
+      pool.query<BatchRow>(`${SELECT_BATCHES} WHERE b.id IN (${page}) ORDER BY b.created_at DESC, b.id DESC`, values),
+      pool.query<{ total: number }>(`SELECT count(*)::int AS total ${from}`, values),
+    ]);
+    const total = count.rows[0]!.total;
+    return { rows: rows.rows.map(toBatchView), total, limit, offset, hasMore: offset + rows.rows.length < total };
+  }
+}
+
+function conditions(input: ListBatches): { where: string; values: unknown[] } {
+  const values: unknown[] = [input.caller.tenant];
+  const parts = ['b.tenant = $1'];
+  const add = (condition: (parameter: string) => string, value: unknown): void => {
+    if (value === undefined) return;
+    values.push(value);
+    parts.push(condition(`$${values.length}`));
+  };
+  add((p) => `b.dialect = ${p}`, input.dialect);
+  add((p) => `b.operation = ${p}`, input.operation);
+  add((p) => `CASE r.status WHEN 'stopping' THEN r.ends_as ELSE r.status END = ANY (${p}::text[])`, input.status);
+  add((p) => `b.created_at > ${p}::timestamptz`, input.createdAfter);
+  add((p) => `b.created_at < ${p}::timestamptz`, input.createdBefore);
+  add((p) => `strpos(lower(b.name), lower(${p})) > 0`, input.name);
+  return { where: parts.join(' AND '), values };
+}

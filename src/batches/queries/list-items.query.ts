@@ -1,0 +1,125 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import type { Caller } from '../../common/procedure.js';
+import { Database, run, type Statement } from '../../database/sql.js';
+import { isTerminal } from '../batch.state.js';
+import type { ItemView, Page } from '../batch.view.js';
+import { CHUNK_STATE } from '../entities/chunk.entity.js';
+import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
+import { selectBatch } from '../store/lock-batch.js';
+import type { BatchRow } from '../store/select-batches.js';
+
+/** A batch's items with their payloads and present states, in order. */
+export class ListItems extends Query<Page<ItemView>> {
+  @IsString() batchId: string;
+  /** Default 100. */
+  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(1_000) limit?: number;
+  @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(2_000_000_000) offset?: number;
+
+  caller: Caller;
+}
+
+/**
+ * Chunks in order with the number of items before each, so that a page is found without unpacking what is not on it.
+ * Chunks of retries hold items that are in a chunk already.
+ */
+const SELECT_CHUNKS: Statement = {
+  name: 'select-chunks-of-page',
+  text: `
+    SELECT c.no, c.size, c.state, c.settled, c.before, i.items, l.item_progress
+    FROM (
+      SELECT no, size, state, settled, lane, (sum(size) OVER (ORDER BY no) - size)::int AS before
+      FROM chunk WHERE run_id = $1 AND no >= 0 AND state <> 3
+    ) c
+    JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
+    LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane
+    WHERE c.before < $2 + $3 AND c.before + c.size > $2
+    ORDER BY c.no`,
+};
+
+const SELECT_STATES: Statement = {
+  name: 'select-item-states',
+  text: `
+    SELECT seq, status, attempts, error_kind, error FROM outcome WHERE run_id = $1 AND seq = ANY ($2::int[])
+    UNION ALL
+    SELECT seq, 0, attempt - 1, error_kind, error FROM retry WHERE run_id = $1 AND seq = ANY ($2::int[])`,
+};
+
+interface ChunkRow {
+  no: string;
+  size: number;
+  state: number;
+  settled: number[];
+  before: number;
+  items: string;
+  item_progress: Record<string, number> | null;
+}
+
+interface StateRow {
+  seq: number;
+  status: number;
+  attempts: number;
+  error_kind: string | null;
+  error: string | null;
+}
+
+const OUTCOME_NAMES: Record<number, ItemView['status']> = {
+  0: 'retrying',
+  [OUTCOME_STATUS.succeeded]: 'succeeded',
+  [OUTCOME_STATUS.failed]: 'failed',
+  [OUTCOME_STATUS.skipped]: 'skipped',
+};
+
+@QueryHandler(ListItems)
+export class ListItemsHandler implements IQueryHandler<ListItems> {
+  constructor(private readonly database: Database) {}
+
+  async execute(input: ListItems): Promise<Page<ItemView>> {
+    const { pool } = this.database;
+    const batch = await selectBatch(pool, input.caller.tenant, input.batchId);
+    const limit = input.limit ?? 100;
+    const offset = input.offset ?? 0;
+    const chunks = await run<ChunkRow>(pool, SELECT_CHUNKS, [batch.run_id, offset, limit]);
+    const items = chunks.flatMap((chunk) => unpack(chunk, batch)).filter(({ place }) => place >= offset && place < offset + limit);
+    const states = await run<StateRow>(pool, SELECT_STATES, [batch.run_id, items.map(({ view }) => view.seq)]);
+    const bySeq = new Map(states.map((state) => [state.seq, state]));
+    const rows = items.map(({ view }) => withState(view, bySeq.get(view.seq)));
+    return { rows, total: batch.total, limit, offset, hasMore: offset + rows.length < batch.total };
+  }
+}
+
+function unpack(chunk: ChunkRow, batch: BatchRow): { place: number; view: ItemView }[] {
+  const firstSeq = Number(chunk.no);
+  const packed = JSON.parse(chunk.items) as { key?: string; payload?: unknown }[];
+  return packed.map((item, index) => {
+    const seq = firstSeq + index;
+    const status = openStatus(chunk, index, batch);
+    const progress = status === 'running' ? (chunk.item_progress?.[String(seq)] ?? 0) : null;
+    const view: ItemView = {
+      seq,
+      key: item.key ?? String(seq + 1),
+      payload: item.payload ?? null,
+      status,
+      progress,
+      attempts: 0,
+      error: null,
+    };
+    return { place: chunk.before + index, view };
+  });
+}
+
+/** The state of an item without an outcome. An item that was settled without one waits in a chunk of retries. */
+function openStatus(chunk: ChunkRow, index: number, batch: BatchRow): ItemView['status'] {
+  if (isTerminal(batch.status)) return 'cancelled';
+  if (chunk.state === CHUNK_STATE.pending) return 'pending';
+  if (chunk.state === CHUNK_STATE.done || chunk.settled.includes(index)) return 'retrying';
+  return 'running';
+}
+
+function withState(item: ItemView, state: StateRow | undefined): ItemView {
+  if (!state) return item;
+  const status = state.status === 0 && item.status === 'cancelled' ? 'cancelled' : OUTCOME_NAMES[state.status]!;
+  const error = state.error === null ? null : { kind: state.error_kind!, message: state.error };
+  return { ...item, status, progress: null, attempts: state.attempts, error };
+}

@@ -1,0 +1,56 @@
+import type { BatchOptions } from '../batch.options.js';
+import { type Connection, run, type Statement } from '../../database/sql.js';
+import type { TallyJson } from '../tally.js';
+
+/**
+ * Takes a running run's first free lane. A lane whose lease ended without being given back had a worker that died: its
+ * chunks become pending again and remember the crash, with the item that ran alone at the time, if one did.
+ */
+const CLAIM_LANE: Statement = {
+  name: 'claim-lane',
+  text: `
+    WITH free AS (
+      SELECT l.run_id, l.no
+      FROM lane l JOIN run r ON r.id = l.run_id
+      WHERE l.run_id = $1 AND l.lease_until < clock_timestamp() AND r.status = 'running'
+      ORDER BY l.no LIMIT 1
+      FOR UPDATE OF l SKIP LOCKED
+    ), taken AS (
+      UPDATE lane l SET fence = l.fence + 1, lease_until = clock_timestamp() + $2 * interval '1 millisecond'
+      FROM free WHERE l.run_id = free.run_id AND l.no = free.no
+      RETURNING l.run_id, l.no, l.width, l.fence, l.succeeded, l.failed, l.skipped, l.tally
+    ), reclaimed AS (
+      UPDATE chunk c SET state = 0, lane = NULL, crashes = c.crashes + 1, suspect = NULL,
+        suspects = CASE WHEN c.suspect IS NULL THEN c.suspects ELSE c.suspects || c.suspect END
+      FROM taken WHERE c.run_id = taken.run_id AND c.lane = taken.no AND c.state = 1
+      RETURNING c.no
+    )
+    SELECT taken.*, b.id AS batch_id, b.tenant, b.operation, b.parameters, b.options, r.no AS run_no,
+      (SELECT count(*)::int FROM reclaimed) AS reclaimed
+    FROM taken JOIN run r ON r.id = taken.run_id JOIN batch b ON b.id = r.batch_id`,
+};
+
+export interface ClaimedLane {
+  run_id: string;
+  no: number;
+  width: number;
+  fence: number;
+  succeeded: number;
+  failed: number;
+  skipped: number;
+  tally: TallyJson | null;
+  batch_id: string;
+  tenant: string;
+  operation: string;
+  parameters: Record<string, unknown>;
+  options: BatchOptions;
+  run_no: number;
+  /** Chunks taken over from a worker that died. */
+  reclaimed: number;
+}
+
+/** @returns undefined when no lane is free or the run is not running: somebody else does the work, drop the bell */
+export async function claimLane(connection: Connection, runId: string, leaseMs: number): Promise<ClaimedLane | undefined> {
+  const [lane] = await run<ClaimedLane>(connection, CLAIM_LANE, [runId, leaseMs]);
+  return lane;
+}

@@ -1,0 +1,51 @@
+import { type Connection, run, type Statement } from '../../database/sql.js';
+
+/** Batches with everything that belongs to their runs. There are no foreign keys that would do it. */
+const DELETE_BATCHES: Statement = {
+  name: 'delete-batches',
+  text: `
+    WITH gone AS (DELETE FROM batch WHERE id = ANY ($1::text[]) RETURNING id),
+      runs AS (DELETE FROM run r USING gone WHERE r.batch_id = gone.id RETURNING r.id),
+      lanes AS (DELETE FROM lane x USING runs WHERE x.run_id = runs.id),
+      chunks AS (DELETE FROM chunk x USING runs WHERE x.run_id = runs.id),
+      items AS (DELETE FROM chunk_items x USING runs WHERE x.run_id = runs.id),
+      outcomes AS (DELETE FROM outcome x USING runs WHERE x.run_id = runs.id),
+      retries AS (DELETE FROM retry x USING runs WHERE x.run_id = runs.id),
+      externals AS (DELETE FROM external_result x USING runs WHERE x.run_id = runs.id),
+      events AS (DELETE FROM batch_event x USING gone WHERE x.batch_id = gone.id)
+    SELECT id FROM gone`,
+};
+
+/** @returns how many there were */
+export async function deleteBatches(connection: Connection, batchIds: string[]): Promise<number> {
+  const gone = await run(connection, DELETE_BATCHES, [batchIds]);
+  return gone.length;
+}
+
+const FIND_EXPIRED: Statement = {
+  name: 'find-expired-batches',
+  text: `
+    SELECT b.id FROM batch b JOIN run r ON r.id = b.run_id
+    WHERE r.ended_at < now() - $1 * interval '1 millisecond'
+      AND ($2::text IS NULL OR b.tenant = $2) AND ($3::text IS NULL OR b.dialect = $3)
+    LIMIT 100 FOR UPDATE OF r SKIP LOCKED`,
+};
+
+export interface Expiry {
+  olderThanMs: number;
+  /** Default: every tenant's. */
+  tenant?: string;
+  /** Default: every dialect's. */
+  dialect?: string;
+}
+
+/** Deletes up to a hundred finished batches that ended before the given time. @returns how many */
+export async function deleteExpiredBatches(connection: Connection, expiry: Expiry): Promise<number> {
+  const expired = await run<{ id: string }>(connection, FIND_EXPIRED, [expiry.olderThanMs, expiry.tenant ?? null, expiry.dialect ?? null]);
+  return expired.length === 0
+    ? 0
+    : deleteBatches(
+        connection,
+        expired.map((batch) => batch.id),
+      );
+}

@@ -1,0 +1,57 @@
+import type { BatchView } from '../batch.view.js';
+import type { BatchEventRecord, BatchEventType } from '../events/batch.events.js';
+import { type Connection, type Database, run, type Statement } from '../../database/sql.js';
+import { appendEvent } from './append-event.js';
+
+const LOCK_RUN: Statement = { name: 'lock-run', text: `SELECT status FROM run WHERE id = $1 FOR UPDATE` };
+
+/**
+ * Ends a run that has nothing left to do. It is decided by looking, never by counting down: no open chunk and no waiting
+ * retry (an external run: as many results as items); a stopping run ends when no lane is held any more. The caller holds the run's
+ * row lock, so of two lanes that finish at the same moment the second one sees the first one's work.
+ */
+const END_RUN: Statement = {
+  name: 'end-run',
+  text: `
+    UPDATE run r SET
+      status = CASE
+        WHEN r.status = 'stopping' THEN r.ends_as
+        WHEN done.succeeded + done.skipped > 0 OR r.total = 0 THEN 'completed'
+        ELSE 'failed' END,
+      reason = CASE WHEN r.status = 'running' AND done.succeeded + done.skipped = 0 AND r.total > 0 THEN 'every item failed' ELSE r.reason END,
+      succeeded = done.succeeded, failed = done.failed, skipped = done.skipped,
+      cancelled = r.total - done.succeeded - done.failed - done.skipped,
+      sealed = true, ended_at = clock_timestamp()
+    FROM (
+      SELECT coalesce(sum(succeeded), 0)::int AS succeeded, coalesce(sum(failed), 0)::int AS failed,
+        coalesce(sum(skipped), 0)::int AS skipped, coalesce(bool_or(lease_until > clock_timestamp()), false) AS held
+      FROM lane WHERE run_id = $1
+    ) done, batch b
+    WHERE r.id = $1 AND b.id = r.batch_id AND (
+      (r.status = 'stopping' AND NOT done.held)
+      OR (r.status = 'running' AND r.sealed AND b.external AND done.succeeded + done.failed + done.skipped >= r.total)
+      OR (r.status = 'running' AND r.sealed AND NOT b.external
+        AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = $1 AND c.state < 2)
+        AND NOT EXISTS (SELECT FROM retry t WHERE t.run_id = $1))
+    )
+    RETURNING r.batch_id, r.status`,
+};
+
+const END_EVENTS: Partial<Record<BatchView['status'], BatchEventType>> = {
+  completed: 'batch.completed',
+  failed: 'batch.failed',
+  timed_out: 'batch.failed',
+  cancelled: 'batch.cancelled',
+};
+
+/** Ends the run if it is over. @returns its terminal event when this call was the one that ended it */
+export function endRun(database: Database, runId: string): Promise<BatchEventRecord | undefined> {
+  return database.transaction((connection) => endRunWithin(connection, runId));
+}
+
+/** The same inside a transaction that is under way. */
+export async function endRunWithin(connection: Connection, runId: string): Promise<BatchEventRecord | undefined> {
+  await run(connection, LOCK_RUN, [runId]);
+  const [ended] = await run<{ batch_id: string; status: BatchView['status'] }>(connection, END_RUN, [runId]);
+  return ended && appendEvent(connection, ended.batch_id, END_EVENTS[ended.status]!);
+}

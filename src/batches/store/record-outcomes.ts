@@ -1,0 +1,157 @@
+import type { RunStatus } from '../batch.state.js';
+import { type Connection, run, type Statement } from '../../database/sql.js';
+
+/**
+ * One flush of a lane, whole or not at all: prove the fence, write outcomes and retries, add to the lane's counts, move its
+ * chunks on, and claim the next ones. Everything hangs on `held`: when the lane was taken over meanwhile, nothing happens.
+ * The outcome's primary key is the second guard: a result that was recorded before makes the whole flush fail.
+ */
+const RECORD_OUTCOMES: Statement = {
+  name: 'record-outcomes',
+  text: `
+    WITH held AS (
+      UPDATE lane SET
+        lease_until = CASE WHEN $4 THEN '-infinity' ELSE clock_timestamp() + $5 * interval '1 millisecond' END,
+        succeeded = succeeded + $6, failed = failed + $7, skipped = skipped + $8,
+        tally = coalesce($9::json, tally), item_progress = $10
+      WHERE run_id = $1 AND no = $2 AND fence = $3 AND lease_until > '-infinity'
+      RETURNING 1
+    ), recorded AS (
+      INSERT INTO outcome (run_id, seq, status, attempts, duration_ms, quality, key, error_kind, error, output)
+      SELECT $1, o.* FROM ROWS FROM (
+        unnest($11::int[], $12::smallint[], $13::smallint[], $14::real[], $15::real[], $16::text[], $17::text[], $18::text[]),
+        jsonb_array_elements($19::jsonb)
+      ) AS o WHERE EXISTS (SELECT FROM held)
+    ), deferred AS (
+      INSERT INTO retry (run_id, seq, due_at, attempt, key, payload, error_kind, error)
+      SELECT $1, d.seq, clock_timestamp() + d.delay_ms * interval '1 millisecond', d.attempt, d.key, d.payload, d.error_kind, d.error
+      FROM json_to_recordset($20::json)
+        AS d (seq int, delay_ms float8, attempt smallint, key text, payload json, error_kind text, error text)
+      WHERE EXISTS (SELECT FROM held)
+      RETURNING due_at
+    ), moved AS (
+      UPDATE chunk c SET state = m.state, settled = m.settled, suspect = NULL, lane = CASE m.state WHEN 0 THEN NULL ELSE c.lane END
+      FROM json_to_recordset($21::json) AS m (no bigint, state smallint, settled smallint[])
+      WHERE c.run_id = $1 AND c.no = m.no AND c.lane = $2 AND c.state = 1 AND EXISTS (SELECT FROM held)
+    ), next AS (
+      SELECT c.no FROM chunk c
+      WHERE c.run_id = $1 AND c.state = 0 AND EXISTS (SELECT FROM held)
+        AND (SELECT status FROM run WHERE id = $1) = 'running'
+      ORDER BY c.no LIMIT $22 FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+      UPDATE chunk c SET state = 1, lane = $2 FROM next
+      WHERE c.run_id = $1 AND c.no = next.no
+      RETURNING c.no, c.size, c.settled, c.crashes, c.suspects
+    )
+    SELECT EXISTS (SELECT FROM held) AS held, (SELECT status FROM run WHERE id = $1) AS status,
+      extract(epoch FROM least((SELECT min(due_at) FROM retry WHERE run_id = $1), (SELECT min(due_at) FROM deferred))
+        - clock_timestamp())::float8 * 1000 AS next_retry_ms,
+      c.no, c.size, c.settled, c.crashes, c.suspects, i.items
+    FROM (SELECT 1) one LEFT JOIN claimed c ON true LEFT JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
+    ORDER BY c.no`,
+};
+
+export interface LaneFence {
+  runId: string;
+  no: number;
+  fence: number;
+}
+
+export interface RecordedOutcome {
+  seq: number;
+  /** see OUTCOME_STATUS */
+  status: number;
+  attempts: number;
+  durationMs: number | null;
+  quality: number | null;
+  key: string;
+  errorKind: string | null;
+  error: string | null;
+  /** JSON text, 'null' for none */
+  output: string;
+}
+
+/** An item that will be tried again, as JSON text of `{ seq, delay_ms, attempt, key, payload, error_kind, error }`. */
+export type DeferredItem = string;
+
+export interface MovedChunk {
+  no: string;
+  /** see CHUNK_STATE */
+  state: number;
+  /** Indexes of its items that are recorded or deferred. */
+  settled: number[];
+}
+
+export interface Flush {
+  release: boolean;
+  leaseMs: number;
+  counts: { succeeded: number; failed: number; skipped: number };
+  /** JSON text, or null to leave it. */
+  tally: string | null;
+  itemProgress: Record<number, number> | null;
+  outcomes: RecordedOutcome[];
+  deferred: DeferredItem[];
+  moved: MovedChunk[];
+  /** How many pending chunks to claim. */
+  claim: number;
+}
+
+export interface ClaimedChunk {
+  no: string;
+  size: number;
+  settled: number[];
+  crashes: number;
+  suspects: number[];
+  /** JSON array of `{ key?, payload?, seq?, attempt? }` */
+  items: string;
+}
+
+export interface Flushed {
+  /** False when the lane was taken over: nothing of the flush was written. */
+  held: boolean;
+  status: RunStatus;
+  /** Milliseconds until the run's next retry is due (negative: overdue), or null when none waits. */
+  nextRetryMs: number | null;
+  chunks: ClaimedChunk[];
+}
+
+interface FlushRow extends Partial<ClaimedChunk> {
+  held: boolean;
+  status: RunStatus;
+  next_retry_ms: number | null;
+}
+
+export async function recordOutcomes(connection: Connection, lane: LaneFence, flush: Flush): Promise<Flushed> {
+  const { outcomes } = flush;
+  const rows = await run<FlushRow>(connection, RECORD_OUTCOMES, [
+    lane.runId,
+    lane.no,
+    lane.fence,
+    flush.release,
+    flush.leaseMs,
+    flush.counts.succeeded,
+    flush.counts.failed,
+    flush.counts.skipped,
+    flush.tally,
+    flush.itemProgress && JSON.stringify(flush.itemProgress),
+    outcomes.map((outcome) => outcome.seq),
+    outcomes.map((outcome) => outcome.status),
+    outcomes.map((outcome) => outcome.attempts),
+    outcomes.map((outcome) => outcome.durationMs),
+    outcomes.map((outcome) => outcome.quality),
+    outcomes.map((outcome) => outcome.key),
+    outcomes.map((outcome) => outcome.errorKind),
+    outcomes.map((outcome) => outcome.error),
+    `[${outcomes.map((outcome) => outcome.output).join(',')}]`,
+    `[${flush.deferred.join(',')}]`,
+    JSON.stringify(flush.moved),
+    flush.claim,
+  ]);
+  const first = rows[0]!;
+  return {
+    held: first.held,
+    status: first.status,
+    nextRetryMs: first.next_retry_ms,
+    chunks: rows.filter((row): row is FlushRow & ClaimedChunk => row.no !== null && row.no !== undefined),
+  };
+}

@@ -1,0 +1,30 @@
+import type { RunStatus } from '../batch.state.js';
+import { type Connection, run, type Statement } from '../../database/sql.js';
+import type { LaneFence } from './record-outcomes.js';
+
+/** The heartbeat of all lanes of one process in one statement; it also tells what became of their runs. */
+const RENEW_LEASES: Statement = {
+  name: 'renew-leases',
+  text: `
+    UPDATE lane l SET lease_until = clock_timestamp() + $4 * interval '1 millisecond'
+    FROM unnest($1::bigint[], $2::smallint[], $3::int[]) AS mine (run_id, no, fence), run r
+    WHERE l.run_id = mine.run_id AND l.no = mine.no AND l.fence = mine.fence AND l.lease_until > '-infinity' AND r.id = l.run_id
+    RETURNING l.run_id, l.no, l.fence, r.status`,
+};
+
+export interface RenewedLane {
+  run_id: string;
+  no: number;
+  fence: number;
+  status: RunStatus;
+}
+
+/** @returns the lanes still held; a lane that is missing was taken over */
+export function renewLeases(connection: Connection, lanes: LaneFence[], leaseMs: number): Promise<RenewedLane[]> {
+  return run<RenewedLane>(connection, RENEW_LEASES, [
+    lanes.map((lane) => lane.runId),
+    lanes.map((lane) => lane.no),
+    lanes.map((lane) => lane.fence),
+    leaseMs,
+  ]);
+}

@@ -1,0 +1,113 @@
+import { isTerminal, type RunStatus } from '../batch.state.js';
+import type { BatchOptions } from '../batch.options.js';
+import type { BatchCounts, BatchView } from '../batch.view.js';
+import type { Dialect } from '../../common/procedure.js';
+
+/**
+ * A batch with its current run and live counts, all from one snapshot. Until a run has ended its counts are the sums over
+ * its lanes (at most a few dozen rows); items in flight are bounded by their lane's width.
+ */
+export const SELECT_BATCHES = `
+  SELECT b.id, b.tenant, b.dialect, b.operation, b.name, b.description, b.filters, b.parameters, b.options, b.external,
+    b.created_by, b.created_at, b.event_seq, r.id AS run_id, r.no AS run_no, r.status, r.ends_as, r.reason, r.sealed, r.total,
+    r.started_at, r.ended_at, r.cancelled,
+    coalesce(done.succeeded, r.succeeded) AS succeeded, coalesce(done.failed, r.failed) AS failed,
+    coalesce(done.skipped, r.skipped) AS skipped, coalesce(active.items, 0) AS running
+  FROM batch b
+  JOIN run r ON r.id = b.run_id
+  LEFT JOIN LATERAL (
+    SELECT sum(l.succeeded)::int AS succeeded, sum(l.failed)::int AS failed, sum(l.skipped)::int AS skipped
+    FROM lane l WHERE l.run_id = r.id AND r.ended_at IS NULL
+  ) done ON true
+  LEFT JOIN LATERAL (
+    SELECT sum(least(l.width, held.items))::int AS items
+    FROM lane l
+    JOIN (
+      SELECT c.lane, sum(c.size - cardinality(c.settled)) AS items FROM chunk c WHERE c.run_id = r.id AND c.state = 1 GROUP BY c.lane
+    ) held ON held.lane = l.no
+    WHERE l.run_id = r.id AND r.status IN ('running', 'paused', 'stopping')
+  ) active ON true`;
+
+export interface BatchRow {
+  id: string;
+  tenant: string;
+  dialect: Dialect;
+  operation: string;
+  name: string | null;
+  description: string | null;
+  filters: Record<string, unknown>;
+  parameters: Record<string, unknown>;
+  options: BatchOptions;
+  external: boolean;
+  created_by: string | null;
+  created_at: Date;
+  event_seq: number;
+  run_id: string;
+  run_no: number;
+  status: RunStatus;
+  ends_as: BatchView['status'] | null;
+  reason: string | null;
+  sealed: boolean;
+  total: number;
+  started_at: Date | null;
+  ended_at: Date | null;
+  succeeded: number;
+  failed: number;
+  skipped: number;
+  cancelled: number;
+  running: number;
+}
+
+export function toBatchView(row: BatchRow): BatchView {
+  const counts = toCounts(row);
+  return {
+    id: row.id,
+    dialect: row.dialect,
+    operation: row.operation,
+    name: row.name,
+    description: row.description,
+    status: shownStatus(row),
+    stopping: row.status === 'stopping',
+    reason: row.reason,
+    progress: toProgress(row, counts),
+    counts,
+    sealed: row.sealed,
+    external: row.external,
+    options: row.options,
+    filters: row.filters,
+    parameters: row.parameters,
+    run: row.run_no,
+    etaMs: toEta(row, counts),
+    lastEventSeq: row.event_seq,
+    createdBy: row.created_by,
+    createdAt: row.created_at.toISOString(),
+    startedAt: row.started_at?.toISOString() ?? null,
+    endedAt: row.ended_at?.toISOString() ?? null,
+  };
+}
+
+function shownStatus(row: BatchRow): BatchView['status'] {
+  return row.status === 'stopping' ? row.ends_as! : row.status;
+}
+
+function toCounts(row: BatchRow): BatchCounts {
+  const { total, succeeded, failed, skipped, cancelled, running } = row;
+  const pending = Math.max(0, total - succeeded - failed - skipped - cancelled - running);
+  return { total, succeeded, failed, skipped, cancelled, running, pending };
+}
+
+/** Floored, and 100 only for a run that has ended with nothing cancelled: 999 of 1,000 is 99. */
+function toProgress(row: BatchRow, counts: BatchCounts): number {
+  const processed = counts.succeeded + counts.failed + counts.skipped;
+  if (row.status === 'completed') return 100;
+  if (counts.total === 0) return 0;
+  const percent = Math.floor((100 * processed) / counts.total);
+  return isTerminal(row.status) ? percent : Math.min(99, percent);
+}
+
+function toEta(row: BatchRow, counts: BatchCounts): number | null {
+  const processed = counts.succeeded + counts.failed + counts.skipped;
+  if (row.status !== 'running' || processed === 0 || !row.started_at) return null;
+  const elapsed = Date.now() - row.started_at.getTime();
+  return Math.max(0, Math.round((elapsed / processed) * (counts.running + counts.pending)));
+}

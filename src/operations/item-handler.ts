@@ -1,0 +1,120 @@
+import { SetMetadata, type Type } from '@nestjs/common';
+
+/** Any JSON value. */
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+/** One unit of work as its handler sees it. */
+export interface Item<Payload = unknown> {
+  /** The caller's own name for it, unique enough to find it again ("custom_id"). */
+  readonly key: string;
+  readonly payload: Payload;
+  /** 1 for the first try. */
+  readonly attempt: number;
+}
+
+/** What a handler returns for one item. Returning nothing is success without output. */
+export interface ItemResult {
+  /** JSON, at most 256 kB. */
+  output?: unknown;
+  /** How good the result is, 0 to 1. */
+  quality?: number;
+  /** Set when there was nothing to do; says why. The item counts as skipped. */
+  skipped?: string;
+}
+
+/** What a chunk handler returns for one item: its result, or the error that it failed with. */
+export type ItemOutcome = ItemResult | { error: unknown };
+
+/** The batch as a handler sees it. */
+export interface BatchContext<Parameters = unknown> {
+  readonly batchId: string;
+  readonly tenant: string;
+  readonly operation: string;
+  /** The batch's parameters, checked against the handler's `parameters` class when the batch was created. */
+  readonly parameters: Parameters;
+  readonly logger: HandlerLogger;
+}
+
+export interface HandlerLogger {
+  info(message: string, fields?: object): void;
+  warn(message: string, fields?: object): void;
+}
+
+export interface ChunkContext<Parameters = unknown> extends BatchContext<Parameters> {
+  /** Aborted at the item's time limit, when the batch is cancelled, and when the worker shuts down. Made on first use. */
+  readonly signal: AbortSignal;
+}
+
+export interface ItemContext<Parameters = unknown> extends ChunkContext<Parameters> {
+  readonly attempt: number;
+  /** The same for every try of this item in this run: give it to providers, so that a repeated call is not paid twice. */
+  readonly idempotencyKey: string;
+  /** Tells how far this item is, 0 to 100. Shown while it runs. */
+  progress(percent: number): void;
+}
+
+/** An item to be: a key (default: its number in the batch, from 1) and a JSON payload. */
+export interface NewItem {
+  key?: string;
+  payload?: unknown;
+}
+
+/**
+ * The plug-in that does one operation's work. Implement `run` (one item at a time, several side by side) or `runChunk`
+ * (all items of a claim in one call, one outcome for each in the same order).
+ *
+ * An error thrown means "try again" until the attempts end; {@link PermanentError} means "no" and
+ * {@link RetryLaterError} "not now", which costs no attempt.
+ */
+export interface ItemHandlerClass<Payload = unknown, Parameters = unknown, Filters = unknown> {
+  run?(item: Item<Payload>, context: ItemContext<Parameters>): Promise<ItemResult | void>;
+  runChunk?(items: Item<Payload>[], context: ChunkContext<Parameters>): Promise<ItemOutcome[]>;
+  /** Chooses a batch's items when it is created with filters instead of a list. Streamed: never held whole in memory. */
+  selectItems?(filters: Filters, context: BatchContext<Parameters>): AsyncIterable<NewItem>;
+}
+
+export interface ItemHandlerOptions {
+  /** class-validator class of an item's payload, checked when the item runs; a wrong payload fails that item for good. */
+  payload?: Type<object>;
+  /** class-validator class of the batch's parameters, checked at creation. Without one a batch may give none. */
+  parameters?: Type<object>;
+  /** class-validator class of the filters, checked at creation, or 'any' when `selectItems` checks them itself. */
+  filters?: Type<object> | 'any';
+  /** Items side by side when the batch does not say. Default 10. */
+  concurrency?: number;
+}
+
+export const ITEM_HANDLER = Symbol('item handler');
+
+export interface ItemHandlerMetadata extends ItemHandlerOptions {
+  operation: string;
+}
+
+/**
+ * Marks a provider class as the handler of one operation.
+ * @example
+ *   @ItemHandler('resize', { payload: ResizePayload })
+ *   class ResizeItemHandler implements ItemHandlerClass<ResizePayload> {
+ *     async run(item: Item<ResizePayload>, context: ItemContext) { return { output: await resize(item.payload, context.signal) }; }
+ *   }
+ */
+export const ItemHandler = (operation: string, options: ItemHandlerOptions = {}): ClassDecorator =>
+  SetMetadata(ITEM_HANDLER, { operation, ...options } satisfies ItemHandlerMetadata);
+
+/** Fails the item for good: trying again cannot help. */
+export class PermanentError extends Error {
+  override readonly name = 'PermanentError';
+}
+
+/** The item cannot be worked now (a provider said 429, say). It is tried again after the delay and no attempt is counted. */
+export class RetryLaterError extends Error {
+  override readonly name = 'RetryLaterError';
+
+  constructor(
+    message: string,
+    /** milliseconds */
+    readonly delayMs: number,
+  ) {
+    super(message);
+  }
+}

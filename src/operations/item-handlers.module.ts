@@ -1,0 +1,11 @@
+import { Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { ItemHandlerRegistry } from './item-handler.registry.js';
+
+/** The registry of item handlers. The handlers themselves are providers of any module: being marked is enough. */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [ItemHandlerRegistry],
+  exports: [ItemHandlerRegistry],
+})
+export class ItemHandlersModule {}
