@@ -1,0 +1,138 @@
+import type { ClaimedChunk, DeferredItem, MovedChunk, RecordedOutcome } from '../batches/store/record-outcomes.js';
+import { CHUNK_STATE } from '../batches/entities/chunk.entity.js';
+
+/** One item of a claimed chunk on its way through its handler. */
+export interface WorkItem {
+  readonly chunk: HeldChunk;
+  readonly index: number;
+  readonly seq: number;
+  readonly key: string;
+  readonly payload: unknown;
+  readonly attempt: number;
+  /** Made when the handler asks for its signal, or when it has to stop. */
+  controller?: AbortController;
+  /** performance.now() values */
+  startedAt: number;
+  deadline: number;
+  timedOut: boolean;
+  /** Its slot was freed without it: whatever it still returns is dropped. */
+  abandoned: boolean;
+}
+
+interface PackedItem {
+  seq?: number;
+  attempt?: number;
+  key?: string;
+  payload?: unknown;
+}
+
+/** A crash of its worker may have been chance once; from then on the items run one by one, each named before it starts. */
+const CRASHES_BEFORE_CAUTION = 2;
+/** An item that was alone when its worker died, so many times, is not run again. */
+const LONE_CRASHES_OF_POISON = 2;
+
+/** A claimed chunk in the worker's memory: its items to do, and what came of them since the last flush. */
+export class HeldChunk {
+  readonly no: string;
+  readonly cautious: boolean;
+  /** Items not started yet, first one last. */
+  private readonly waiting: WorkItem[];
+  private readonly settled: number[];
+  private readonly suspects: readonly number[];
+  private outcomes: RecordedOutcome[] = [];
+  private deferred: DeferredItem[] = [];
+  private unsettled: number;
+  /** performance.now() of the oldest result that is not recorded. */
+  private bufferedSince = Infinity;
+
+  constructor(claimed: ClaimedChunk) {
+    this.no = claimed.no;
+    this.settled = claimed.settled;
+    this.suspects = claimed.suspects;
+    this.cautious = claimed.crashes >= CRASHES_BEFORE_CAUTION;
+    this.waiting = this.unpack(claimed).reverse();
+    this.unsettled = this.waiting.length;
+  }
+
+  get waitingCount(): number {
+    return this.waiting.length;
+  }
+
+  get isComplete(): boolean {
+    return this.unsettled === 0;
+  }
+
+  get hasResults(): boolean {
+    return this.outcomes.length + this.deferred.length > 0;
+  }
+
+  bufferedFor(now: number): number {
+    return Math.max(0, now - this.bufferedSince);
+  }
+
+  next(): WorkItem | undefined {
+    return this.waiting.pop();
+  }
+
+  /** All items that wait, for a handler that takes the chunk at once. */
+  nextAll(): WorkItem[] {
+    return this.waiting.splice(0).reverse();
+  }
+
+  isPoison(item: WorkItem): boolean {
+    return this.suspects.filter((suspect) => suspect === item.index).length >= LONE_CRASHES_OF_POISON;
+  }
+
+  record(item: WorkItem, outcome: RecordedOutcome): void {
+    this.settle(item);
+    this.outcomes.push(outcome);
+  }
+
+  defer(item: WorkItem, deferred: DeferredItem): void {
+    this.settle(item);
+    this.deferred.push(deferred);
+  }
+
+  /** Hands out what came since the last flush. */
+  takeResults(): { outcomes: RecordedOutcome[]; deferred: DeferredItem[] } {
+    const { outcomes, deferred } = this;
+    this.outcomes = [];
+    this.deferred = [];
+    this.bufferedSince = Infinity;
+    return { outcomes, deferred };
+  }
+
+  /** Where the flush that takes its results moves it. @param release the lane is given back: what is left becomes pending */
+  moved(release: boolean): MovedChunk {
+    if (this.isComplete) return { no: this.no, state: CHUNK_STATE.done, settled: [] };
+    return { no: this.no, state: release ? CHUNK_STATE.pending : CHUNK_STATE.claimed, settled: this.settled };
+  }
+
+  private settle(item: WorkItem): void {
+    this.settled.push(item.index);
+    this.unsettled -= 1;
+    if (this.bufferedSince === Infinity) this.bufferedSince = performance.now();
+  }
+
+  private unpack(claimed: ClaimedChunk): WorkItem[] {
+    const done = new Set(claimed.settled);
+    const firstSeq = Number(claimed.no);
+    const items = JSON.parse(claimed.items) as PackedItem[];
+    return items.flatMap((item, index) => {
+      if (done.has(index)) return [];
+      const seq = item.seq ?? firstSeq + index;
+      return {
+        chunk: this,
+        index,
+        seq,
+        key: item.key ?? String(seq + 1),
+        payload: item.payload,
+        attempt: item.attempt ?? 1,
+        startedAt: 0,
+        deadline: Infinity,
+        timedOut: false,
+        abandoned: false,
+      };
+    });
+  }
+}

@@ -1,0 +1,38 @@
+import { AppError } from '../common/app-error.js';
+import { toStorableText } from '../common/safe-json.js';
+import { PermanentError, RetryLaterError } from '../operations/item-handler.js';
+
+export type FailureKind = 'retryable' | 'permanent' | 'timeout' | 'rate-limited' | 'invalid-payload' | 'invalid-result' | 'poison';
+
+const MAX_MESSAGE = 2_000;
+
+/** Why an item failed, and whether trying again can help. */
+export interface ItemFailure {
+  kind: FailureKind;
+  message: string;
+  /** Set for "not now": tried again after this many milliseconds without counting the attempt. */
+  retryAfterMs?: number;
+}
+
+export function isFinal(failure: ItemFailure): boolean {
+  return failure.kind !== 'retryable' && failure.kind !== 'timeout' && failure.kind !== 'rate-limited';
+}
+
+/** Handlers throw anything: strings, null, frozen errors, proxies whose getters throw. It always comes out as one message. */
+export function toFailure(thrown: unknown): ItemFailure {
+  try {
+    if (thrown instanceof RetryLaterError) {
+      return { kind: 'rate-limited', message: messageOf(thrown), retryAfterMs: Math.max(0, Number(thrown.delayMs) || 0) };
+    }
+    const permanent = thrown instanceof PermanentError || (thrown instanceof AppError && thrown.code === 'INVALID_INPUT');
+    return { kind: permanent ? 'permanent' : 'retryable', message: messageOf(thrown) };
+  } catch {
+    return { kind: 'retryable', message: 'the handler threw something that cannot be read' };
+  }
+}
+
+function messageOf(thrown: unknown): string {
+  const message: unknown = thrown instanceof Error ? thrown.message || thrown.name : thrown;
+  const text = typeof message === 'string' ? message : `the handler threw ${String(message)}`;
+  return toStorableText(text).slice(0, MAX_MESSAGE) || 'the handler threw an empty message';
+}

@@ -1,0 +1,123 @@
+import { OUTCOME_STATUS } from '../batches/entities/outcome.entity.js';
+import type { HeldChunk, WorkItem } from './held-chunk.js';
+import type { ItemRunner, Settlement } from './item-runner.js';
+
+/** After its abort signal a handler has this long before its slot is given to another item. */
+const ABORT_GRACE_MS = 2_000;
+
+/**
+ * A lane's slots: at most `width` items run side by side (a handler that takes chunks runs one chunk). What comes of an item
+ * goes into its chunk. A slot is freed when its handler ends, or when it ignores its abort signal for too long.
+ */
+export class ItemSlots {
+  settledCount = 0;
+  /** Slots whose handler ignored its abort signal. */
+  stuck = 0;
+  private readonly running = new Set<WorkItem>();
+  private aborted = false;
+
+  constructor(
+    private readonly runner: ItemRunner,
+    private readonly limits: { width: number; timeoutMs: number },
+    private readonly events: { mayStart: () => boolean; onSettled: () => void },
+  ) {}
+
+  get busy(): number {
+    return this.running.size;
+  }
+
+  /** Fills free slots from the chunks, in order. */
+  fill(chunks: readonly HeldChunk[]): void {
+    if (!this.events.mayStart()) return;
+    for (const chunk of chunks) {
+      if (chunk.cautious) continue;
+      if (this.runner.takesChunks) {
+        if (chunk.waitingCount > 0 && this.running.size === 0) this.startChunk(chunk.nextAll());
+        continue;
+      }
+      while (this.running.size < this.limits.width) {
+        const item = chunk.next();
+        if (!item) break;
+        this.start(item);
+      }
+    }
+  }
+
+  start(item: WorkItem): void {
+    this.begin(item);
+    void this.runner.runItem(item).then((settlement) => this.finish([item], [settlement]));
+  }
+
+  /** Tells handlers in flight to stop; a failure they answer with is not counted: the item was not at fault. */
+  abort(reason: string): void {
+    this.aborted = true;
+    for (const item of this.running) abortItem(item, reason);
+  }
+
+  /** Frees every slot; what its handler still returns is dropped and the item stays unrecorded. */
+  abandon(): void {
+    for (const item of this.running) this.free(item);
+  }
+
+  /** Ends items past their time limit. */
+  tick(now: number): void {
+    for (const item of this.running) {
+      if (now < item.deadline) continue;
+      if (!item.timedOut) {
+        item.timedOut = true;
+        abortItem(item, 'time limit exceeded');
+      } else if (now > item.deadline + ABORT_GRACE_MS) {
+        this.stuck += 1;
+        this.settle(item, this.timeout(item));
+        this.free(item);
+      }
+    }
+  }
+
+  settle(item: WorkItem, settlement: Settlement): void {
+    const final = item.timedOut ? this.timeout(item) : settlement;
+    if (this.aborted && !item.timedOut && isFailure(final)) return;
+    this.settledCount += 1;
+    if ('outcome' in final) item.chunk.record(item, final.outcome);
+    else item.chunk.defer(item, final.deferred);
+  }
+
+  private startChunk(items: WorkItem[]): void {
+    for (const item of items) this.begin(item);
+    void this.runner.runChunk(items).then((settlements) => this.finish(items, settlements));
+  }
+
+  private begin(item: WorkItem): void {
+    item.startedAt = performance.now();
+    item.deadline = item.startedAt + this.limits.timeoutMs;
+    this.running.add(item);
+  }
+
+  private finish(items: WorkItem[], settlements: Settlement[]): void {
+    items.forEach((item, index) => {
+      if (item.abandoned) return;
+      this.settle(item, settlements[index]!);
+      this.running.delete(item);
+    });
+    this.events.onSettled();
+  }
+
+  private timeout(item: WorkItem): Settlement {
+    return this.runner.fail(item, { kind: 'timeout', message: `no result within ${this.limits.timeoutMs} ms` });
+  }
+
+  private free(item: WorkItem): void {
+    item.abandoned = true;
+    this.running.delete(item);
+  }
+}
+
+function abortItem(item: WorkItem, reason: string): void {
+  // Also for a handler that never asked: if it does so from now on, it sees that it should stop.
+  item.controller ??= new AbortController();
+  item.controller.abort(new Error(reason));
+}
+
+function isFailure(settlement: Settlement): boolean {
+  return 'deferred' in settlement || settlement.outcome.status === OUTCOME_STATUS.failed;
+}

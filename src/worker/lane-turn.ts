@@ -1,0 +1,245 @@
+import { isTerminal, type RunStatus } from '../batches/batch.state.js';
+import { OUTCOME_STATUS } from '../batches/entities/outcome.entity.js';
+import { claimDueRetries } from '../batches/store/claim-due-retries.js';
+import type { ClaimedLane } from '../batches/store/claim-lane.js';
+import { markSuspect } from '../batches/store/mark-suspect.js';
+import { type ClaimedChunk, type Flushed, type LaneFence, type RecordedOutcome, recordOutcomes } from '../batches/store/record-outcomes.js';
+import { Tally } from '../batches/tally.js';
+import type { Connection } from '../database/sql.js';
+import { HeldChunk } from './held-chunk.js';
+import type { ItemRunner } from './item-runner.js';
+import { ItemSlots } from './item-slots.js';
+
+/** Results of a chunk that is not complete are recorded after this long, so that slow items show at least four times a second. */
+const FLUSH_MS = 250;
+/** A lane holds about this long's worth of items, so that the database works while the handler does. */
+const AHEAD_MS = 500;
+const MAX_HELD_ITEMS = 2_000;
+const MAX_CHUNKS_PER_CLAIM = 40;
+/** While chunks are left, retries that are due wait this long to be pooled into full chunks. */
+const POOL_RETRIES_MS = 1_000;
+
+/** Why a turn stops taking items. `drained`: nothing is left to claim. `lost`: another worker took the lane over. */
+export type TurnEnd = 'drained' | 'yielded' | 'stopped' | 'shutdown' | 'lost';
+
+export interface TurnReport {
+  end: TurnEnd;
+  /** The run's state at the last flush. */
+  status: RunStatus;
+  /** Milliseconds until the run's next retry is due, or null. */
+  nextRetryMs: number | null;
+  /** Slots whose handler ignored its abort signal. */
+  stuck: number;
+}
+
+/**
+ * One turn of a worker at one lane: claim chunks, run their items side by side, record what came of them, and give the
+ * lane back. One loop decides ({@link run}); everything else wakes it.
+ */
+export class LaneTurn {
+  readonly fence: LaneFence;
+  private readonly tally: Tally;
+  private readonly slots: ItemSlots;
+  private chunks: HeldChunk[] = [];
+  private status: RunStatus = 'running';
+  private end?: TurnEnd;
+  private nothingToClaim = false;
+  private retryDueAt: number | null = null;
+  private leaseRenewedAt = performance.now();
+  private readonly startedAt = performance.now();
+  private wake?: () => void;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly lane: ClaimedLane,
+    private readonly runner: ItemRunner,
+    private readonly settings: { leaseMs: number; onFlush: () => void },
+  ) {
+    this.fence = { runId: lane.run_id, no: lane.no, fence: lane.fence };
+    this.tally = Tally.from(lane.tally);
+    const limits = { width: lane.width, timeoutMs: lane.options.timeout };
+    this.slots = new ItemSlots(runner, limits, { mayStart: () => this.mayStart(), onSettled: () => this.onSettled() });
+  }
+
+  /** @throws when the database did not answer: what it has is unknown, so the lane must be surrendered */
+  async run(): Promise<TurnReport> {
+    await this.flush(false);
+    while (!this.isOver()) {
+      this.slots.fill(this.chunks);
+      const cautious = this.cautiousChunk();
+      if (this.wantsFlush()) await this.flush(false);
+      else if (cautious && this.slots.busy === 0) await this.workOneAlone(cautious);
+      else if (!this.isOver()) await this.nextChange();
+    }
+    if (this.end !== 'lost') await this.flush(true);
+    const nextRetryMs = this.retryDueAt === null ? null : this.retryDueAt - performance.now();
+    return { end: this.end ?? 'drained', status: this.status, nextRetryMs, stuck: this.slots.stuck };
+  }
+
+  /** Takes no more items; those in flight finish. */
+  stop(end: TurnEnd): void {
+    this.end = end === 'lost' ? end : (this.end ?? end);
+    this.wake?.();
+  }
+
+  abort(reason: string): void {
+    this.slots.abort(reason);
+  }
+
+  abandon(): void {
+    this.slots.abandon();
+    this.wake?.();
+  }
+
+  /** News from the heartbeat: the lease was renewed, and this is the run's state. */
+  renewed(status: RunStatus, sentAt: number): void {
+    this.leaseRenewedAt = sentAt;
+    this.see(status);
+    this.nudge();
+  }
+
+  /** New items may have come. */
+  nudge(): void {
+    this.nothingToClaim = false;
+    this.wake?.();
+  }
+
+  /** Called several times a second: deadlines, due retries, results that are old enough to record. */
+  tick(now: number): void {
+    this.slots.tick(now);
+    if (this.retryDueAt !== null && now >= this.retryDueAt) this.nothingToClaim = false;
+    this.wake?.();
+  }
+
+  private onSettled(): void {
+    this.slots.fill(this.chunks);
+    this.wake?.();
+  }
+
+  private isOver(): boolean {
+    if (this.end === 'lost') return true;
+    if (this.slots.busy > 0) return false;
+    return this.end !== undefined || (this.nothingToClaim && this.waitingCount() === 0 && !this.wantsFlush());
+  }
+
+  private waitingCount(): number {
+    return this.chunks.reduce((sum, chunk) => sum + chunk.waitingCount, 0);
+  }
+
+  /** The worker fences itself by the monotonic clock: without a fresh lease it starts nothing. */
+  private mayStart(): boolean {
+    return this.end === undefined && performance.now() - this.leaseRenewedAt < this.settings.leaseMs * 0.8;
+  }
+
+  private cautiousChunk(): HeldChunk | undefined {
+    return this.mayStart() ? this.chunks.find((chunk) => chunk.cautious && chunk.waitingCount > 0) : undefined;
+  }
+
+  /** A chunk that saw its worker die: one item at a time, named before it starts and recorded after it ends. */
+  private async workOneAlone(chunk: HeldChunk): Promise<void> {
+    const item = chunk.next()!;
+    if (chunk.isPoison(item)) {
+      const message = 'POISON: its worker died each time this item ran alone; it is not run again';
+      this.slots.settle(item, this.runner.fail(item, { kind: 'poison', message }));
+      return;
+    }
+    if (!(await markSuspect(this.connection, this.fence, chunk.no, item.index))) return this.stop('lost');
+    this.slots.start(item);
+    while (this.slots.busy > 0) await this.nextChange();
+    await this.flush(false, true);
+  }
+
+  private wantsFlush(): boolean {
+    return this.chunksToRecord(false).length > 0 || this.wantedChunks() > 0;
+  }
+
+  /** Complete chunks go out at once, others when their results are old enough. */
+  private chunksToRecord(all: boolean): HeldChunk[] {
+    const now = performance.now();
+    return this.chunks.filter((chunk) => all || chunk.isComplete || chunk.bufferedFor(now) >= FLUSH_MS);
+  }
+
+  /** How many chunks to claim: as many as keep the lane busy for a while at its present speed, never less than its width. */
+  private wantedChunks(): number {
+    if (this.nothingToClaim || !this.mayStart()) return 0;
+    const perMs = this.slots.settledCount / Math.max(1, performance.now() - this.startedAt);
+    const wanted = Math.min(MAX_HELD_ITEMS, Math.max(this.lane.width, perMs * AHEAD_MS));
+    const waiting = this.waitingCount();
+    if (waiting >= Math.max(this.lane.width, wanted / 2)) return 0;
+    return Math.min(MAX_CHUNKS_PER_CLAIM, Math.ceil((wanted - waiting) / this.lane.options.batchSize));
+  }
+
+  /** @param all also results of chunks that could wait */
+  private async flush(release: boolean, all = release): Promise<void> {
+    const due = this.chunksToRecord(all);
+    const results = due.map((chunk) => chunk.takeResults());
+    const outcomes = results.flatMap((result) => result.outcomes);
+    const counts = this.count(outcomes);
+    const claim = release ? 0 : this.wantedChunks();
+    const sentAt = performance.now();
+    const flushed = await recordOutcomes(this.connection, this.fence, {
+      release,
+      leaseMs: this.settings.leaseMs,
+      counts,
+      tally: outcomes.length > 0 ? JSON.stringify(this.tally) : null,
+      itemProgress: this.runner.progress.size > 0 ? Object.fromEntries(this.runner.progress) : null,
+      outcomes,
+      deferred: results.flatMap((result) => result.deferred),
+      moved: due.map((chunk) => chunk.moved(release)),
+      claim,
+    });
+    if (!flushed.held) return this.stop('lost');
+    this.leaseRenewedAt = sentAt;
+    this.chunks = this.chunks.filter((chunk) => !chunk.isComplete || chunk.hasResults);
+    this.hold(flushed.chunks);
+    this.see(flushed.status);
+    await this.lookForRetries(flushed, claim);
+    if (outcomes.length > 0) this.settings.onFlush();
+  }
+
+  private count(outcomes: RecordedOutcome[]): { succeeded: number; failed: number; skipped: number } {
+    const counts = { succeeded: 0, failed: 0, skipped: 0 };
+    for (const { status, durationMs, quality, errorKind, error } of outcomes) {
+      if (durationMs !== null) this.tally.addDuration(durationMs);
+      if (quality !== null) this.tally.addQuality(quality);
+      if (status === OUTCOME_STATUS.succeeded) counts.succeeded += 1;
+      else if (status === OUTCOME_STATUS.skipped) counts.skipped += 1;
+      else {
+        counts.failed += 1;
+        this.tally.addError(errorKind!, error!);
+      }
+    }
+    return counts;
+  }
+
+  private async lookForRetries(flushed: Flushed, claim: number): Promise<void> {
+    this.retryDueAt = flushed.nextRetryMs === null ? null : performance.now() + flushed.nextRetryMs;
+    if (claim === 0 || this.end !== undefined) return;
+    const foundAll = flushed.chunks.length >= claim;
+    const overdue = flushed.nextRetryMs === null ? -Infinity : -flushed.nextRetryMs;
+    const asks = overdue >= (foundAll ? POOL_RETRIES_MS : 0);
+    const chunk = asks ? await claimDueRetries(this.connection, this.fence, this.lane.options.batchSize) : undefined;
+    if (chunk) this.hold([chunk]);
+    this.nothingToClaim = !foundAll && !chunk;
+  }
+
+  private hold(claimed: ClaimedChunk[]): void {
+    this.chunks.push(...claimed.map((chunk) => new HeldChunk(chunk)));
+  }
+
+  private see(status: RunStatus): void {
+    this.status = status;
+    if (status === 'running') return;
+    this.stop('stopped');
+    if (status === 'stopping' || isTerminal(status)) this.slots.abort('the batch was stopped');
+  }
+
+  private nextChange(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = () => {
+        this.wake = undefined;
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,91 @@
+import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
+import { deleteExpiredBatches } from '../batches/store/delete-batches.js';
+import { endRun } from '../batches/store/end-run.js';
+import { findUnendedRuns, findWaitingRuns, timeOutRuns } from '../batches/store/find-work.js';
+import { discardAbandonedIntakes } from '../batches/store/insert-chunks.js';
+import { retentionMs } from '../batches/dialects.js';
+import { DIALECTS } from '../common/procedure.js';
+import { Config } from '../config.js';
+import { Database } from '../database/sql.js';
+import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
+import { LaneWorker } from './lane-worker.js';
+
+const CLEAN_UP_MS = 3_600_000;
+
+/**
+ * The second way to all work, in every worker: whatever a lost bell, a dead worker or a crash between two commits left
+ * behind is found in the database. With Redis away it is the only way, and enough.
+ */
+@Injectable()
+export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(Sweeper.name);
+  private timer?: NodeJS.Timeout;
+  private stopped = false;
+  private sweeping = Promise.resolve();
+  private cleanedUpAt = 0;
+
+  constructor(
+    private readonly database: Database,
+    private readonly config: Config,
+    private readonly registry: ItemHandlerRegistry,
+    private readonly worker: LaneWorker,
+    private readonly publisher: BatchEventPublisher,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.schedule();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.sweeping;
+  }
+
+  /** With jitter, so that many workers do not look at the same moment. */
+  private schedule(): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(
+      () => {
+        this.sweeping = this.sweep().finally(() => this.schedule());
+      },
+      this.config.sweepMs * (0.75 + Math.random() / 2),
+    );
+  }
+
+  private async sweep(): Promise<void> {
+    try {
+      await this.serveWaitingRuns();
+      for (const runId of await timeOutRuns(this.database.pool)) await this.publisher.runChanged(runId);
+      for (const runId of await findUnendedRuns(this.database.pool)) await this.publisher.publish([await endRun(this.database, runId)]);
+      if (Date.now() - this.cleanedUpAt > CLEAN_UP_MS) await this.cleanUp();
+    } catch (error) {
+      this.logger.warn({ err: error }, 'a sweep failed; the next one tries again');
+    }
+  }
+
+  /** Turns are not waited for: the lanes themselves limit how many there are. */
+  private async serveWaitingRuns(): Promise<void> {
+    const free = this.worker.freeLanes;
+    if (free <= 0) return;
+    const waiting = await findWaitingRuns(this.database.pool, this.registry.operations, free);
+    let left = free;
+    for (const { run_id: runId, rank, lanes } of waiting) {
+      for (let lane = 0; lane < lanes && left > 0; lane += 1, left -= 1) void this.worker.hear({ runId, rank });
+    }
+  }
+
+  private async cleanUp(): Promise<void> {
+    this.cleanedUpAt = Date.now();
+    await discardAbandonedIntakes(this.database.pool);
+    for (const dialect of DIALECTS) {
+      const expiry = { olderThanMs: retentionMs(dialect, this.config), dialect };
+      let deleted = 0;
+      for (let gone = -1; gone !== 0 && !this.stopped; deleted += gone) {
+        gone = await this.database.transaction((connection) => deleteExpiredBatches(connection, expiry));
+      }
+      if (deleted > 0) this.logger.log({ dialect, deleted }, 'removed batches past their retention');
+    }
+  }
+}
