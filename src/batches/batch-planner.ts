@@ -1,15 +1,29 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import type { Caller } from '../common/procedure.js';
 import { AppError, type FieldError, invalidField } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
 import { toStorableJson, unsafeKey } from '../common/safe-json.js';
+import { handlerLogger } from '../operations/handler-logger.js';
 import { ItemHandlerRegistry, type RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { BatchContext } from '../operations/item-handler.js';
-import type { CreateBatch } from './commands/create-batch.command.js';
 import { itemsFromArray, itemsFromGenerator, type ItemSource } from './item-source.js';
 
 /** Operations that the documents name; without an item handler their results come from outside. */
 const DOCUMENTED_OPERATIONS = ['annotate', 'import', 'export', 'transform', 'report', 'validate', 'cleanup'];
 const MAX_JSON_CHARACTERS = 65_536;
+
+/** What a caller asks for, see the fields of the create command. */
+export interface BatchRequest {
+  operation: string;
+  filters?: Record<string, unknown>;
+  parameters?: Record<string, unknown>;
+  items?: unknown[];
+  totalItems?: number;
+  external?: boolean;
+  start?: boolean;
+  open?: boolean;
+  caller: Caller;
+}
 
 /** How a new batch gets its items and who works them. */
 export interface BatchPlan {
@@ -24,12 +38,10 @@ export interface BatchPlan {
 /** Checks a new batch against its operation before anything is written. */
 @Injectable()
 export class BatchPlanner {
-  private readonly logger = new Logger('ItemHandler');
-
   constructor(private readonly registry: ItemHandlerRegistry) {}
 
   /** @throws AppError INVALID_INPUT or UNPROCESSABLE that names the field */
-  plan(input: CreateBatch, batchId: string, maxItems: number): BatchPlan {
+  plan(input: BatchRequest, batchId: string, maxItems: number): BatchPlan {
     assertFreeJson('filters', input.filters);
     assertFreeJson('parameters', input.parameters);
     if (input.items && input.items.length > maxItems) {
@@ -40,7 +52,7 @@ export class BatchPlanner {
     return registered && input.external !== true ? this.planHandled(input, registered, batchId) : planExternal(input);
   }
 
-  private planHandled(input: CreateBatch, registered: RegisteredHandler, batchId: string): BatchPlan {
+  private planHandled(input: BatchRequest, registered: RegisteredHandler, batchId: string): BatchPlan {
     const parameters = checkParameters(registered, input.parameters ?? {});
     const open = input.open ?? false;
     const starts = input.start ?? !open;
@@ -49,7 +61,7 @@ export class BatchPlanner {
       tenant: input.caller.tenant,
       operation: input.operation,
       parameters,
-      logger: handlerLogger(this.logger, batchId),
+      logger: handlerLogger(input.operation, batchId),
     };
     if (input.totalItems !== undefined && input.totalItems !== (input.items?.length ?? input.totalItems)) {
       throw invalidField('totalItems', `is ${input.totalItems}, but ${input.items!.length} items are given`);
@@ -64,7 +76,7 @@ export class BatchPlanner {
   }
 }
 
-function planExternal(input: CreateBatch): BatchPlan {
+function planExternal(input: BatchRequest): BatchPlan {
   if (input.open !== undefined)
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
   if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
@@ -72,7 +84,7 @@ function planExternal(input: CreateBatch): BatchPlan {
   return { source: itemsFromArray(input.items ?? []), external: true, starts: false, sealed: counted, concurrency: 1 };
 }
 
-function chooseSource(input: CreateBatch, registered: RegisteredHandler, context: BatchContext): ItemSource {
+function chooseSource(input: BatchRequest, registered: RegisteredHandler, context: BatchContext): ItemSource {
   const { operation, handler, filters: filterClass } = registered;
   if (input.items) {
     if (input.filters && Object.keys(input.filters).length > 0) throw unprocessable('filters', 'give either items or filters, not both');
@@ -97,13 +109,6 @@ export function checkParameters(registered: RegisteredHandler, parameters: Recor
     return { path: `parameters.${key}`, message, code: 'unrecognized_keys' };
   });
   throw new AppError('INVALID_INPUT', errors.map((error) => error.message).join('; '), { details: { errors } });
-}
-
-export function handlerLogger(logger: Logger, batchId: string): BatchContext['logger'] {
-  return {
-    info: (message, fields) => logger.log({ ...fields, batchId }, message),
-    warn: (message, fields) => logger.warn({ ...fields, batchId }, message),
-  };
 }
 
 function assertFreeJson(field: string, value: unknown): void {

@@ -7,6 +7,8 @@ import { acceptIntake, discardIntake, insertChunks, type PackedChunk } from './s
 /** Rows travel in statements of about this many items, or this many characters when items are large. */
 const SLICE_ITEMS = 5_000;
 const SLICE_CHARACTERS = 4_000_000;
+/** A chunk of large items is cut short, so that what a worker holds stays bounded. */
+const CHUNK_CHARACTERS = 1_000_000;
 const MAX_PROBLEMS = 100;
 
 export interface LineProblem {
@@ -98,9 +100,13 @@ export class Intake {
 
 function pack(texts: string[], chunkSize: number, firstSeq: number): PackedChunk[] {
   const chunks: PackedChunk[] = [];
-  for (let from = 0; from < texts.length; from += chunkSize) {
-    const items = texts.slice(from, from + chunkSize);
-    chunks.push({ firstSeq: firstSeq + from, size: items.length, items: `[${items.join(',')}]` });
+  let from = 0;
+  while (from < texts.length) {
+    let to = from;
+    let characters = 0;
+    while (to < texts.length && to - from < chunkSize && characters < CHUNK_CHARACTERS) characters += texts[to++]!.length;
+    chunks.push({ firstSeq: firstSeq + from, size: to - from, items: `[${texts.slice(from, to).join(',')}]` });
+    from = to;
   }
   return chunks;
 }

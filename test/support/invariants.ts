@@ -1,0 +1,93 @@
+import type { Database } from '../../src/database/sql.js';
+
+const TERMINAL = `('completed', 'failed', 'cancelled', 'timed_out')`;
+const TERMINAL_EVENTS = `('batch.completed', 'batch.failed', 'batch.cancelled')`;
+
+const OUTCOME_COUNTS = `
+  SELECT count(*) FILTER (WHERE status = 1)::int AS succeeded, count(*) FILTER (WHERE status = 2)::int AS failed,
+    count(*) FILTER (WHERE status = 3)::int AS skipped, count(*)::int AS n
+  FROM outcome WHERE run_id = r.id`;
+
+const LANE_COUNTS = `
+  SELECT coalesce(sum(succeeded), 0)::int AS succeeded, coalesce(sum(failed), 0)::int AS failed, coalesce(sum(skipped), 0)::int AS skipped
+  FROM lane WHERE run_id = r.id`;
+
+/** Each finds what must not be: no rows, at any moment, whatever happened before. */
+const FORBIDDEN: Record<string, string> = {
+  'lanes count what their outcomes are': `
+    SELECT r.id, r.status, to_json(o) AS outcomes, to_json(l) AS lanes
+    FROM run r, LATERAL (${OUTCOME_COUNTS}) o, LATERAL (${LANE_COUNTS}) l
+    WHERE (o.succeeded, o.failed, o.skipped) IS DISTINCT FROM (l.succeeded, l.failed, l.skipped)`,
+  'an ended run counts what its outcomes are': `
+    SELECT r.id, r.status, r.total, r.succeeded, r.failed, r.skipped, r.cancelled, to_json(o) AS outcomes
+    FROM run r, LATERAL (${OUTCOME_COUNTS}) o
+    WHERE r.status IN ${TERMINAL} AND (o.succeeded, o.failed, o.skipped) IS DISTINCT FROM (r.succeeded, r.failed, r.skipped)`,
+  'every item of an ended run has an outcome or is counted cancelled': `
+    SELECT r.id, r.status, r.total, r.succeeded, r.failed, r.skipped, r.cancelled FROM run r
+    WHERE r.status IN ${TERMINAL}
+      AND (r.succeeded + r.failed + r.skipped + r.cancelled <> r.total OR least(r.succeeded, r.failed, r.skipped, r.cancelled) < 0
+        OR (r.status IN ('completed', 'failed') AND r.cancelled <> 0))`,
+  'an open run has no more outcomes than items': `
+    SELECT r.id, r.total, o.n FROM run r, LATERAL (${OUTCOME_COUNTS}) o WHERE o.n > r.total`,
+  'the total is the number of accepted items': `
+    SELECT r.id, r.total, c.items FROM run r JOIN batch b ON b.id = r.batch_id AND NOT b.external,
+      LATERAL (SELECT coalesce(sum(size), 0)::int AS items FROM chunk WHERE run_id = r.id AND no >= 0 AND state <> 3) c
+    WHERE r.total <> c.items`,
+  'no outcome lies outside of its batch': `
+    SELECT o.run_id, o.seq FROM outcome o JOIN run r ON r.id = o.run_id JOIN batch b ON b.id = r.batch_id AND NOT b.external
+    WHERE NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = o.run_id AND c.no >= 0 AND c.state <> 3 AND o.seq >= c.no AND o.seq < c.no + c.size)`,
+  'no item has more attempts than one and its retries': `
+    SELECT o.run_id, o.seq, o.attempts FROM outcome o JOIN run r ON r.id = o.run_id JOIN batch b ON b.id = r.batch_id AND NOT b.external
+    WHERE o.attempts > 1 + (b.options ->> 'retryAttempts')::int`,
+  'no item waits for a retry that has an outcome': `
+    SELECT t.run_id, t.seq FROM retry t JOIN outcome o ON o.run_id = t.run_id AND o.seq = t.seq`,
+  'no chunk of an ended run is claimed': `
+    SELECT c.run_id, c.no, r.status FROM chunk c JOIN run r ON r.id = c.run_id WHERE r.status IN ${TERMINAL} AND c.state = 1`,
+  'a run that ended by itself left nothing undone': `
+    SELECT r.id FROM run r JOIN batch b ON b.id = r.batch_id AND NOT b.external WHERE r.status IN ('completed', 'failed')
+      AND (EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2) OR EXISTS (SELECT FROM retry t WHERE t.run_id = r.id))`,
+  'events are numbered from 1 without a gap': `
+    SELECT b.id, b.event_seq, e.n, e.last FROM batch b,
+      LATERAL (SELECT count(*)::int AS n, min(seq) AS first, max(seq) AS last FROM batch_event WHERE batch_id = b.id) e
+    WHERE e.n <> b.event_seq OR e.first <> 1 OR e.last <> e.n`,
+  'an ended run has one terminal event, and it is its last one; an open one has none': `
+    SELECT r.id, r.status, e.ends, e.last_type FROM run r,
+      LATERAL (
+        SELECT count(*) FILTER (WHERE type IN ${TERMINAL_EVENTS}) AS ends, (array_agg(type ORDER BY seq DESC))[1] AS last_type
+        FROM batch_event WHERE run_id = r.id
+      ) e
+    WHERE CASE WHEN r.status IN ${TERMINAL} THEN e.ends <> 1 OR e.last_type NOT IN ${TERMINAL_EVENTS} ELSE e.ends <> 0 END`,
+  'progress never falls over the event log, and is 100 only at the end': `
+    SELECT batch_id, seq, type, progress, processed FROM (
+      SELECT e.*, lag(progress) OVER w AS progress_before, lag(processed) OVER w AS processed_before FROM (
+        SELECT batch_id, run_id, seq, type, (data ->> 'progress')::int AS progress,
+          (data -> 'counts' ->> 'succeeded')::int + (data -> 'counts' ->> 'failed')::int + (data -> 'counts' ->> 'skipped')::int AS processed
+        FROM batch_event
+      ) e WINDOW w AS (PARTITION BY run_id ORDER BY seq)
+    ) e
+    WHERE processed < processed_before OR (progress >= 100 AND type NOT IN ${TERMINAL_EVENTS})
+      -- items that are added while it runs make a smaller part of what is done
+      OR (progress < progress_before AND NOT EXISTS (SELECT FROM batch_event o WHERE o.run_id = e.run_id AND o.data -> 'counts' ->> 'total'
+        <> (SELECT data -> 'counts' ->> 'total' FROM batch_event f WHERE f.run_id = e.run_id ORDER BY seq LIMIT 1)))`,
+  'counts add up to the total in every event': `
+    SELECT batch_id, seq, data -> 'counts' AS counts FROM batch_event
+    WHERE (data -> 'counts' ->> 'total')::int <> (SELECT sum(value::int) FROM json_each_text(data -> 'counts') WHERE key <> 'total')`,
+  'nothing is left of what was deleted': `
+    SELECT t.part, t.run_id FROM (
+      SELECT 'chunk' AS part, run_id FROM chunk WHERE state <> 3 UNION SELECT 'outcome', run_id FROM outcome
+      UNION SELECT 'lane', run_id FROM lane UNION SELECT 'retry', run_id FROM retry UNION SELECT 'external_result', run_id FROM external_result
+      UNION SELECT 'batch_event', run_id FROM batch_event
+    ) t WHERE NOT EXISTS (SELECT FROM run r JOIN batch b ON b.id = r.batch_id WHERE r.id = t.run_id)`,
+  'every chunk has its items': `
+    SELECT run_id, no FROM chunk c FULL JOIN chunk_items i USING (run_id, no) WHERE c.size IS NULL OR i.items IS NULL`,
+};
+
+/** Fails with every broken law and the rows that break it. Holds at any moment, also while work goes on. */
+export async function assertInvariants(database: Database): Promise<void> {
+  const broken: string[] = [];
+  for (const [law, sql] of Object.entries(FORBIDDEN)) {
+    const { rows } = await database.pool.query<object>(`${sql} LIMIT 5`);
+    if (rows.length > 0) broken.push(`${law}: ${JSON.stringify(rows)}`);
+  }
+  if (broken.length > 0) throw new Error(`broken laws:\n${broken.join('\n')}`);
+}
