@@ -3,6 +3,7 @@ import { plainToInstance } from 'class-transformer';
 import { type ValidationError, validateSync } from 'class-validator';
 import { AppError, type FieldError } from './app-error.js';
 import { opaqueFields } from './opaque.js';
+import { isTooDeep, unsafeKey } from './safe-json.js';
 
 /** class-validator's constraint names, as the Zod-style codes of the documents' error body. Others are `custom`. */
 const CODES: Record<string, FieldError['code']> = {
@@ -37,7 +38,7 @@ export function checkInput<T extends object>(type: Type<T>, plain: unknown, at =
   if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) {
     throw inputError([{ path: at || 'body', message: `${at || 'the body'} must be a JSON object`, code: 'invalid_type' }]);
   }
-  const instance = toInstance(type, plain as Record<string, unknown>);
+  const instance = toInstance(type, plain as Record<string, unknown>, at);
   const found = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: false });
   const errors = [...found.flatMap((error) => fieldErrors(error, at)), ...nulCharacters(instance, at)];
   if (errors.length > 0) throw inputError(errors);
@@ -54,10 +55,21 @@ function nulCharacters(instance: object, at: string): FieldError[] {
     });
 }
 
-function toInstance<T extends object>(type: Type<T>, plain: Record<string, unknown>): T {
-  const untouched = Object.fromEntries(opaqueFields(type.prototype as object).map((field) => [field, plain[field]]));
-  const copied = Object.fromEntries(Object.entries(plain).filter(([field]) => !(field in untouched)));
+/** A field that is null is as if it were not given. */
+function toInstance<T extends object>(type: Type<T>, plain: Record<string, unknown>, at: string): T {
+  const opaque = opaqueFields(type.prototype as object);
+  const untouched = Object.fromEntries(opaque.map((field) => [field, plain[field] ?? undefined]));
+  const copied = Object.fromEntries(Object.entries(plain).filter(([field, value]) => !opaque.includes(field) && value !== null));
+  refuseUnsafe(copied, at);
   return Object.assign(plainToInstance(type, copied, { exposeUnsetFields: false }), untouched);
+}
+
+function refuseUnsafe(plain: object, at: string): void {
+  const whole = at || 'body';
+  if (isTooDeep(plain)) throw inputError([{ path: whole, message: `${whole} may be nested 100 levels deep at most`, code: 'too_big' }]);
+  const key = unsafeKey(plain);
+  const path = at ? `${at}.${key}` : `${key}`;
+  if (key) throw inputError([{ path, message: `${path} is a forbidden key`, code: 'unrecognized_keys' }]);
 }
 
 export function inputError(errors: FieldError[]): AppError {

@@ -8,7 +8,7 @@ const OPAQUE = Symbol('opaque fields');
  */
 export function Opaque(): PropertyDecorator {
   return (prototype, field) => {
-    Allow()(prototype, field as string);
+    Allow()(prototype, field);
     Reflect.defineMetadata(OPAQUE, [...opaqueFields(prototype), field as string], prototype);
   };
 }

@@ -1,3 +1,11 @@
+const MAX_DEPTH = 100;
+
+/** Whether a JSON value is nested more than 100 levels deep: what walks through it by recursion would overflow the stack. */
+export function isTooDeep(value: unknown, depth = 1): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth > MAX_DEPTH || Object.values(value).some((inner) => isTooDeep(inner, depth + 1));
+}
+
 /** Keys that reach an object's prototype when somebody merges what a client sent. */
 const UNSAFE = new Set(['__proto__', 'constructor', 'prototype']);
 const MAY_BE_UNSAFE = /__proto__|constructor|prototype|\\u/;
