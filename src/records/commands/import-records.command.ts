@@ -1,0 +1,90 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { Type } from 'class-transformer';
+import { IsArray, IsIn, IsOptional, IsString, MaxLength, MinLength, ValidateNested } from 'class-validator';
+import { BatchOptionsInput } from '../../batches/batch.options.js';
+import type { BatchView } from '../../batches/batch.view.js';
+import { AddItems } from '../../batches/commands/add-items.command.js';
+import { CreateBatch } from '../../batches/commands/create-batch.command.js';
+import { DeleteBatch } from '../../batches/commands/delete-batch.command.js';
+import { StartBatch } from '../../batches/commands/start-batch.command.js';
+import type { LineProblem } from '../../batches/intake.js';
+import { invalidField } from '../../common/app-error.js';
+import { Opaque } from '../../common/opaque.js';
+import { type Caller, Procedures } from '../../common/procedure.js';
+import { IsCollectionName } from '../collection-name.js';
+import { FileStore } from '../file-store.js';
+import { toImportItems } from '../import-items.js';
+import type { ParsedRow } from '../parse/line.js';
+import type { CellTypes } from '../parse/parse-csv.js';
+import { parseRows, ROW_FORMATS, type RowFormat, rowsFromArray } from '../parse/parse-rows.js';
+import { readFileRows } from '../read-file-rows.js';
+
+/**
+ * Imports rows into a collection: makes a batch of operation `import` with one item a row, and starts it. Give one of `source`
+ * (bytes, with their format), `rows` or `fileId`. Of two rows with the same key the later one stays, as long as
+ * `options.concurrency` is not above 50: with more, rows are not written in their order.
+ */
+export class ImportRecords extends Command<ImportReceipt> {
+  @IsCollectionName() collection: string;
+  @IsOptional() @Opaque() source?: AsyncIterable<Buffer>;
+  @IsOptional() @Opaque() @IsArray() rows?: unknown[];
+  @IsOptional() @IsString() @MaxLength(100) fileId?: string;
+  /** Needed with `source`; default with `fileId`: what the file's type or name tells. */
+  @IsOptional() @IsIn(ROW_FORMATS) format?: RowFormat;
+  /** The field whose value is the record's key; default: the row's number. */
+  @IsOptional() @IsString() @MinLength(1) @MaxLength(500) keyField?: string;
+  /** How cells of CSV are read; default `auto`. */
+  @IsOptional() @IsIn(['auto', 'text']) cells?: CellTypes;
+  /** `refuse` (default) imports all rows or none; `skip` leaves wrong rows out and reports them. */
+  @IsOptional() @IsIn(['refuse', 'skip']) onInvalid?: 'refuse' | 'skip';
+  @IsOptional() @IsString() @MaxLength(500) name?: string;
+  @IsOptional() @ValidateNested() @Type(() => BatchOptionsInput) options?: BatchOptionsInput;
+
+  caller: Caller;
+}
+
+export interface ImportReceipt {
+  batch: BatchView;
+  /** Rows that were left out. */
+  skipped: number;
+  /** The first hundred of them. */
+  problems: LineProblem[];
+}
+
+@CommandHandler(ImportRecords)
+export class ImportRecordsHandler implements ICommandHandler<ImportRecords> {
+  constructor(
+    private readonly procedures: Procedures,
+    private readonly files: FileStore,
+  ) {}
+
+  /** @throws AppError INVALID_INPUT with the wrong rows; then nothing is left of the import */
+  async execute(input: ImportRecords): Promise<ImportReceipt> {
+    const { caller, collection, keyField, fileId, name, options, onInvalid } = input;
+    const rows = this.rowsOf(input);
+    const parameters = { collection, keyField, fileId };
+    const created = await this.procedures.call(
+      CreateBatch,
+      { operation: 'import', name: name ?? `Import into ${collection}`, parameters, options, open: true, start: false },
+      caller,
+    );
+    const batchId = created.id;
+    try {
+      const source = toImportItems(rows, keyField);
+      const { skipped, problems } = await this.procedures.call(AddItems, { batchId, source, onInvalid, seal: true }, caller);
+      return { batch: await this.procedures.call(StartBatch, { batchId }, caller), skipped, problems };
+    } catch (error) {
+      await this.procedures.call(DeleteBatch, { batchId }, caller);
+      throw error;
+    }
+  }
+
+  private rowsOf({ caller, source, rows, fileId, format, keyField, cells }: ImportRecords): AsyncIterable<ParsedRow[]> {
+    const given = [source, rows, fileId].filter((value) => value !== undefined).length;
+    if (given !== 1) throw invalidField('source', 'give the rows in exactly one of source, rows and fileId');
+    if (fileId !== undefined) return readFileRows(this.files, caller.tenant, { fileId, format, keyField, cells });
+    if (rows) return rowsFromArray(rows);
+    if (!format) throw invalidField('format', 'say which format the source has: ndjson, json or csv');
+    return parseRows(source!, format, { cells, textColumn: keyField });
+  }
+}

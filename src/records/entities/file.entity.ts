@@ -1,0 +1,14 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** A stored file. Its bytes lie under a path made from `id`; the name is only what the caller called it. */
+@Entity('file')
+export class FileEntity {
+  @PrimaryColumn('uuid') id: string;
+  @Column('text') tenant: string;
+  @Column('text') name: string;
+  @Column('text', { name: 'media_type' }) mediaType: string;
+  /** Bytes. A bigint, which the driver hands over as text. */
+  @Column('bigint') size: string;
+  @Column('text') sha256: string;
+  @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
+}

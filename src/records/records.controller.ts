@@ -1,0 +1,94 @@
+import { Body, Controller, Get, Headers, Param, Post, Put, Query } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import { Readable } from 'node:stream';
+import { LimitCreation } from '../access/creation-limit.js';
+import { CurrentCaller } from '../access/current-caller.js';
+import { AppError, invalidField } from '../common/app-error.js';
+import { checkInput } from '../common/check-input.js';
+import { type Caller, type InputOf, Procedures } from '../common/procedure.js';
+import { Config } from '../config.js';
+import { type ImportReceipt, ImportRecords } from './commands/import-records.command.js';
+import { PutRecord } from './commands/put-record.command.js';
+import { rowFormatOf } from './parse/parse-rows.js';
+import { GetRecord } from './queries/get-record.query.js';
+import { ListRecords } from './queries/list-records.query.js';
+import type { RecordPage, RecordView } from './record.view.js';
+import { ImportFileRequest, ImportRecordsQuery, ListRecordsQuery, PutRecordRequest } from './records.request.js';
+import { readBody } from '../common/read-body.js';
+
+@ApiTags('records')
+@Controller('api/records')
+export class RecordsController {
+  constructor(
+    private readonly procedures: Procedures,
+    private readonly config: Config,
+  ) {}
+
+  /** Rows as NDJSON, CSV or a JSON array, or `{ "fileId": … }` of a stored file: one batch that writes them. */
+  @Post(':collection/import')
+  @LimitCreation()
+  @ApiConsumes('application/json', 'application/x-ndjson', 'text/csv')
+  @ApiBody({ type: ImportFileRequest })
+  async import(
+    @Param('collection') collection: string,
+    @Query() query: ImportRecordsQuery,
+    @Body() body: unknown,
+    @Headers('content-type') contentType: string | undefined,
+    @CurrentCaller() caller: Caller,
+  ): Promise<{ success: true; data: ImportReceipt['batch']; skipped: number; problems: ImportReceipt['problems'] }> {
+    const rows = this.rowsIn(body, contentType ?? '');
+    const { batch, skipped, problems } = await this.procedures.call(ImportRecords, { ...query, collection, ...rows }, caller);
+    return { success: true, data: batch, skipped, problems };
+  }
+
+  /** Finds records, in the order of their keys. */
+  @Get(':collection')
+  async list(
+    @Param('collection') collection: string,
+    @Query() { filter, ...query }: ListRecordsQuery,
+    @CurrentCaller() caller: Caller,
+  ): Promise<{ success: true; data: RecordView[]; pagination: Omit<RecordPage, 'rows'> }> {
+    const { rows, ...pagination } = await this.procedures.call(ListRecords, { ...query, collection, filter: parseFilter(filter) }, caller);
+    return { success: true, data: rows, pagination };
+  }
+
+  @Get(':collection/:key')
+  async get(
+    @Param('collection') collection: string,
+    @Param('key') key: string,
+    @CurrentCaller() caller: Caller,
+  ): Promise<{ success: true; data: RecordView }> {
+    return { success: true, data: await this.procedures.call(GetRecord, { collection, key }, caller) };
+  }
+
+  /** Writes one record whole. */
+  @Put(':collection/:key')
+  async put(
+    @Param('collection') collection: string,
+    @Param('key') key: string,
+    @Body() body: PutRecordRequest,
+    @CurrentCaller() caller: Caller,
+  ): Promise<{ success: true; data: RecordView }> {
+    return { success: true, data: await this.procedures.call(PutRecord, { ...body, collection, key }, caller) };
+  }
+
+  private rowsIn(body: unknown, contentType: string): Pick<InputOf<ImportRecords>, 'source' | 'format' | 'rows' | 'fileId'> {
+    if (Array.isArray(body)) return { rows: body };
+    if (!(body instanceof Readable)) return { ...checkInput(ImportFileRequest, body) };
+    const format = rowFormatOf(contentType);
+    if (format) return { source: readBody(body, this.config.maxUploadBytes), format };
+    throw new AppError(
+      'UNSUPPORTED_TYPE',
+      `${contentType} is no format of rows; store the file with POST /api/files and import its fileId`,
+    );
+  }
+}
+
+function parseFilter(text: string | undefined): Record<string, unknown> | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw invalidField('filter', `filter must be JSON such as {"status":"open"}: ${(error as Error).message}`, 'invalid_type');
+  }
+}

@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { FileStore } from './file-store.js';
+import { RecordStore } from './record-store.js';
+
+/** Where records and files are kept, alone: item handlers need it, and the procedures of records are made of the engine that runs them. */
+@Module({ providers: [FileStore, RecordStore], exports: [FileStore, RecordStore] })
+export class StoresModule {}
