@@ -18,6 +18,8 @@ export interface ItemResult {
   output?: unknown;
   /** How good the result is, 0 to 1. */
   quality?: number;
+  /** Milliseconds it took, for a chunk handler that knows. Default: measured, or its share of the chunk's time. */
+  durationMs?: number;
   /** Set when there was nothing to do; says why. The item counts as skipped. */
   skipped?: string;
 }
@@ -61,7 +63,7 @@ export interface NewItem {
 
 /**
  * The plug-in that does one operation's work. Implement `run` (one item at a time, several side by side) or `runChunk`
- * (all items of a claim in one call, one outcome for each in the same order).
+ * (up to 500 items of a chunk in one call, one outcome for each in the same order; the time limit is that of the call).
  *
  * An error thrown means "try again" until the attempts end; {@link PermanentError} means "no" and
  * {@link RetryLaterError} "not now", which costs no attempt.

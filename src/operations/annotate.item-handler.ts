@@ -1,0 +1,82 @@
+import { ArrayMaxSize, IsArray, IsOptional, IsString, MaxLength } from 'class-validator';
+import { setImmediate } from 'node:timers/promises';
+import { analyze, type Annotation } from '../ai/offline/analyze.js';
+import { readableOf } from '../ai/offline/readable.js';
+import { IsCollectionName } from '../records/collection-name.js';
+import { FileStore } from '../records/file-store.js';
+import { RecordStore } from '../records/record-store.js';
+import type { FieldsPatch } from '../records/store/merge-fields.js';
+import type { StoredRecord } from '../records/store/select-records-by-keys.js';
+import {
+  type BatchContext,
+  type ChunkContext,
+  type Item,
+  ItemHandler,
+  type ItemHandlerClass,
+  type ItemOutcome,
+  type NewItem,
+  PermanentError,
+} from './item-handler.js';
+
+export class AnnotateParameters {
+  @IsOptional() @IsCollectionName() collection: string = 'records';
+  /** Named by the documents. No provider is connected: the offline analyzer works whatever it says, and every output tells so. */
+  @IsOptional() @IsString() @MaxLength(200) model?: string;
+  /** The fields to read, dotted; default: all text fields of the record. */
+  @IsOptional() @IsArray() @ArrayMaxSize(50) @IsString({ each: true }) textFields?: string[];
+}
+
+/** Records of a statement: large enough for speed, small enough for records of a megabyte. */
+const SLICE = 100;
+
+/**
+ * Reads records and writes what it found into their `annotation` field, with `annotation_status: "done"`. An item's key is its
+ * record's key; the filters choose records (see docs/records.md), no filters all of the collection.
+ */
+@ItemHandler('annotate', { parameters: AnnotateParameters, filters: 'any' })
+export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotateParameters, Record<string, unknown>> {
+  constructor(
+    private readonly records: RecordStore,
+    private readonly files: FileStore,
+  ) {}
+
+  async *selectItems(filters: Record<string, unknown>, { tenant, parameters }: BatchContext<AnnotateParameters>): AsyncGenerator<NewItem> {
+    for await (const key of this.records.keysMatching({ tenant, collection: parameters.collection }, filters)) yield { key };
+  }
+
+  async runChunk(items: Item[], context: ChunkContext<AnnotateParameters>): Promise<ItemOutcome[]> {
+    const outcomes: ItemOutcome[] = [];
+    for (let from = 0; from < items.length; from += SLICE) {
+      outcomes.push(...(await this.annotateSlice(items.slice(from, from + SLICE), context)));
+    }
+    return outcomes;
+  }
+
+  private async annotateSlice(items: Item[], context: ChunkContext<AnnotateParameters>): Promise<ItemOutcome[]> {
+    const { collection, textFields } = context.parameters;
+    const place = { tenant: context.tenant, collection };
+    const keys = items.map(({ key }) => key);
+    const patches = new Map<string, FieldsPatch & { patch: { annotation: Annotation } }>();
+    const durations = new Map<string, number>();
+    for (const record of (await this.records.byKeys(place, keys)).values()) {
+      context.signal.throwIfAborted();
+      const startedAt = performance.now();
+      patches.set(record.key, await this.annotate(record, context.tenant, textFields));
+      durations.set(record.key, performance.now() - startedAt);
+      // Analysis holds the processor: heartbeats, requests and other lanes get their turn between two records.
+      await setImmediate();
+    }
+    const written = await this.records.merge(place, [...patches.values()]);
+    return keys.map((key) => {
+      const annotation = patches.get(key)?.patch.annotation;
+      if (!annotation) return { error: new PermanentError(`record ${key} not found in collection ${collection}`) };
+      if (!written.has(key)) return { error: new Error(`record ${key} changed while it was being read`) };
+      return { output: annotation, quality: annotation.qualityScore, durationMs: durations.get(key) };
+    });
+  }
+
+  private async annotate({ key, fields, fileId, version }: StoredRecord, tenant: string, textFields: string[] | undefined) {
+    const file = fileId ? await this.files.readText(tenant, fileId) : undefined;
+    return { key, version, patch: { annotation: analyze(readableOf(fields, { textFields, file })), annotation_status: 'done' } };
+  }
+}

@@ -1,0 +1,92 @@
+import { IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
+import { invalidField } from '../common/app-error.js';
+import { IsCollectionName } from '../records/collection-name.js';
+import { FileStore } from '../records/file-store.js';
+import { toNewItems } from '../records/import-items.js';
+import type { CellTypes } from '../records/parse/parse-csv.js';
+import { ROW_FORMATS, type RowFormat } from '../records/parse/parse-rows.js';
+import { readFileRows } from '../records/read-file-rows.js';
+import { type Fields, keyOfRow, problemOfFields } from '../records/record-fields.js';
+import { RecordStore } from '../records/record-store.js';
+import type { NewRecord } from '../records/store/upsert-records.js';
+import {
+  type BatchContext,
+  type ChunkContext,
+  type Item,
+  ItemHandler,
+  type ItemHandlerClass,
+  type ItemOutcome,
+  type NewItem,
+  PermanentError,
+} from './item-handler.js';
+
+export class ImportFilters {
+  @IsOptional() @IsString() @MaxLength(100) fileId?: string;
+  @IsOptional() @IsIn(ROW_FORMATS) format?: RowFormat;
+  @IsOptional() @IsString() @MinLength(1) @MaxLength(500) keyField?: string;
+  @IsOptional() @IsIn(['auto', 'text']) cells?: CellTypes;
+}
+
+export class ImportParameters extends ImportFilters {
+  @IsCollectionName() collection: string;
+}
+
+/** Rows of a statement: large enough for speed, small enough for rows of a megabyte. */
+const SLICE = 500;
+
+/**
+ * Writes rows into a collection: an item's payload is the row, its record's key the row's key field or else the item's key.
+ * Rows come as the batch's items, or from a stored file that the parameters or filters name. At the default concurrency a batch has one
+ * lane, which writes rows in their order: of two rows with the same key the later one stays.
+ */
+@ItemHandler('import', { parameters: ImportParameters, filters: ImportFilters })
+export class ImportItemHandler implements ItemHandlerClass<unknown, ImportParameters, ImportFilters> {
+  constructor(
+    private readonly records: RecordStore,
+    private readonly files: FileStore,
+  ) {}
+
+  async *selectItems(filters: ImportFilters, { parameters, tenant }: BatchContext<ImportParameters>): AsyncGenerator<NewItem> {
+    const { fileId, format, keyField, cells } = { ...parameters, ...withoutUndefined(filters) };
+    if (fileId === undefined) throw invalidField('parameters.fileId', 'name a stored file (POST /api/files), or give the rows as items');
+    if (keyField !== parameters.keyField && parameters.keyField !== undefined) {
+      throw invalidField('filters.keyField', `is ${keyField}, but parameters.keyField is ${parameters.keyField}; give it once`);
+    }
+    yield* toNewItems(readFileRows(this.files, tenant, { fileId, format, keyField, cells }), keyField);
+  }
+
+  async runChunk(items: Item[], context: ChunkContext<ImportParameters>): Promise<ItemOutcome[]> {
+    const outcomes: ItemOutcome[] = [];
+    for (let from = 0; from < items.length; from += SLICE) {
+      context.signal.throwIfAborted();
+      outcomes.push(...(await this.importSlice(items.slice(from, from + SLICE), context)));
+    }
+    return outcomes;
+  }
+
+  private async importSlice(items: Item[], { tenant, parameters }: ChunkContext<ImportParameters>): Promise<ItemOutcome[]> {
+    const { collection, keyField } = parameters;
+    const rows = items.map((item) => toRecord(item, keyField));
+    // One statement cannot write a record twice: of rows with the same key the last one counts.
+    const last = new Map<string, NewRecord>();
+    for (const row of rows) if (!('problem' in row)) last.set(row.key, row);
+    const results = await this.records.upsert({ tenant, collection }, [...last.values()]);
+    return rows.map((row) => {
+      if ('problem' in row) return { error: new PermanentError(row.problem) };
+      if (last.get(row.key) !== row) return { skipped: `a later row has the same key ${row.key}` };
+      return { output: { collection, key: row.key, result: results.get(row.key) } };
+    });
+  }
+}
+
+function toRecord({ key, payload }: Item, keyField: string | undefined): NewRecord | { problem: string } {
+  const problem = problemOfFields(payload);
+  if (problem) return { problem };
+  const fields = payload as Fields;
+  const keyed = keyField === undefined ? { key } : keyOfRow(fields, keyField);
+  return 'problem' in keyed ? keyed : { key: keyed.key, fields };
+}
+
+function withoutUndefined<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
