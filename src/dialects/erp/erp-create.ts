@@ -1,0 +1,64 @@
+import type { BatchOptions, BatchOptionsInput } from '../../batches/batch.options.js';
+import type { BatchView } from '../../batches/batch.view.js';
+import { AppError, invalidField } from '../../common/app-error.js';
+import type { CreateErpBatchRequest } from './erp.request.js';
+
+/** The batch's own settings; every other key of `options` is a parameter of the operation. */
+const SETTINGS: Record<keyof BatchOptions, true> = {
+  batchSize: true,
+  concurrency: true,
+  retryAttempts: true,
+  retryBackoff: true,
+  retryDelay: true,
+  retryMaxDelay: true,
+  retryJitter: true,
+  timeout: true,
+  batchTimeout: true,
+  priority: true,
+  notifyOnComplete: true,
+};
+
+/** The request as the input of CreateBatch. */
+export function toCreateInput({ operation, name, description, filters, options, total_items, items }: CreateErpBatchRequest) {
+  const { externalResults, ...rest } = options ?? {};
+  if (externalResults !== undefined && typeof externalResults !== 'boolean') {
+    throw invalidField('options.externalResults', 'externalResults must be true or false', 'invalid_type');
+  }
+  const [settings, parameters] = [pick(rest, (key) => key in SETTINGS), pick(rest, (key) => !(key in SETTINGS))];
+  return {
+    operation,
+    name: name ?? undefined,
+    description: description ?? undefined,
+    filters: filters ?? undefined,
+    parameters: Object.keys(parameters).length > 0 ? parameters : undefined,
+    items: items ?? undefined,
+    totalItems: total_items ?? undefined,
+    options: settings as BatchOptionsInput,
+    external: externalResults,
+  };
+}
+
+function pick(options: Record<string, unknown>, wanted: (key: string) => boolean): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([key]) => wanted(key)));
+}
+
+/** Runs a creation and tells what is wrong with its input in the request's own field names. */
+export async function inErpWords<T>(creation: () => Promise<T>): Promise<T> {
+  try {
+    return await creation();
+  } catch (error) {
+    if (!(error instanceof AppError) || !error.details.errors) throw error;
+    const errors = error.details.errors.map((each) => ({ ...each, path: inWords(each.path), message: inWords(each.message) }));
+    throw new AppError(error.code, inWords(error.message), { details: { ...error.details, errors }, cause: error });
+  }
+}
+
+function inWords(text: string): string {
+  return text.replace(/\bparameters(?=[.:\s]|$)/g, 'options').replace(/\btotalItems\b/g, 'total_items');
+}
+
+/** What the caller of a creation should know. A model of AI is asked for in vain: items are annotated by the offline analyzer. */
+export function creationWarnings({ external, parameters }: BatchView): string[] {
+  if (external || parameters.model === undefined) return [];
+  return [`no AI provider is configured: the offline analyzer does the work, not the model ${JSON.stringify(parameters.model)}`];
+}

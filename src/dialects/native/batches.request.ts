@@ -1,0 +1,73 @@
+import { IsBoolean, IsIn, IsInt, IsNotEmpty, IsNumber, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import type { BatchView, OutcomeView } from '../../batches/batch.view.js';
+import { Opaque } from '../../common/opaque.js';
+import { QueryBoolean, QueryInt, QueryTime } from '../../common/query-fields.js';
+
+const STATUSES: BatchView['status'][] = ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled', 'timed_out'];
+const OUTCOMES: OutcomeView['status'][] = ['succeeded', 'failed', 'skipped'];
+
+export class ListBatchesQuery {
+  @IsOptional() @IsString() @IsNotEmpty() operation?: string;
+  @IsOptional() @IsIn(STATUSES) status?: BatchView['status'];
+  /** Part of the name. */
+  @IsOptional() @IsString() @IsNotEmpty() name?: string;
+  @QueryTime() createdAfter?: string;
+  @QueryTime() createdBefore?: string;
+  /** Default 50, at most 100. */
+  @QueryInt(1) limit?: number;
+  @QueryInt(0) offset?: number;
+}
+
+export class AddItemsQuery {
+  /** refuse (default): all or nothing; skip: wrong lines are left out and reported. */
+  @IsOptional() @IsIn(['refuse', 'skip']) onInvalid?: 'refuse' | 'skip';
+  /** true: these are the last items. */
+  @QueryBoolean() seal?: boolean;
+}
+
+export class StartBatchRequest {
+  /** true: more items may be added while it runs. */
+  @IsOptional() @IsBoolean() open?: boolean;
+}
+
+export class CancelBatchRequest {
+  @IsOptional() @IsString() @MaxLength(500) reason?: string;
+}
+
+export class ListItemsQuery {
+  /** Default 100, at most 1,000. */
+  @QueryInt(1) limit?: number;
+  @QueryInt(0) offset?: number;
+}
+
+export class ListResultsQuery {
+  @IsOptional() @IsIn(OUTCOMES) status?: OutcomeView['status'];
+  /** Results of the items with this key. */
+  @IsOptional() @IsString() @IsNotEmpty() key?: string;
+  /** Default 100, at most 10,000. */
+  @QueryInt(1) limit?: number;
+  @QueryInt(0) offset?: number;
+}
+
+export class ListEventsQuery {
+  /** Only events after this sequence number; default: from the first. */
+  @QueryInt(0) afterSeq?: number;
+  @QueryInt(1) limit?: number;
+}
+
+/** One item's result, worked outside of the service. */
+export class RecordResultRequest {
+  @IsString() @IsNotEmpty() key: string;
+  @IsBoolean() success: boolean;
+  /** JSON */
+  @Opaque() output?: unknown;
+  /** Why it failed. */
+  @IsOptional() @IsString() error?: string;
+  /** Tries after the first. */
+  @IsOptional() @IsInt() @Min(0) retries?: number;
+  /** milliseconds */
+  @IsOptional() @IsNumber() @Min(0) durationMs?: number;
+  @IsOptional() @IsNumber() @Min(0) @Max(1) quality?: number;
+  /** true: it is the last result. */
+  @IsOptional() @IsBoolean() last?: boolean;
+}
