@@ -1,0 +1,62 @@
+import { Controller, Get, type OnModuleDestroy, ServiceUnavailableException } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import { DataSource } from 'typeorm';
+import { Public } from '../access/access.guard.js';
+import { AppError } from '../common/app-error.js';
+import { LaneQueue } from '../queue/lane-queue.js';
+
+const CHECK_LIMIT_MS = 2_000;
+const RETRY_MS = 2_000;
+
+@ApiTags('health')
+@Public()
+@Controller('health')
+export class HealthController implements OnModuleDestroy {
+  private stopping = false;
+
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly indicators: HealthIndicatorService,
+    private readonly dataSource: DataSource,
+    private readonly queue: LaneQueue,
+  ) {}
+
+  onModuleDestroy(): void {
+    this.stopping = true;
+  }
+
+  /** Answers as long as the process does; asks nothing outside of it. */
+  @Get('live')
+  live(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  /** Whether requests should be sent here: 503 without the database and while shutting down. Without the queue work is only slower. */
+  @Get('ready')
+  async ready(): Promise<HealthCheckResult> {
+    if (this.stopping) throw new AppError('UNAVAILABLE', 'the service is shutting down', { details: { retryAfterMs: RETRY_MS } });
+    try {
+      return await this.health.check([() => this.database(), () => this.lanes()]);
+    } catch (error) {
+      if (!(error instanceof ServiceUnavailableException)) throw error;
+      const { error: down = {} } = error.getResponse() as HealthCheckResult;
+      const message = `the service is not ready: ${Object.keys(down).join(', ')} cannot be reached`;
+      throw new AppError('UNAVAILABLE', message, { details: { retryAfterMs: RETRY_MS }, cause: error });
+    }
+  }
+
+  private database() {
+    return this.indicators
+      .check('database')
+      .attempt(async () => {
+        await this.dataSource.query('SELECT 1');
+      })
+      .withTimeout(CHECK_LIMIT_MS);
+  }
+
+  private async lanes() {
+    const queue = this.indicators.check('queue');
+    return (await this.queue.isHealthy().catch(() => false)) ? queue.up() : queue.degraded('work waits for the next sweep');
+  }
+}
