@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Caller } from '../common/procedure.js';
 import { AppError, type FieldError, invalidField } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
-import { toStorableJson, unsafeKey } from '../common/safe-json.js';
+import { isTooDeep, toStorableJson, unsafeKey } from '../common/safe-json.js';
 import { handlerLogger } from '../operations/handler-logger.js';
 import { ItemHandlerRegistry, type RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { BatchContext } from '../operations/item-handler.js';
@@ -49,6 +49,9 @@ export class BatchPlanner {
     }
     const registered = this.registry.get(input.operation);
     if (!registered && !DOCUMENTED_OPERATIONS.includes(input.operation)) throw this.unknownOperation(input.operation);
+    if (!registered && input.external === false) {
+      throw unprocessable('external', `no item handler does ${input.operation} here: its results must come from outside`);
+    }
     return registered && input.external !== true ? this.planHandled(input, registered, batchId) : planExternal(input);
   }
 
@@ -80,7 +83,8 @@ function planExternal(input: BatchRequest): BatchPlan {
   if (input.open !== undefined)
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
   if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
-  const counted = input.totalItems !== undefined || input.items !== undefined;
+  // Nothing to expect is as good as nothing told: the caller says which result is the last one.
+  const counted = (input.totalItems ?? input.items?.length ?? 0) > 0;
   return { source: itemsFromArray(input.items ?? []), external: true, starts: false, sealed: counted, concurrency: 1 };
 }
 
@@ -115,6 +119,7 @@ function assertFreeJson(field: string, value: unknown): void {
   if (value === undefined) return;
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalidField(field, 'must be a JSON object', 'invalid_type');
+  if (isTooDeep(value)) throw invalidField(field, 'may be nested 100 levels deep at most', 'too_big');
   const unsafe = unsafeKey(value);
   if (unsafe) throw invalidField(`${field}.${unsafe}`, 'is a forbidden key', 'unrecognized_keys');
   const text = JSON.stringify(value);

@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { CqrsModule } from '@nestjs/cqrs';
 import { Procedures } from '../common/procedure.js';
 import { ItemHandlersModule } from '../operations/item-handlers.module.js';
 import { BatchPlanner } from './batch-planner.js';
@@ -45,7 +44,7 @@ const QUERIES = [
 
 /** The engine's procedures. Whoever imports it may call them through {@link Procedures}. */
 @Module({
-  imports: [CqrsModule, ItemHandlersModule],
+  imports: [ItemHandlersModule],
   providers: [Procedures, BatchPlanner, BatchEventPublisher, ...COMMANDS, ...QUERIES],
   exports: [Procedures, BatchEventPublisher],
 })

@@ -58,7 +58,7 @@ export function completeOptions(
   dialect: Dialect,
   context: { config: Config; concurrency: number | undefined },
 ): BatchOptions {
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== null));
   const concurrency = context.concurrency ?? DEFAULT_CONCURRENCY;
   return { ...ENGINE_DEFAULTS, concurrency, ...PROFILES[dialect].defaults(context.config), ...set };
 }

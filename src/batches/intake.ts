@@ -1,5 +1,7 @@
 import { AppError, type FieldError } from '../common/app-error.js';
 import type { Connection } from '../database/sql.js';
+import type { BatchOptions } from './batch.options.js';
+import { laneWidths } from './dialects.js';
 import { CHUNK_STATE } from './entities/chunk.entity.js';
 import type { ItemSource } from './item-source.js';
 import { acceptIntake, discardIntake, insertChunks, type PackedChunk } from './store/insert-chunks.js';
@@ -26,7 +28,7 @@ export interface IntakeReport {
 /** How an intake writes a slice: `reserve` gives the position of its first item. */
 export interface IntakeTarget {
   runId: string;
-  chunkSize: number;
+  options: Pick<BatchOptions, 'batchSize' | 'concurrency'>;
   /** A slice is written staged and accepted at the end, or claimable at once. */
   staged: boolean;
   /** Runs `write` with a connection and the first free position of `count` new items. */
@@ -89,7 +91,9 @@ export class Intake {
     if (texts.length === 0) return;
     this.texts = [];
     this.characters = 0;
-    const { runId, chunkSize, staged } = this.target;
+    const { runId, options, staged } = this.target;
+    // Few items of a batch with many lanes are spread over all of them.
+    const chunkSize = Math.min(options.batchSize, Math.ceil(texts.length / laneWidths(options.concurrency).length));
     await this.target.reserve(texts.length, async (connection, firstSeq) => {
       const state = staged ? CHUNK_STATE.staged : CHUNK_STATE.pending;
       await insertChunks(connection, { runId, state, intake: staged ? this.id : null }, pack(texts, chunkSize, firstSeq));

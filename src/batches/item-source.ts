@@ -1,6 +1,5 @@
-import type { Readable } from 'node:stream';
 import { linesOf } from '../common/lines.js';
-import { toStorableText, unsafeKey } from '../common/safe-json.js';
+import { isTooDeep, toStorableText, unsafeKey } from '../common/safe-json.js';
 import type { NewItem } from '../operations/item-handler.js';
 
 /** An item on its way in: the JSON text of `{ key?, payload? }`, or what is wrong with it. Lines count from 1. */
@@ -22,7 +21,7 @@ export async function* itemsFromArray(values: readonly unknown[]): ItemSource {
 }
 
 /** One JSON object `{ key?, payload? }` a line. Blank lines are passed over. */
-export async function* itemsFromNdjson(stream: Readable): ItemSource {
+export async function* itemsFromNdjson(stream: AsyncIterable<Buffer>): ItemSource {
   for await (const slice of linesOf(stream)) {
     yield slice.map(({ line, text, problem }) => (problem ? { line, problem } : parseLine(text, line)));
   }
@@ -53,9 +52,14 @@ function parseLine(text: string, line: number): SourceItem {
 
 function toSourceItem(value: unknown, line: number): SourceItem {
   const item = typeof value === 'string' || typeof value === 'number' ? { key: String(value) } : value;
-  const text = JSON.stringify(item) as string | undefined;
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(item);
+  } catch (error) {
+    return { line, problem: `not a JSON value: ${(error as Error).message}` };
+  }
   const problem = text === undefined ? 'not a JSON value' : itemProblem(item, text);
-  return problem ? { line, problem } : { line, text: text! };
+  return problem ? { line, problem } : { line, text: text };
 }
 
 function itemProblem(item: unknown, text: string): string | undefined {
@@ -68,6 +72,7 @@ function itemProblem(item: unknown, text: string): string | undefined {
   if (key !== undefined && (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH || toStorableText(key) !== key)) {
     return `key must be a string of 1 to ${MAX_KEY_LENGTH} characters`;
   }
+  if (isTooDeep(item)) return 'an item may be nested 100 levels deep at most';
   const unsafe = unsafeKey(item, text);
   return unsafe ? `${unsafe} is a forbidden key` : undefined;
 }

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { type Bell, type BellHandler, LaneQueue } from './lane-queue.js';
 
 /** Bells within one process: a first-in-first-out list for each rank. */
@@ -16,7 +17,8 @@ export class InProcessLaneQueue extends LaneQueue {
   }
 
   listen(handler: BellHandler, concurrency: number): Promise<void> {
-    this.handler = handler;
+    // A bell rings within the request that started a batch; the work that follows is not part of that request.
+    this.handler = AsyncResource.bind(handler);
     this.concurrency = concurrency;
     this.hear();
     return Promise.resolve();

@@ -5,7 +5,7 @@ import { Redis, type RedisOptions } from 'ioredis';
  * in its handshake (redis/ioredis#2099), and only a socket timeout notices a connection that was cut without a word. It must be
  * longer than Bull's blocking read of 5 seconds.
  */
-const STURDY: RedisOptions = { disableClientInfo: true, socketTimeout: 15_000, keepAlive: 10_000 };
+const STURDY: RedisOptions = { disableClientInfo: true, socketTimeout: 15_000, keepAlive: 10_000, disconnectTimeout: 100 };
 
 /** A blocked or subscribed connection waits for ever for Redis to return. */
 const PATIENT: RedisOptions = { ...STURDY, maxRetriesPerRequest: null, enableReadyCheck: false };

@@ -14,6 +14,8 @@ export interface WorkItem {
   /** performance.now() values */
   startedAt: number;
   deadline: number;
+  /** Items in the handler's call: more than one for a handler that takes chunks. */
+  sharedBy: number;
   timedOut: boolean;
   /** Its slot was freed without it: whatever it still returns is dropped. */
   abandoned: boolean;
@@ -74,9 +76,9 @@ export class HeldChunk {
     return this.waiting.pop();
   }
 
-  /** All items that wait, for a handler that takes the chunk at once. */
-  nextAll(): WorkItem[] {
-    return this.waiting.splice(0).reverse();
+  /** The next items, for a handler that takes several at once. */
+  nextSeveral(count: number): WorkItem[] {
+    return this.waiting.splice(-count).reverse();
   }
 
   isPoison(item: WorkItem): boolean {
@@ -130,6 +132,7 @@ export class HeldChunk {
         attempt: item.attempt ?? 1,
         startedAt: 0,
         deadline: Infinity,
+        sharedBy: 1,
         timedOut: false,
         abandoned: false,
       };

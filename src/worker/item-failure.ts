@@ -5,6 +5,8 @@ import { PermanentError, RetryLaterError } from '../operations/item-handler.js';
 export type FailureKind = 'retryable' | 'permanent' | 'timeout' | 'rate-limited' | 'invalid-payload' | 'invalid-result' | 'poison';
 
 const MAX_MESSAGE = 2_000;
+/** A handler that says "later" is asked again within a day, whatever it says. */
+const MAX_LATER_MS = 86_400_000;
 
 /** Why an item failed, and whether trying again can help. */
 export interface ItemFailure {
@@ -22,7 +24,7 @@ export function isFinal(failure: ItemFailure): boolean {
 export function toFailure(thrown: unknown): ItemFailure {
   try {
     if (thrown instanceof RetryLaterError) {
-      return { kind: 'rate-limited', message: messageOf(thrown), retryAfterMs: Math.max(0, Number(thrown.delayMs) || 0) };
+      return { kind: 'rate-limited', message: messageOf(thrown), retryAfterMs: Math.min(MAX_LATER_MS, Math.max(0, thrown.delayMs || 0)) };
     }
     const permanent = thrown instanceof PermanentError || (thrown instanceof AppError && thrown.code === 'INVALID_INPUT');
     return { kind: permanent ? 'permanent' : 'retryable', message: messageOf(thrown) };
@@ -34,5 +36,5 @@ export function toFailure(thrown: unknown): ItemFailure {
 function messageOf(thrown: unknown): string {
   const message: unknown = thrown instanceof Error ? thrown.message || thrown.name : thrown;
   const text = typeof message === 'string' ? message : `the handler threw ${String(message)}`;
-  return toStorableText(text).slice(0, MAX_MESSAGE) || 'the handler threw an empty message';
+  return toStorableText(text.slice(0, MAX_MESSAGE)) || 'the handler threw an empty message';
 }

@@ -1,26 +1,15 @@
-import { Logger } from '@nestjs/common';
 import type { BatchOptions } from '../batches/batch.options.js';
-import { handlerLogger } from '../batches/batch-planner.js';
 import { OUTCOME_STATUS } from '../batches/entities/outcome.entity.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import type { DeferredItem, RecordedOutcome } from '../batches/store/record-outcomes.js';
 import { checkInput } from '../common/check-input.js';
-import { toStorableJson, toStorableText } from '../common/safe-json.js';
-import type {
-  BatchContext,
-  ChunkContext,
-  Item,
-  ItemContext,
-  ItemHandlerClass,
-  ItemOutcome,
-  ItemResult,
-} from '../operations/item-handler.js';
+import type { BatchContext, ChunkContext, Item, ItemContext, ItemHandlerClass, ItemResult } from '../operations/item-handler.js';
+import { handlerLogger } from '../operations/handler-logger.js';
 import type { RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { WorkItem } from './held-chunk.js';
 import { isFinal, type ItemFailure, toFailure } from './item-failure.js';
+import { type Ending, readResult } from './item-result.js';
 import { retryDelayMs } from './retry-policy.js';
-
-const MAX_OUTPUT_CHARACTERS = 262_144;
 
 /** What came of one try: an outcome to record, or a retry to defer. */
 export type Settlement = { outcome: RecordedOutcome } | { deferred: DeferredItem };
@@ -46,7 +35,7 @@ export class ItemRunner {
       tenant: lane.tenant,
       operation: lane.operation,
       parameters: registered.parameters ? checkInput(registered.parameters, lane.parameters, 'parameters') : lane.parameters,
-      logger: handlerLogger(new Logger(`ItemHandler ${lane.operation}`), lane.batch_id),
+      logger: handlerLogger(lane.operation, lane.batch_id),
     };
   }
 
@@ -57,8 +46,9 @@ export class ItemRunner {
   async runItem(work: WorkItem): Promise<Settlement> {
     try {
       if (this.takesChunks) return (await this.runChunk([work]))[0]!;
-      const item = this.toItem(work);
-      const result = await this.handler.run!(item, new WorkContext(this.batch, work, this.keyPrefix, this.progress));
+      const prepared = this.prepare(work);
+      if ('refused' in prepared) return prepared.refused;
+      const result = await this.handler.run!(prepared.item, new WorkContext(this.batch, work, this.keyPrefix, this.progress));
       return this.succeed(work, result ?? {});
     } catch (error) {
       return this.fail(work, toFailure(error));
@@ -72,11 +62,9 @@ export class ItemRunner {
     const settled = new Map<WorkItem, Settlement>();
     const valid: { work: WorkItem; item: Item }[] = [];
     for (const work of works) {
-      try {
-        valid.push({ work, item: this.toItem(work) });
-      } catch (error) {
-        settled.set(work, this.fail(work, toFailure(error)));
-      }
+      const prepared = this.prepare(work);
+      if ('refused' in prepared) settled.set(work, prepared.refused);
+      else valid.push({ work, item: prepared.item });
     }
     const outcomes = await this.outcomesOf(
       valid.map(({ item }) => item),
@@ -95,53 +83,50 @@ export class ItemRunner {
     return { outcome: this.toOutcome(work, { status: OUTCOME_STATUS.failed, errorKind: failure.kind, error: failure.message }) };
   }
 
-  private async outcomesOf(items: Item[], first: WorkItem): Promise<(ItemOutcome | undefined)[]> {
+  private async outcomesOf(items: Item[], first: WorkItem): Promise<unknown[]> {
     if (items.length === 0) return [];
     try {
-      return await this.handler.runChunk!(items, new WorkContext(this.batch, first, this.keyPrefix, this.progress));
+      const outcomes: unknown = await this.handler.runChunk!(items, new WorkContext(this.batch, first, this.keyPrefix, this.progress));
+      return Array.isArray(outcomes) ? (outcomes as unknown[]) : [];
     } catch (error) {
       return items.map(() => ({ error }));
     }
   }
 
-  private toSettlement(work: WorkItem, outcome: ItemOutcome | undefined): Settlement {
-    if (!outcome) return this.fail(work, { kind: 'invalid-result', message: 'the chunk handler returned no outcome for this item' });
-    return 'error' in outcome ? this.fail(work, toFailure(outcome.error)) : this.succeed(work, outcome);
+  private toSettlement(work: WorkItem, outcome: unknown): Settlement {
+    if (typeof outcome !== 'object' || outcome === null) {
+      return this.fail(work, { kind: 'invalid-result', message: 'the chunk handler returned no outcome for this item' });
+    }
+    try {
+      return 'error' in outcome ? this.fail(work, toFailure(outcome.error)) : this.succeed(work, outcome);
+    } catch (error) {
+      return this.fail(work, { kind: 'invalid-result', message: toFailure(error).message });
+    }
   }
 
-  private toItem(work: WorkItem): Item {
+  private prepare(work: WorkItem): { item: Item } | { refused: Settlement } {
     const { payload: payloadClass } = this.registered;
-    const payload = payloadClass ? checkInput(payloadClass, work.payload ?? {}, 'payload') : work.payload;
-    return { key: work.key, payload, attempt: work.attempt };
+    try {
+      const payload = payloadClass ? checkInput(payloadClass, work.payload ?? {}, 'payload') : work.payload;
+      return { item: { key: work.key, payload, attempt: work.attempt } };
+    } catch (error) {
+      return { refused: this.fail(work, { kind: 'invalid-payload', message: toFailure(error).message }) };
+    }
   }
 
   private succeed(work: WorkItem, result: ItemResult): Settlement {
-    let output: string | undefined;
     try {
-      output = toStorableJson(result.output);
+      return { outcome: this.toOutcome(work, readResult(result)) };
     } catch (error) {
-      return this.fail(work, { kind: 'invalid-result', message: `the output is not JSON: ${(error as Error).message}` });
+      return this.fail(work, { kind: 'invalid-result', message: `the result cannot be recorded: ${toFailure(error).message}` });
     }
-    if (output !== undefined && output.length > MAX_OUTPUT_CHARACTERS) {
-      return this.fail(work, {
-        kind: 'invalid-result',
-        message: `the output has ${output.length} characters; at most ${MAX_OUTPUT_CHARACTERS} are kept`,
-      });
-    }
-    const quality = result.quality === undefined ? null : Math.min(1, Math.max(0, result.quality));
-    const { skipped } = result;
-    const ending =
-      skipped === undefined
-        ? { status: OUTCOME_STATUS.succeeded }
-        : { status: OUTCOME_STATUS.skipped, errorKind: 'skipped', error: toStorableText(skipped) };
-    return { outcome: this.toOutcome(work, { ...ending, quality: Number.isNaN(quality) ? null : quality, output: output ?? 'null' }) };
   }
 
-  private toOutcome(work: WorkItem, ending: Pick<RecordedOutcome, 'status'> & Partial<RecordedOutcome>): RecordedOutcome {
+  private toOutcome(work: WorkItem, ending: Ending): RecordedOutcome {
     return {
       seq: work.seq,
       attempts: work.attempt,
-      durationMs: work.startedAt === 0 ? null : performance.now() - work.startedAt,
+      durationMs: work.startedAt === 0 ? null : (performance.now() - work.startedAt) / work.sharedBy,
       quality: null,
       key: work.key,
       errorKind: null,
@@ -154,7 +139,16 @@ export class ItemRunner {
   private defer(work: WorkItem, failure: ItemFailure, delayMs: number, attempt: number): Settlement {
     const { seq, key, payload } = work;
     return {
-      deferred: JSON.stringify({ seq, delay_ms: delayMs, attempt, key, payload, error_kind: failure.kind, error: failure.message }),
+      deferred: JSON.stringify({
+        seq,
+        delay_ms: delayMs,
+        attempt,
+        key,
+        // As text, because PostgreSQL would stumble over a NUL or half a surrogate within a larger JSON value.
+        payload: payload === undefined ? null : JSON.stringify(payload),
+        error_kind: failure.kind,
+        error: failure.message,
+      }),
     };
   }
 }

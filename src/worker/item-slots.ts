@@ -5,6 +5,9 @@ import type { ItemRunner, Settlement } from './item-runner.js';
 /** After its abort signal a handler has this long before its slot is given to another item. */
 const ABORT_GRACE_MS = 2_000;
 
+/** A handler that takes chunks gets at most so many items in one call, whatever the chunk size: the time limit is that of the call. */
+const MAX_ITEMS_PER_CALL = 500;
+
 /**
  * A lane's slots: at most `width` items run side by side (a handler that takes chunks runs one chunk). What comes of an item
  * goes into its chunk. A slot is freed when its handler ends, or when it ignores its abort signal for too long.
@@ -32,7 +35,7 @@ export class ItemSlots {
     for (const chunk of chunks) {
       if (chunk.cautious) continue;
       if (this.runner.takesChunks) {
-        if (chunk.waitingCount > 0 && this.running.size === 0) this.startChunk(chunk.nextAll());
+        if (chunk.waitingCount > 0 && this.running.size === 0) this.startChunk(chunk.nextSeveral(MAX_ITEMS_PER_CALL));
         continue;
       }
       while (this.running.size < this.limits.width) {
@@ -83,7 +86,10 @@ export class ItemSlots {
   }
 
   private startChunk(items: WorkItem[]): void {
-    for (const item of items) this.begin(item);
+    for (const item of items) {
+      item.sharedBy = items.length;
+      this.begin(item);
+    }
     void this.runner.runChunk(items).then((settlements) => this.finish(items, settlements));
   }
 

@@ -44,6 +44,7 @@ export class LaneTurn {
   private status: RunStatus = 'running';
   private end?: TurnEnd;
   private nothingToClaim = false;
+  private releasing = false;
   private retryDueAt: number | null = null;
   private leaseRenewedAt = performance.now();
   private readonly startedAt = performance.now();
@@ -71,6 +72,7 @@ export class LaneTurn {
       else if (cautious && this.slots.busy === 0) await this.workOneAlone(cautious);
       else if (!this.isOver()) await this.nextChange();
     }
+    this.releasing = true;
     if (this.end !== 'lost') await this.flush(true);
     const nextRetryMs = this.retryDueAt === null ? null : this.retryDueAt - performance.now();
     return { end: this.end ?? 'drained', status: this.status, nextRetryMs, stuck: this.slots.stuck };
@@ -79,6 +81,10 @@ export class LaneTurn {
   /** Takes no more items; those in flight finish. */
   stop(end: TurnEnd): void {
     this.end = end === 'lost' ? end : (this.end ?? end);
+    if (end === 'lost') {
+      this.slots.abort('another worker has taken over');
+      this.slots.abandon();
+    }
     this.wake?.();
   }
 
@@ -96,6 +102,11 @@ export class LaneTurn {
     this.leaseRenewedAt = sentAt;
     this.see(status);
     this.nudge();
+  }
+
+  /** The heartbeat did not find the lane: another worker has it, or it has just been given back. */
+  missed(): void {
+    if (!this.releasing) this.stop('lost');
   }
 
   /** New items may have come. */
@@ -159,14 +170,18 @@ export class LaneTurn {
     return this.chunks.filter((chunk) => all || chunk.isComplete || chunk.bufferedFor(now) >= FLUSH_MS);
   }
 
-  /** How many chunks to claim: as many as keep the lane busy for a while at its present speed, never less than its width. */
+  /**
+   * How many chunks to claim: as many as fill the free slots and keep them busy for a while at the present speed. Slow items
+   * are not claimed ahead: another lane may have slots free for them.
+   */
   private wantedChunks(): number {
     if (this.nothingToClaim || !this.mayStart()) return 0;
     const perMs = this.slots.settledCount / Math.max(1, performance.now() - this.startedAt);
-    const wanted = Math.min(MAX_HELD_ITEMS, Math.max(this.lane.width, perMs * AHEAD_MS));
+    const ahead = Math.min(MAX_HELD_ITEMS, Math.floor(perMs * AHEAD_MS));
+    const free = Math.max(0, this.lane.width - this.slots.busy);
     const waiting = this.waitingCount();
-    if (waiting >= Math.max(this.lane.width, wanted / 2)) return 0;
-    return Math.min(MAX_CHUNKS_PER_CLAIM, Math.ceil((wanted - waiting) / this.lane.options.batchSize));
+    if (waiting >= free + ahead / 2) return 0;
+    return Math.min(MAX_CHUNKS_PER_CLAIM, Math.ceil((free + ahead - waiting) / this.lane.options.batchSize));
   }
 
   /** @param all also results of chunks that could wait */

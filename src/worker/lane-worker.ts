@@ -169,6 +169,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
         const { runId, no, fence } = turn.fence;
         const status = held.get(`${runId}:${no}:${fence}`);
         if (status) turn.renewed(status, sentAt);
+        else turn.missed();
       }
     } catch (error) {
       this.logger.warn({ err: error }, 'a heartbeat failed; lanes stop by themselves before their leases end');

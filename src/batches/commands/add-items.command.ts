@@ -83,7 +83,7 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
       });
       if (!staged) await this.ring(batch);
     };
-    return new Intake({ runId: batch.run_id, chunkSize: batch.options.batchSize, staged, reserve }, id);
+    return new Intake({ runId: batch.run_id, options: batch.options, staged, reserve }, id);
   }
 
   private accept(input: AddItems, intake: Intake, staged: number): Promise<number> {

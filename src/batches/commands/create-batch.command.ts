@@ -1,6 +1,7 @@
+import { ApiHideProperty } from '@nestjs/swagger';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Type } from 'class-transformer';
-import { IsArray, IsBoolean, IsInt, IsOptional, IsString, Max, MaxLength, Min, MinLength, ValidateNested } from 'class-validator';
+import { IsArray, IsBoolean, IsInt, IsObject, IsOptional, IsString, Max, MaxLength, Min, MinLength, ValidateNested } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
 import { Opaque } from '../../common/opaque.js';
 import { Config } from '../../config.js';
@@ -35,7 +36,7 @@ export class CreateBatch extends Command<BatchView> {
   @IsOptional() @Opaque() @IsArray() items?: unknown[];
   /** Number of results to expect from outside, when there is no list of items. */
   @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) totalItems?: number;
-  @IsOptional() @ValidateNested() @Type(() => BatchOptionsInput) options?: BatchOptionsInput;
+  @IsOptional() @IsObject() @ValidateNested() @Type(() => BatchOptionsInput) options?: BatchOptionsInput;
   /** Results are recorded from outside; default: when no item handler is registered for the operation. */
   @IsOptional() @IsBoolean() external?: boolean;
   /** Default: true, unless it is left open or external. */
@@ -43,7 +44,7 @@ export class CreateBatch extends Command<BatchView> {
   /** More items may be added until it is sealed. */
   @IsOptional() @IsBoolean() open?: boolean;
 
-  caller: Caller;
+  @ApiHideProperty() caller: Caller;
 }
 
 const NEXT_IDS: Statement = { name: 'next-run-id', text: `SELECT nextval('run_id') AS run_id, nextval('intake_id') AS intake_id` };
@@ -79,7 +80,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     const options = completeOptions(input.options ?? {}, dialect, { config: this.config, concurrency: plan.concurrency });
     const [ids] = await run<{ run_id: string; intake_id: string }>(this.database.pool, NEXT_IDS, []);
     const runId = ids!.run_id;
-    const intake = this.newIntake(runId, ids!.intake_id, options.batchSize);
+    const intake = this.newIntake(runId, ids!.intake_id, options);
     try {
       const { added } = await intake.take(plan.source, 'refuse');
       const total = plan.external ? (input.totalItems ?? added) : added;
@@ -94,13 +95,13 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     }
   }
 
-  private newIntake(runId: string, intakeId: string, chunkSize: number): Intake {
+  private newIntake(runId: string, intakeId: string, options: BatchOptions): Intake {
     let nextSeq = 0;
     const reserve = async (count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void> => {
       await write(this.database.pool, nextSeq);
       nextSeq += count;
     };
-    return new Intake({ runId, chunkSize, staged: true, reserve }, intakeId);
+    return new Intake({ runId, options, staged: true, reserve }, intakeId);
   }
 
   private async insert(connection: Connection, batch: NewBatch, intake: Intake) {

@@ -53,6 +53,18 @@ export class BatchCompleted extends BatchEvent {}
 export class BatchFailed extends BatchEvent {}
 export class BatchCancelled extends BatchEvent {}
 
+/** Every event's class, for `@EventsHandler(...BATCH_EVENTS)`. */
+export const BATCH_EVENTS = [
+  BatchCreated,
+  BatchStarted,
+  BatchProgressed,
+  BatchPaused,
+  BatchResumed,
+  BatchCompleted,
+  BatchFailed,
+  BatchCancelled,
+];
+
 const EVENT_CLASSES: Record<BatchEventType, new (record: BatchEventRecord) => BatchEvent> = {
   'batch.created': BatchCreated,
   'batch.started': BatchStarted,

@@ -34,7 +34,7 @@ const SELECT_CHUNKS: Statement = {
     ) c
     JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
     LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane
-    WHERE c.before < $2 + $3 AND c.before + c.size > $2
+    WHERE c.before < $2::int + $3::int AND c.before + c.size > $2
     ORDER BY c.no`,
 };
 

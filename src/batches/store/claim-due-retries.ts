@@ -22,7 +22,8 @@ const CLAIM_DUE_RETRIES: Statement = {
       SELECT -nextval('retry_chunk_no') AS no, t.size, t.items
       FROM (
         SELECT count(*)::int AS size,
-          json_agg(json_build_object('seq', seq, 'attempt', attempt, 'key', key, 'payload', payload) ORDER BY seq)::text AS items
+          json_agg(CASE WHEN payload IS NULL THEN json_build_object('seq', seq, 'attempt', attempt, 'key', key)
+            ELSE json_build_object('seq', seq, 'attempt', attempt, 'key', key, 'payload', payload) END ORDER BY seq)::text AS items
         FROM taken
       ) t WHERE t.size > 0
     ), made AS (

@@ -24,9 +24,9 @@ const RECORD_OUTCOMES: Statement = {
       ) AS o WHERE EXISTS (SELECT FROM held)
     ), deferred AS (
       INSERT INTO retry (run_id, seq, due_at, attempt, key, payload, error_kind, error)
-      SELECT $1, d.seq, clock_timestamp() + d.delay_ms * interval '1 millisecond', d.attempt, d.key, d.payload, d.error_kind, d.error
+      SELECT $1, d.seq, clock_timestamp() + d.delay_ms * interval '1 millisecond', d.attempt, d.key, d.payload::json, d.error_kind, d.error
       FROM json_to_recordset($20::json)
-        AS d (seq int, delay_ms float8, attempt smallint, key text, payload json, error_kind text, error text)
+        AS d (seq int, delay_ms float8, attempt smallint, key text, payload text, error_kind text, error text)
       WHERE EXISTS (SELECT FROM held)
       RETURNING due_at
     ), moved AS (
@@ -71,7 +71,7 @@ export interface RecordedOutcome {
   output: string;
 }
 
-/** An item that will be tried again, as JSON text of `{ seq, delay_ms, attempt, key, payload, error_kind, error }`. */
+/** An item that will be tried again, as JSON text of `{ seq, delay_ms, attempt, key, payload, error_kind, error }`; the payload is JSON text in it. */
 export type DeferredItem = string;
 
 export interface MovedChunk {
