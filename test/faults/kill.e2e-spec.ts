@@ -66,7 +66,7 @@ async function proveComplete(databaseUrl: string, batchId: string): Promise<void
   const connection = new Client({ connectionString: databaseUrl });
   await connection.connect();
   try {
-    await assertInvariants(connection);
+    await assertInvariants({ pool: connection });
     const { rows } = await connection.query(
       `SELECT count(*)::int AS outcomes, count(DISTINCT key)::int AS keys FROM outcome WHERE run_id = (SELECT run_id FROM batch WHERE id = $1)`,
       [batchId],

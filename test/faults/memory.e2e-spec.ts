@@ -23,7 +23,9 @@ it('streams in and works a million items with at most 1.3 times the memory of a 
     let peak = 0;
     const watch = setInterval(() => void service.memory().then((bytes) => (peak = Math.max(peak, bytes))), 50);
     const { id } = await client.create({ operation: 'noop', open: true, options: { concurrency: 100 } });
-    expect(await client.addItems(id, ndjsonItems(items, { output: { text: 'about a hundred bytes of payload that comes back as the output' } }))).toMatchObject({ total: items });
+    expect(
+      await client.addItems(id, ndjsonItems(items, { output: { text: 'about a hundred bytes of payload that comes back as the output' } })),
+    ).toMatchObject({ total: items });
     await client.start(id);
     const ended = await client.waitForEnd(id);
     clearInterval(watch);

@@ -79,6 +79,6 @@ async function completes(batchId: string): Promise<void> {
   expect(ended).toMatchObject({ status: 'completed', counts: { total: ITEMS, succeeded: ITEMS, failed: 0 } });
   const connection = new Client({ connectionString: database.url });
   await connection.connect();
-  await assertInvariants(connection);
+  await assertInvariants({ pool: connection });
   await connection.end();
 }

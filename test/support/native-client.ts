@@ -39,7 +39,7 @@ export class NativeClient {
   }
 
   private async post<T>(path: string, body: string | ReadableStream, type: string): Promise<T> {
-    const init = { method: 'POST', headers: { 'content-type': type }, body, duplex: 'half' };
+    const init = { method: 'POST', headers: { 'content-type': type }, body, duplex: 'half' as const };
     return this.data<T>(await fetch(`${this.url}${path}`, init));
   }
 

@@ -1,0 +1,47 @@
+import { type DynamicModule, Global, Module, type ModuleMetadata } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { AccessModule } from './access/access.module.js';
+import { BatchesModule } from './batches/batches.module.js';
+import { loggingModule } from './common/logging.module.js';
+import { Config } from './config.js';
+import { DatabaseModule } from './database/database.module.js';
+import { ErpModule } from './dialects/erp/erp.module.js';
+import { NativeModule } from './dialects/native/native.module.js';
+import { HealthModule } from './health/health.module.js';
+import { OperationsModule } from './operations/operations.module.js';
+import { QueueModule } from './queue/queue.module.js';
+import { RealtimeModule } from './realtime/realtime.module.js';
+import { RecordsModule } from './records/records.module.js';
+import { WorkerModule } from './worker/worker.module.js';
+
+type Modules = NonNullable<ModuleMetadata['imports']>;
+
+@Global()
+@Module({})
+class ConfigModule {
+  static with(config: Config): DynamicModule {
+    return { module: ConfigModule, providers: [{ provide: Config, useValue: config }], exports: [Config] };
+  }
+}
+
+/** Which modules a process has: every role has the engine and its item handlers, the interfaces and the worker depend on it. */
+@Module({})
+export class AppModule {
+  /** @param extra modules of the application that embeds the service: its own item handlers, say */
+  static forRole(config: Config, databaseUrl: string, extra: Modules = []): DynamicModule {
+    const engine = [
+      ConfigModule.with(config),
+      loggingModule,
+      CqrsModule.forRoot(),
+      DatabaseModule.forUrl(databaseUrl),
+      QueueModule.forRedis(config.redisUrl),
+      BatchesModule,
+      OperationsModule,
+      AccessModule,
+      HealthModule,
+    ];
+    const interfaces = config.servesHttp ? [ErpModule, NativeModule, RecordsModule, RealtimeModule] : [];
+    const worker = config.runsWorker ? [WorkerModule] : [];
+    return { module: AppModule, imports: [...engine, ...interfaces, ...worker, ...extra] };
+  }
+}
