@@ -1,5 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import { RequestMethod } from '@nestjs/common';
+import type { IncomingMessage } from 'node:http';
 import { LoggerModule, type Params } from 'nestjs-pino';
 import { Config } from '../config.js';
 
@@ -33,10 +34,15 @@ export function loggerParams(config: Pick<Config, 'logLevel'>): Params {
         }),
         res: (response: { statusCode?: number }) => ({ statusCode: response.statusCode }),
       },
-      autoLogging: { ignore: (request) => (request.url ?? '').startsWith('/health') },
+      autoLogging: { ignore: isHealthCheck },
       customLogLevel: (_request, response, error) => (error || response.statusCode >= 500 ? 'error' : 'info'),
     },
   };
+}
+
+/** Below Fastify's middleware `url` is what is left of the address after the route, and `originalUrl` is the whole. */
+function isHealthCheck(request: IncomingMessage & { originalUrl?: string }): boolean {
+  return (request.originalUrl ?? request.url ?? '').startsWith('/health');
 }
 
 function redactedPaths(secret: string): string[] {

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Module, type Type } from '@nestjs/common';
 import { IsInt, IsOptional, IsString, Min } from 'class-validator';
 import type { BatchOptionsInput } from '../../src/batches/batch.options.js';
 import type { BatchView, ItemView, OutcomeView } from '../../src/batches/batch.view.js';
@@ -22,8 +22,11 @@ import {
 import { eventually } from './eventually.js';
 import { startTestService, type TestService } from './service.js';
 
-export type ItemScript = (item: Item<any>, context: ItemContext<ScriptParameters>) => Promise<ItemResult | void> | ItemResult | void;
-export type ChunkScript = (items: Item<any>[], context: ChunkContext<ScriptParameters>) => Promise<ItemOutcome[]>;
+/** The payload as the tests that look into it give it. */
+type Payload = { n: number };
+
+export type ItemScript = (item: Item<Payload>, context: ItemContext<ScriptParameters>) => Promise<ItemResult | void> | ItemResult | void;
+export type ChunkScript = (items: Item<Payload>[], context: ChunkContext<ScriptParameters>) => Promise<ItemOutcome[]>;
 
 const itemScripts = new Map<string, ItemScript>();
 const chunkScripts = new Map<string, ChunkScript>();
@@ -41,8 +44,8 @@ class ScriptFilters {
 
 /** Does with each item what the test says. */
 @ItemHandler('scripted', { parameters: ScriptParameters, filters: ScriptFilters })
-class ScriptedItemHandler implements ItemHandlerClass<unknown, ScriptParameters, ScriptFilters> {
-  run(item: Item, context: ItemContext<ScriptParameters>): Promise<ItemResult | void> {
+class ScriptedItemHandler implements ItemHandlerClass<Payload, ScriptParameters, ScriptFilters> {
+  run(item: Item<Payload>, context: ItemContext<ScriptParameters>): Promise<ItemResult | void> {
     return itemScripts.get(context.parameters.script)!(item, context) as Promise<ItemResult | void>;
   }
 
@@ -56,8 +59,8 @@ class ScriptedItemHandler implements ItemHandlerClass<unknown, ScriptParameters,
 }
 
 @ItemHandler('scripted-chunks', { parameters: ScriptParameters })
-class ScriptedChunkHandler implements ItemHandlerClass<unknown, ScriptParameters> {
-  runChunk(items: Item[], context: ChunkContext<ScriptParameters>): Promise<ItemOutcome[]> {
+class ScriptedChunkHandler implements ItemHandlerClass<Payload, ScriptParameters> {
+  runChunk(items: Item<Payload>[], context: ChunkContext<ScriptParameters>): Promise<ItemOutcome[]> {
     return chunkScripts.get(context.parameters.script)!(items, context);
   }
 }
@@ -95,8 +98,8 @@ export class Engine {
     return this.service.database;
   }
 
-  call<P extends Procedure>(type: new (...args: never[]) => P, input: InputOf<P>, caller: Caller = { tenant: 'acme' }): Promise<OutputOf<P>> {
-    return this.service.app.get(Procedures).call(type as new () => P, input, caller);
+  call<P extends Procedure>(type: Type<P>, input: InputOf<P>, caller: Caller = { tenant: 'acme' }): Promise<OutputOf<P>> {
+    return this.service.app.get(Procedures).call(type, input, caller);
   }
 
   create(input: CreateInput, caller?: Caller): Promise<BatchView> {

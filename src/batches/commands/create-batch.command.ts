@@ -112,7 +112,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       batch.id,
       plan.sealed,
       batch.total,
-      batch.added,
+      plan.external ? 0 : batch.added,
       rankOf(options),
       laneWidths(options.concurrency),
       caller.tenant,

@@ -1,6 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { IsBoolean, IsInt, IsNumber, IsOptional, IsString, Max, MaxLength, Min, MinLength } from 'class-validator';
-import { AppError } from '../../common/app-error.js';
+import { AppError, invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
 import { toStorableJson } from '../../common/safe-json.js';
@@ -47,7 +47,7 @@ export class RecordExternalResultHandler implements ICommandHandler<RecordExtern
   ) {}
 
   async execute(input: RecordExternalResult): Promise<BatchView> {
-    const output = toStorableJson(input.output ?? null) ?? 'null';
+    const output = toJson(input.output);
     if (output.length > MAX_OUTPUT_CHARACTERS) {
       throw new AppError(
         'TOO_LARGE',
@@ -75,5 +75,13 @@ export class RecordExternalResultHandler implements ICommandHandler<RecordExtern
     const ended = await endRunWithin(connection, batch.run_id);
     const progressed = recorded && !ended ? await recordProgress(connection, batch.run_id) : undefined;
     return [started, progressed, ended];
+  }
+}
+
+function toJson(output: unknown): string {
+  try {
+    return toStorableJson(output) ?? 'null';
+  } catch (error) {
+    throw invalidField('output', `is not JSON: ${(error as Error).message}`);
   }
 }

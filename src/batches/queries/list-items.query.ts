@@ -46,6 +46,12 @@ const SELECT_STATES: Statement = {
     SELECT seq, 0, attempt - 1, error_kind, error FROM retry WHERE run_id = $1 AND seq = ANY ($2::int[])`,
 };
 
+/** Results from outside come in their own order: they are found by the item's key. */
+const SELECT_EXTERNAL_STATES: Statement = {
+  name: 'select-external-item-states',
+  text: `SELECT key, status, attempts, error_kind, error FROM outcome WHERE run_id = $1 AND key = ANY ($2::text[])`,
+};
+
 interface ChunkRow {
   no: string;
   size: number;
@@ -57,7 +63,8 @@ interface ChunkRow {
 }
 
 interface StateRow {
-  seq: number;
+  seq?: number;
+  key?: string;
   status: number;
   attempts: number;
   error_kind: string | null;
@@ -82,9 +89,11 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
     const offset = input.offset ?? 0;
     const chunks = await run<ChunkRow>(pool, SELECT_CHUNKS, [batch.run_id, offset, limit]);
     const items = chunks.flatMap((chunk) => unpack(chunk, batch)).filter(({ place }) => place >= offset && place < offset + limit);
-    const states = await run<StateRow>(pool, SELECT_STATES, [batch.run_id, items.map(({ view }) => view.seq)]);
-    const bySeq = new Map(states.map((state) => [state.seq, state]));
-    const rows = items.map(({ view }) => withState(view, bySeq.get(view.seq)));
+    const name = batch.external ? 'key' : 'seq';
+    const statement = batch.external ? SELECT_EXTERNAL_STATES : SELECT_STATES;
+    const states = await run<StateRow>(pool, statement, [batch.run_id, items.map(({ view }) => view[name])]);
+    const byName = new Map(states.map((state) => [state[name], state]));
+    const rows = items.map(({ view }) => withState(view, byName.get(view[name])));
     return { rows, total: batch.total, limit, offset, hasMore: offset + rows.length < batch.total };
   }
 }

@@ -60,7 +60,12 @@ export async function recordExternalOutcome(connection: Connection, runId: strin
   return true;
 }
 
-const SEAL_RUN: Statement = { name: 'seal-run', text: `UPDATE run SET sealed = true WHERE id = $1` };
+/** What came is all there is, also when more was expected. */
+const SEAL_RUN: Statement = {
+  name: 'seal-run',
+  text: `
+    UPDATE run SET sealed = true, total = (SELECT sum(succeeded + failed + skipped)::int FROM lane WHERE run_id = $1) WHERE id = $1`,
+};
 
 export async function sealRun(connection: Connection, runId: string): Promise<void> {
   await run(connection, SEAL_RUN, [runId]);

@@ -1,0 +1,194 @@
+import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js';
+import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
+import { RecordExternalResult } from '../../src/batches/commands/record-external-result.command.js';
+import { ResumeBatch } from '../../src/batches/commands/resume-batch.command.js';
+import type { InputOf } from '../../src/common/procedure.js';
+import { Engine, keys } from '../support/engine.js';
+import { assertInvariants } from '../support/invariants.js';
+
+let engine: Engine;
+
+beforeAll(async () => (engine = await Engine.start()));
+afterEach(() => assertInvariants(engine.database));
+afterAll(() => engine.close());
+
+const record = (batchId: string, key: string, more: Partial<InputOf<RecordExternalResult>> = {}) =>
+  engine.call(RecordExternalResult, { batchId, key, success: true, ...more });
+const typesOf = async (id: string) => (await engine.events({ id })).map(({ type }) => type).filter((type) => type !== 'batch.progress');
+
+test('a batch of an operation without an item handler waits for its results, starts with the first and ends with the last', async () => {
+  const batch = await engine.create({ operation: 'export', totalItems: 2 });
+  expect(batch).toMatchObject({ external: true, sealed: true, status: 'pending', counts: { total: 2, pending: 2 } });
+  expect(await record(batch.id, 'a', { output: { url: 'x' }, retries: 2, durationMs: 12.5, quality: 0.5 })).toMatchObject({
+    status: 'running',
+    progress: 50,
+    counts: { total: 2, succeeded: 1, pending: 1 },
+  });
+  expect(await record(batch.id, 'b', { success: false, error: 'timeout' })).toMatchObject({
+    status: 'completed',
+    progress: 100,
+    counts: { failed: 1 },
+  });
+  expect(await engine.outcomes(batch)).toMatchObject([
+    { seq: 0, key: 'a', status: 'succeeded', output: { url: 'x' }, attempts: 3, durationMs: 12.5, quality: 0.5, error: null },
+    {
+      seq: 1,
+      key: 'b',
+      status: 'failed',
+      output: null,
+      attempts: 1,
+      durationMs: null,
+      quality: null,
+      error: { kind: 'external', message: 'timeout' },
+    },
+  ]);
+  expect(await typesOf(batch.id)).toEqual(['batch.created', 'batch.started', 'batch.completed']);
+});
+
+test('a second result for the same key changes nothing, also when it says the opposite', async () => {
+  const { id } = await engine.create({ operation: 'export', totalItems: 2 });
+  await record(id, 'a', { output: 1 });
+  const before = await engine.rowCounts();
+  expect(await record(id, 'a', { success: false, output: 2 })).toMatchObject({ counts: { succeeded: 1, failed: 0, pending: 1 } });
+  expect(await engine.rowCounts()).toEqual(before);
+  expect(await engine.outcomes({ id })).toMatchObject([{ output: 1 }]);
+});
+
+test('a batch whose number of results was never told grows with them and ends with the last one', async () => {
+  for (const input of [{}, { totalItems: 0 }, { items: [] }]) {
+    const batch = await engine.create({ operation: 'report', ...input });
+    expect(batch).toMatchObject({ sealed: false, counts: { total: 0 } });
+    expect(await record(batch.id, 'a')).toMatchObject({ status: 'running', counts: { total: 1, succeeded: 1 } });
+    expect(await record(batch.id, 'b')).toMatchObject({ status: 'running', progress: 99, counts: { total: 2 } });
+    expect(await record(batch.id, 'c', { last: true })).toMatchObject({
+      status: 'completed',
+      progress: 100,
+      sealed: true,
+      counts: { total: 3, succeeded: 3 },
+    });
+  }
+});
+
+test('a repeated result may still say that it was the last one', async () => {
+  const { id } = await engine.create({ operation: 'report' });
+  await record(id, 'a');
+  expect(await record(id, 'a', { last: true })).toMatchObject({ status: 'completed', counts: { total: 1 } });
+});
+
+test('"last" ends a batch of which fewer results came than were expected: those that came are all', async () => {
+  const { id } = await engine.create({ operation: 'report', totalItems: 5 });
+  await record(id, 'a');
+  expect(await record(id, 'b', { last: true })).toMatchObject({
+    status: 'completed',
+    progress: 100,
+    counts: { total: 2, succeeded: 2, cancelled: 0 },
+  });
+});
+
+test('all failed is failed', async () => {
+  const { id } = await engine.create({ operation: 'validate', totalItems: 2 });
+  await record(id, 'a', { success: false });
+  expect(await record(id, 'b', { success: false })).toMatchObject({ status: 'failed', reason: 'every item failed' });
+  expect((await engine.outcomes({ id }))[0]!.error).toEqual({ kind: 'external', message: 'failed without a message' });
+});
+
+test('results of listed items are found at their items', async () => {
+  const batch = await engine.create({ operation: 'export', items: ['x', { key: 'y', payload: { n: 1 } }, 'z'] });
+  expect(batch).toMatchObject({ sealed: true, counts: { total: 3 } });
+  await record(batch.id, 'y', { success: false, error: 'broken' });
+  await record(batch.id, 'x');
+  expect((await engine.items(batch)).map(({ key, status, error }) => [key, status, error?.message])).toEqual([
+    ['x', 'succeeded', undefined],
+    ['y', 'failed', 'broken'],
+    ['z', 'pending', undefined],
+  ]);
+  await record(batch.id, 'z');
+  expect((await engine.items(batch)).map(({ status }) => status)).toEqual(['succeeded', 'failed', 'succeeded']);
+});
+
+test('an item handler’s operation can be told to take results from outside', async () => {
+  const batch = await engine.create({ operation: 'noop', external: true, totalItems: 1 });
+  expect(batch).toMatchObject({ external: true, status: 'pending' });
+  expect(await record(batch.id, 'a')).toMatchObject({ status: 'completed' });
+});
+
+describe('refused, with nothing changed:', () => {
+  const refused = async (work: Promise<unknown>, code: string, message: RegExp) => {
+    await expect(work).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+  };
+
+  test('more results than expected, and results after the end', async () => {
+    const { id } = await engine.create({ operation: 'export', totalItems: 1 });
+    await record(id, 'a');
+    const before = await engine.rowCounts();
+    await refused(record(id, 'b'), 'CONFLICT', /is completed/);
+    await refused(record(id, 'a'), 'CONFLICT', /is completed/);
+    expect(await engine.rowCounts()).toEqual(before);
+  });
+
+  test('results of a batch that an item handler works', async () => {
+    const { id } = await engine.create({ items: ['a'], start: false });
+    await refused(record(id, 'a'), 'CONFLICT', /worked by the item handler of noop/);
+    expect(await engine.get(id)).toMatchObject({ status: 'pending' });
+  });
+
+  test('results of a cancelled batch', async () => {
+    const { id } = await engine.create({ operation: 'export', totalItems: 3 });
+    await record(id, 'a');
+    expect(await engine.call(CancelBatch, { batchId: id })).toMatchObject({
+      status: 'cancelled',
+      stopping: false,
+      counts: { succeeded: 1, cancelled: 2 },
+    });
+    await refused(record(id, 'b'), 'CONFLICT', /is cancelled/);
+  });
+
+  test.each<[string, object]>([
+    ['an empty key', { key: '' }],
+    ['a key with a NUL', { key: 'a\0' }],
+    ['a success that is no boolean', { success: 'yes' }],
+    ['a quality of 2', { quality: 2 }],
+    ['a negative duration', { durationMs: -1 }],
+    ['1.5 retries', { retries: 1.5 }],
+    ['an unknown field', { colour: 'red' }],
+    ['an output that is not JSON', { output: 1n }],
+    ['an output nested absurdly deep', { output: JSON.parse('['.repeat(20_000) + ']'.repeat(20_000)) }],
+  ])('%s', async (_what, more) => {
+    const { id } = await engine.create({ operation: 'export', totalItems: 1 });
+    const before = await engine.rowCounts();
+    await refused(record(id, 'a', more), 'INVALID_INPUT', /./);
+    expect(await engine.rowCounts()).toEqual(before);
+  });
+
+  test('an output that is too large', async () => {
+    const { id } = await engine.create({ operation: 'export', totalItems: 1 });
+    await refused(record(id, 'a', { output: 'x'.repeat(262_144) }), 'TOO_LARGE', /at most 262144/);
+  });
+});
+
+test('a paused batch takes results, and ends when it is resumed', async () => {
+  const { id } = await engine.create({ operation: 'export', totalItems: 2 });
+  await record(id, 'a');
+  await engine.call(PauseBatch, { batchId: id });
+  expect(await record(id, 'b')).toMatchObject({ status: 'paused', progress: 99 });
+  await engine.call(ResumeBatch, { batchId: id });
+  expect(await engine.get(id)).toMatchObject({ status: 'completed' });
+});
+
+test('a batch that nobody finishes in time is timed out', async () => {
+  const { id } = await engine.create({ operation: 'export', totalItems: 2, options: { batchTimeout: 200 } });
+  await record(id, 'a', { output: { text: 'a\0b' } });
+  expect(await engine.ended({ id })).toMatchObject({
+    status: 'timed_out',
+    reason: 'Job timeout exceeded',
+    counts: { succeeded: 1, cancelled: 1 },
+  });
+  expect((await engine.outcomes({ id }))[0]!.output).toEqual({ text: 'a\uFFFDb' });
+});
+
+test('fifty results at once are each recorded', async () => {
+  const { id } = await engine.create({ operation: 'export', totalItems: 50 });
+  await Promise.all(keys(50).map((key) => record(id, key)));
+  expect(await engine.get(id)).toMatchObject({ status: 'completed', counts: { succeeded: 50 } });
+  expect((await engine.outcomes({ id })).map(({ seq }) => seq)).toEqual(keys(50).map((key) => Number(key) - 1));
+});

@@ -1,0 +1,403 @@
+import { CancelBatch } from '../../../src/batches/commands/cancel-batch.command.js';
+import { CreateBatch } from '../../../src/batches/commands/create-batch.command.js';
+import { PauseBatch } from '../../../src/batches/commands/pause-batch.command.js';
+import { RecordExternalResult } from '../../../src/batches/commands/record-external-result.command.js';
+import { CHUNK_STATE } from '../../../src/batches/entities/chunk.entity.js';
+import { OUTCOME_STATUS } from '../../../src/batches/entities/outcome.entity.js';
+import { claimLane, type ClaimedLane } from '../../../src/batches/store/claim-lane.js';
+import { endRun } from '../../../src/batches/store/end-run.js';
+import { findUnendedRuns, timeOutRuns } from '../../../src/batches/store/find-work.js';
+import { type Flush, type LaneFence, type RecordedOutcome, recordOutcomes } from '../../../src/batches/store/record-outcomes.js';
+import { renewLeases } from '../../../src/batches/store/renew-leases.js';
+import { surrenderLane } from '../../../src/batches/store/surrender-lane.js';
+import { Engine, keys } from '../../support/engine.js';
+import { eventually } from '../../support/eventually.js';
+import { assertInvariants } from '../../support/invariants.js';
+
+/** Without a worker: the test itself plays the workers, statement by statement. */
+let engine: Engine;
+
+beforeAll(async () => (engine = await Engine.start({ ROLE: 'api', DATABASE_POOL_SIZE: '12' })));
+afterEach(() => assertInvariants(engine.database));
+afterAll(() => engine.close());
+
+const LEASE_MS = 60_000;
+const NOTHING: Flush = {
+  release: false,
+  leaseMs: LEASE_MS,
+  counts: { succeeded: 0, failed: 0, skipped: 0 },
+  tally: null,
+  itemProgress: null,
+  outcomes: [],
+  deferred: [],
+  moved: [],
+  claim: 0,
+};
+
+const pool = () => engine.database.pool;
+const fenceOf = (lane: ClaimedLane): LaneFence => ({ runId: lane.run_id, no: lane.no, fence: lane.fence });
+const flush = (lane: ClaimedLane, changes: Partial<Flush> = {}) => recordOutcomes(pool(), fenceOf(lane), { ...NOTHING, ...changes });
+const succeeded = (seq: number): RecordedOutcome => ({
+  seq,
+  status: OUTCOME_STATUS.succeeded,
+  attempts: 1,
+  durationMs: 1,
+  quality: null,
+  key: String(seq + 1),
+  errorKind: null,
+  error: null,
+  output: 'null',
+});
+/** The flush of a worker that has done all items of a chunk. */
+const doneChunk = (no: number, size: number): Partial<Flush> => ({
+  counts: { succeeded: size, failed: 0, skipped: 0 },
+  outcomes: Array.from({ length: size }, (_, index) => succeeded(no + index)),
+  moved: [{ no: String(no), state: CHUNK_STATE.done, settled: [] }],
+});
+
+async function newRun(items: number, options: object = {}): Promise<{ id: string; runId: string }> {
+  const { id } = await engine.create({ items: keys(items), options });
+  const [row] = await engine.sql<{ run_id: string }>('SELECT run_id FROM batch WHERE id = $1', [id]);
+  return { id, runId: row!.run_id };
+}
+
+/** Claims a lane and its chunks, as a worker does first. */
+async function claim(runId: string, chunks = 1, leaseMs = LEASE_MS): Promise<ClaimedLane> {
+  const lane = await claimLane(pool(), runId, leaseMs);
+  if (!lane) throw new Error('no lane was free');
+  await flush(lane, { claim: chunks, leaseMs });
+  return lane;
+}
+
+const letLeasesEnd = (runId: string) =>
+  engine.sql(`UPDATE lane SET lease_until = clock_timestamp() - interval '1 ms' WHERE run_id = $1`, [runId]);
+
+const snapshot = async (runId: string) =>
+  engine.sql(
+    `SELECT (SELECT json_agg(l ORDER BY no) FROM (SELECT no, fence, succeeded, failed, skipped FROM lane WHERE run_id = $1) l) AS lanes,
+       (SELECT json_agg(c ORDER BY no) FROM (SELECT no, state, lane, settled, crashes FROM chunk WHERE run_id = $1) c) AS chunks,
+       (SELECT count(*) FROM outcome WHERE run_id = $1) AS outcomes, (SELECT count(*) FROM retry WHERE run_id = $1) AS retries`,
+    [runId],
+  );
+
+/** Rounds of a race, a few at a time. */
+async function rounds(count: number, race: (round: number) => Promise<void>, sideBySide = 4): Promise<void> {
+  let next = 0;
+  const stream = async (): Promise<void> => {
+    while (next < count) await race((next += 1));
+  };
+  await Promise.all(Array.from({ length: sideBySide }, stream));
+}
+
+describe('a lane', () => {
+  test('that two workers want goes to one of them, 500 times', async () => {
+    const { runId } = await newRun(1);
+    for (let round = 0; round < 500; round += 1) {
+      const claims = await Promise.all([claimLane(pool(), runId, LEASE_MS), claimLane(pool(), runId, LEASE_MS)]);
+      const winners = claims.filter((lane) => lane !== undefined);
+      expect(winners).toHaveLength(1);
+      expect(winners[0]!.fence).toBe(round + 1);
+      await surrenderLane(pool(), fenceOf(winners[0]!));
+    }
+  });
+
+  test('that died is taken over by one of many, with its crash counted once, 100 times', async () => {
+    const { runId } = await newRun(1);
+    await claim(runId);
+    for (let round = 1; round <= 100; round += 1) {
+      await letLeasesEnd(runId);
+      const winners = (await Promise.all(Array.from({ length: 5 }, () => claimLane(pool(), runId, LEASE_MS)))).filter(Boolean);
+      expect(winners).toHaveLength(1);
+      expect(winners[0]!.reclaimed).toBe(1);
+      const { chunks } = await flush(winners[0]!, { claim: 1 });
+      expect(chunks[0]!.crashes).toBe(round);
+    }
+  });
+
+  test('keeps what was recorded when it is taken over, and the crash is counted at its open chunks', async () => {
+    const { runId } = await newRun(6, { batchSize: 3 });
+    const dead = await claim(runId, 2);
+    await flush(dead, {
+      counts: { succeeded: 4, failed: 0, skipped: 0 },
+      outcomes: [0, 1, 2, 4].map(succeeded),
+      moved: [
+        { no: '0', state: CHUNK_STATE.done, settled: [] },
+        { no: '3', state: CHUNK_STATE.claimed, settled: [1] },
+      ],
+    });
+    await letLeasesEnd(runId);
+    const lane = (await claimLane(pool(), runId, LEASE_MS))!;
+    expect(lane).toMatchObject({ fence: dead.fence + 1, succeeded: 4, reclaimed: 1 });
+    const { chunks } = await flush(lane, { claim: 5 });
+    expect(chunks).toEqual([
+      {
+        no: '3',
+        size: 3,
+        settled: [1],
+        crashes: 1,
+        suspects: [],
+        items: expect.any(String),
+        held: true,
+        status: 'running',
+        next_retry_ms: null,
+      },
+    ]);
+    await flush(lane, {
+      release: true,
+      counts: { succeeded: 2, failed: 0, skipped: 0 },
+      outcomes: [3, 5].map(succeeded),
+      moved: [{ no: '3', state: CHUNK_STATE.done, settled: [] }],
+    });
+    expect(await endRun(engine.database, runId)).toMatchObject({ type: 'batch.completed', data: { counts: { succeeded: 6 } } });
+  });
+});
+
+describe('a flush', () => {
+  test('with an old fence changes nothing', async () => {
+    const { runId } = await newRun(4, { batchSize: 2 });
+    const old = await claim(runId);
+    await letLeasesEnd(runId);
+    await claim(runId);
+    const before = await snapshot(runId);
+    for (const release of [false, true]) {
+      const late = await flush(old, {
+        ...doneChunk(0, 2),
+        release,
+        claim: 2,
+        deferred: [JSON.stringify({ seq: 0, delay_ms: 0, attempt: 2, key: '1', payload: null, error_kind: 'retryable', error: 'x' })],
+      });
+      expect(late).toMatchObject({ held: false, chunks: [] });
+    }
+    expect(await snapshot(runId)).toEqual(before);
+  });
+
+  test('for a lane that was given back changes nothing', async () => {
+    const { runId } = await newRun(2);
+    const lane = await claim(runId);
+    await surrenderLane(pool(), fenceOf(lane));
+    const before = await snapshot(runId);
+    expect(await flush(lane, doneChunk(0, 2))).toMatchObject({ held: false });
+    expect(await snapshot(runId)).toEqual(before);
+  });
+
+  test('that comes twice is refused as a whole', async () => {
+    const { runId } = await newRun(2);
+    const lane = await claim(runId);
+    const partly: Partial<Flush> = {
+      counts: { succeeded: 1, failed: 0, skipped: 0 },
+      outcomes: [succeeded(0)],
+      moved: [{ no: '0', state: CHUNK_STATE.claimed, settled: [0] }],
+    };
+    await flush(lane, partly);
+    const before = await snapshot(runId);
+    await expect(flush(lane, partly)).rejects.toMatchObject({ code: '23505' });
+    await expect(flush(lane, doneChunk(0, 2))).rejects.toMatchObject({ code: '23505' });
+    expect(await snapshot(runId)).toEqual(before);
+  });
+
+  test('of a worker that was presumed dead changes nothing once its run has ended', async () => {
+    const { id, runId } = await newRun(2);
+    const lane = await claim(runId);
+    await letLeasesEnd(runId);
+    await engine.call(CancelBatch, { batchId: id });
+    expect(await engine.get(id)).toMatchObject({ status: 'cancelled', stopping: false, counts: { cancelled: 2 } });
+    expect(await flush(lane, doneChunk(0, 2))).toMatchObject({ held: false });
+    expect((await engine.outcomes({ id })).length).toBe(0);
+    await assertInvariants(engine.database);
+  });
+
+  test('and the end of a stopping run, at the same moment, agree on what was recorded, 200 times', async () => {
+    let kept = 0;
+    await rounds(200, async () => {
+      const { id, runId } = await newRun(1);
+      const lane = await claim(runId);
+      await letLeasesEnd(runId);
+      await engine.sql(`UPDATE run SET status = 'stopping', ends_as = 'cancelled' WHERE id = $1`, [runId]);
+      const [late, ended] = await Promise.all([flush(lane, { ...doneChunk(0, 1), release: true }), endRun(engine.database, runId)]);
+      const event = ended ?? (await endRun(engine.database, runId));
+      expect(event!.data.counts).toMatchObject(late.held ? { succeeded: 1, cancelled: 0 } : { succeeded: 0, cancelled: 1 });
+      expect(await engine.outcomes({ id })).toHaveLength(late.held ? 1 : 0);
+      kept += Number(late.held);
+    });
+    // Both orders came to pass.
+    expect(kept).toBeGreaterThan(0);
+    expect(kept).toBeLessThan(200);
+  });
+});
+
+describe('a heartbeat', () => {
+  test('of the old holder renews nothing after a takeover, and says so', async () => {
+    const { runId } = await newRun(2);
+    const old = await claim(runId);
+    await letLeasesEnd(runId);
+    const fresh = await claim(runId);
+    expect(await renewLeases(pool(), [fenceOf(old)], LEASE_MS)).toEqual([]);
+    expect(await renewLeases(pool(), [fenceOf(fresh)], LEASE_MS)).toMatchObject([{ fence: fresh.fence, status: 'running' }]);
+  });
+
+  test('and a takeover at the same moment leave one holder, 200 times', async () => {
+    const outcomes = new Set<string>();
+    await rounds(200, async () => {
+      const { runId } = await newRun(1);
+      const old = await claim(runId);
+      await letLeasesEnd(runId);
+      const [renewed, taken] = await Promise.all([renewLeases(pool(), [fenceOf(old)], LEASE_MS), claimLane(pool(), runId, LEASE_MS)]);
+      const still = await renewLeases(pool(), [fenceOf(old)], LEASE_MS);
+      expect(still).toHaveLength(taken ? 0 : 1);
+      if (!taken) expect(renewed).toHaveLength(1);
+      outcomes.add(taken ? 'taken over' : 'kept');
+    });
+    expect(outcomes.size).toBeGreaterThanOrEqual(1);
+  });
+});
+
+describe('the end of a run', () => {
+  test('comes once when two lanes finish at the same moment, 500 times', async () => {
+    await rounds(500, async () => {
+      const { id, runId } = await newRun(2, { concurrency: 51, batchSize: 1 });
+      const lanes = [await claim(runId), await claim(runId)];
+      const events = await Promise.all(
+        lanes.map(async (lane, no) => {
+          await flush(lane, { ...doneChunk(no, 1), release: true });
+          return endRun(engine.database, runId);
+        }),
+      );
+      expect(events.filter(Boolean)).toHaveLength(1);
+      expect(events.find(Boolean)).toMatchObject({
+        batchId: id,
+        type: 'batch.completed',
+        data: { counts: { succeeded: 2 }, progress: 100 },
+      });
+    });
+  }, 90_000);
+
+  test('waits for open chunks, waiting retries, held lanes and the seal', async () => {
+    const { runId } = await newRun(2, { batchSize: 1 });
+    const lane = await claim(runId, 2);
+    expect(await endRun(engine.database, runId)).toBeUndefined();
+    await flush(lane, doneChunk(0, 1));
+    expect(await endRun(engine.database, runId)).toBeUndefined();
+    await flush(lane, {
+      deferred: [JSON.stringify({ seq: 1, delay_ms: 60_000, attempt: 2, key: '2', payload: null, error_kind: 'retryable', error: 'x' })],
+      moved: [{ no: '1', state: CHUNK_STATE.done, settled: [] }],
+    });
+    expect(await endRun(engine.database, runId)).toBeUndefined();
+    await engine.sql('UPDATE run SET sealed = false WHERE id = $1', [runId]);
+    await engine.sql('DELETE FROM retry WHERE run_id = $1', [runId]);
+    await engine.sql(`INSERT INTO outcome (run_id, seq, status, attempts, key) VALUES ($1, 1, 1, 1, '2')`, [runId]);
+    await engine.sql('UPDATE lane SET succeeded = 2 WHERE run_id = $1', [runId]);
+    expect(await endRun(engine.database, runId)).toBeUndefined();
+    expect(await findUnendedRuns(pool())).not.toContain(runId);
+    await engine.sql('UPDATE run SET sealed = true WHERE id = $1', [runId]);
+    expect(await findUnendedRuns(pool())).toContain(runId);
+    expect(await endRun(engine.database, runId)).toMatchObject({ type: 'batch.completed' });
+    expect(await endRun(engine.database, runId)).toBeUndefined();
+    expect(await findUnendedRuns(pool())).not.toContain(runId);
+  });
+});
+
+describe('commands at the same moment', () => {
+  const conflictIsFine = (error: unknown): undefined => {
+    expect(error).toMatchObject({ code: 'CONFLICT' });
+    return undefined;
+  };
+
+  test('two cancels make one move and one event, 200 times', async () => {
+    await rounds(200, async () => {
+      const { id } = await newRun(1);
+      const answers = await Promise.all([1, 2].map(() => engine.call(CancelBatch, { batchId: id }).catch(conflictIsFine)));
+      expect(answers.filter(Boolean)).toHaveLength(1);
+      expect((await engine.events({ id })).filter(({ type }) => type === 'batch.cancelled')).toHaveLength(1);
+    });
+  });
+
+  test('cancel and the last item: one of them ends it, 200 times', async () => {
+    const endings = new Set<string>();
+    await rounds(200, async () => {
+      const { id, runId } = await newRun(1);
+      const lane = await claim(runId);
+      await Promise.all([
+        engine.call(CancelBatch, { batchId: id }).catch(conflictIsFine),
+        flush(lane, { ...doneChunk(0, 1), release: true }).then(() => endRun(engine.database, runId)),
+      ]);
+      await endRun(engine.database, runId);
+      const batch = await engine.get(id);
+      expect(['cancelled', 'completed']).toContain(batch.status);
+      expect(batch).toMatchObject({ stopping: false, counts: { succeeded: 1, cancelled: 0 } });
+      endings.add(batch.status);
+    });
+    expect(endings.size).toBeGreaterThanOrEqual(1);
+  });
+
+  test('pause and the last item: either it completes, or it stays paused, 200 times', async () => {
+    await rounds(200, async () => {
+      const { id, runId } = await newRun(1);
+      const lane = await claim(runId);
+      await Promise.all([
+        engine.call(PauseBatch, { batchId: id }).catch(conflictIsFine),
+        flush(lane, { ...doneChunk(0, 1), release: true }).then(() => endRun(engine.database, runId)),
+      ]);
+      const batch = await engine.get(id);
+      expect(['paused', 'completed']).toContain(batch.status);
+      const types = (await engine.events({ id })).map(({ type }) => type);
+      expect(types.at(-1)).toBe(batch.status === 'paused' ? 'batch.paused' : 'batch.completed');
+    });
+  });
+
+  test('pause and cancel: it is cancelled once, whoever comes first, 200 times', async () => {
+    await rounds(200, async () => {
+      const { id } = await newRun(1);
+      await Promise.all([engine.call(PauseBatch, { batchId: id }).catch(conflictIsFine), engine.call(CancelBatch, { batchId: id })]);
+      expect(await engine.get(id)).toMatchObject({ status: 'cancelled', stopping: false });
+    });
+  });
+
+  test('the same external result twice is recorded once, and the last two end the batch once, 200 times', async () => {
+    await rounds(200, async () => {
+      const { id } = await engine.call(CreateBatch, { operation: 'export', totalItems: 2 });
+      const record = (key: string) => engine.call(RecordExternalResult, { batchId: id, key, success: true }).catch(conflictIsFine);
+      await Promise.all([record('a'), record('a'), record('b'), record('b')]);
+      expect(await engine.get(id)).toMatchObject({ status: 'completed', counts: { total: 2, succeeded: 2 } });
+      expect(await engine.outcomes({ id })).toHaveLength(2);
+    });
+  });
+});
+
+describe('the last line of defence', () => {
+  const endings: Record<string, (batchId: string) => Promise<unknown>> = {
+    completed: (batchId) => engine.call(RecordExternalResult, { batchId, key: 'a', success: true }),
+    failed: (batchId) => engine.call(RecordExternalResult, { batchId, key: 'a', success: false }),
+    cancelled: (batchId) => engine.call(CancelBatch, { batchId }),
+    timed_out: async (batchId) => {
+      await engine.sql(`UPDATE run SET status = 'running', deadline_at = '-infinity' WHERE batch_id = $1`, [batchId]);
+      for (const runId of await timeOutRuns(pool())) await endRun(engine.database, runId);
+    },
+  };
+
+  test.each(Object.keys(endings))('a run that is %s cannot be changed by any statement', async (status) => {
+    const { id } = await engine.create({ operation: 'export', totalItems: 1 });
+    await endings[status]!(id);
+    expect(await engine.get(id)).toMatchObject({ status, stopping: false });
+    for (const change of [`status = 'running'`, 'succeeded = 5', `reason = 'other'`, 'total = total + 1']) {
+      const refused = engine.sql(`UPDATE run SET ${change} WHERE batch_id = $1`, [id]);
+      await expect(refused).rejects.toThrow(new RegExp(`is ${status}: a finished run never changes`));
+    }
+  });
+
+  test('no event follows the terminal one, and there is no second one', async () => {
+    const { id, runId } = await newRun(1);
+    await engine.call(CancelBatch, { batchId: id });
+    for (const type of ['batch.progress', 'batch.completed', 'batch.cancelled']) {
+      const late = `INSERT INTO batch_event (batch_id, seq, run_id, type, data) VALUES ($1, 99, $2, $3, '{}')`;
+      await expect(engine.sql(late, [id, runId, type])).rejects.toThrow(/has ended|batch_event_one_end/);
+    }
+  });
+});
+
+test('a lane claimed by one worker is seen as free only when its lease ends by the clock of the database', async () => {
+  const { runId } = await newRun(1);
+  await claim(runId, 1, 300);
+  expect(await claimLane(pool(), runId, LEASE_MS)).toBeUndefined();
+  const taken = await eventually(() => claimLane(pool(), runId, LEASE_MS), Boolean, 5_000);
+  expect(taken).toMatchObject({ fence: 2, reclaimed: 1 });
+});
