@@ -4,38 +4,31 @@ export type Role = 'all' | 'api' | 'worker';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const count = z.coerce.number().int().min(1);
-const blankIsUnset = (value: unknown): unknown => (value === '' ? undefined : value);
 const optionalUrl = (protocols: string[]) =>
-  z.preprocess(
-    blankIsUnset,
-    z
-      .string()
-      .refine((value) => protocols.some((protocol) => value.startsWith(`${protocol}://`)), {
-        message: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
-      })
-      .optional(),
-  );
-
-const apiKeys = z.preprocess(
-  blankIsUnset,
   z
     .string()
-    .default('')
-    .transform((list, context) =>
-      list
-        .split(',')
-        .map((entry) => entry.trim())
-        .filter(Boolean)
-        .map((entry) => {
-          const colon = entry.indexOf(':');
-          const [tenant, key] = [entry.slice(0, colon), entry.slice(colon + 1)];
-          if (colon < 1 || key.length < 16) {
-            context.addIssue({ code: 'custom', message: 'must be a list of tenant:key with keys of at least 16 characters' });
-          }
-          return { tenant, key };
-        }),
-    ),
-);
+    .refine((value) => protocols.some((protocol) => value.startsWith(`${protocol}://`)), {
+      message: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
+    })
+    .optional();
+
+const apiKeys = z
+  .string()
+  .default('')
+  .transform((list, context) =>
+    list
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter(Boolean)
+      .map((entry) => {
+        const colon = entry.indexOf(':');
+        const [tenant, key] = [entry.slice(0, colon), entry.slice(colon + 1)];
+        if (colon < 1 || key.length < 16) {
+          context.addIssue({ code: 'custom', message: 'must be a list of tenant:key with keys of at least 16 characters' });
+        }
+        return { tenant, key };
+      }),
+  );
 
 /** Every variable the service reads; .env.example holds the same list with its meaning. */
 const schema = z.object({
@@ -48,7 +41,7 @@ const schema = z.object({
   DATABASE_POOL_SIZE: count.max(200).default(20),
   REDIS_URL: optionalUrl(['redis', 'rediss']),
   API_KEYS: apiKeys,
-  JWT_SECRET: z.preprocess(blankIsUnset, z.string().min(32, 'must have at least 32 characters').optional()),
+  JWT_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   CORS_ORIGINS: z
     .string()
     .default('')
@@ -107,7 +100,7 @@ export class Config {
 
   /** @throws Error naming every wrong variable */
   static from(env: Record<string, string | undefined>): Config {
-    const parsed = schema.safeParse(env);
+    const parsed = schema.safeParse(withoutBlanks(env));
     if (!parsed.success) {
       const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
       throw new Error(`Wrong configuration:\n${problems.join('\n')}\nSee .env.example for every variable and its meaning.`);
@@ -150,6 +143,11 @@ export class Config {
   get hasAccessControl(): boolean {
     return this.apiKeys.length > 0 || this.jwtSecret !== undefined;
   }
+}
+
+/** A variable that is left blank, as in .env.example, is not set. */
+function withoutBlanks(env: Record<string, string | undefined>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 }
 
 /** Reads `.env` when there is one, then the environment. The only reader of process.env. */

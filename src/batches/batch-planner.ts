@@ -66,8 +66,8 @@ export class BatchPlanner {
       parameters,
       logger: handlerLogger(input.operation, batchId),
     };
-    if (input.totalItems !== undefined && input.totalItems !== (input.items?.length ?? input.totalItems)) {
-      throw invalidField('totalItems', `is ${input.totalItems}, but ${input.items!.length} items are given`);
+    if (input.totalItems !== undefined && input.items && input.totalItems !== input.items.length) {
+      throw invalidField('totalItems', `is ${input.totalItems}, but ${input.items.length} items are given`);
     }
     const source = chooseSource(input, registered, context);
     return { source, external: false, starts, sealed: !open, concurrency: registered.concurrency };
@@ -83,9 +83,20 @@ function planExternal(input: BatchRequest): BatchPlan {
   if (input.open !== undefined)
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
   if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
+  assertDistinctKeys(input.items ?? []);
   // Nothing to expect is as good as nothing told: the caller says which result is the last one.
   const counted = (input.totalItems ?? input.items?.length ?? 0) > 0;
   return { source: itemsFromArray(input.items ?? []), external: true, starts: false, sealed: counted, concurrency: 1 };
+}
+
+/** One result is recorded for a key: of two items with the same one, the second would be waited for in vain. */
+function assertDistinctKeys(items: unknown[]): void {
+  const seen = new Set<string | undefined>();
+  items.forEach((item, index) => {
+    const key = typeof item === 'object' && item !== null ? (item as { key?: string }).key : String(item);
+    if (key !== undefined && seen.has(key)) throw invalidField(`items.${index}.key`, `${key} is the key of an earlier item too`);
+    seen.add(key);
+  });
 }
 
 function chooseSource(input: BatchRequest, registered: RegisteredHandler, context: BatchContext): ItemSource {

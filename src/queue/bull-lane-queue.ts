@@ -1,5 +1,5 @@
 import { InjectQueue, OnQueueError, OnQueueFailed, Processor } from '@nestjs/bull';
-import { Logger } from '@nestjs/common';
+import { Logger, type OnModuleInit } from '@nestjs/common';
 import type { Job, Queue } from 'bull';
 import { type Bell, type BellHandler, LaneQueue } from './lane-queue.js';
 import { QuietWarning } from './quiet-warning.js';
@@ -18,13 +18,22 @@ type BellJob = Bell & { v: number };
  * must not be lost when Redis is wiped is in PostgreSQL.
  */
 @Processor(LANES)
-export class BullLaneQueue extends LaneQueue {
+export class BullLaneQueue extends LaneQueue implements OnModuleInit {
   private readonly logger = new Logger(BullLaneQueue.name);
   private readonly noRing = new QuietWarning(this.logger, 'Redis did not take a bell; the sweeper serves the run');
   private readonly noConnection = new QuietWarning(this.logger, 'no connection to Redis; work goes on by sweeping');
 
   constructor(@InjectQueue(LANES) private readonly queue: Queue<BellJob>) {
     super();
+  }
+
+  /** Waits a moment for the first connection, so that the first bells are heard; without Redis the service starts all the same. */
+  async onModuleInit(): Promise<void> {
+    try {
+      await withinTime(this.queue.isReady());
+    } catch (error) {
+      this.noConnection.warn(error);
+    }
   }
 
   async ring(bell: Bell, count: number): Promise<void> {

@@ -49,7 +49,11 @@ export class RedisEventChannel extends EventChannel implements OnModuleInit, OnA
   }
 
   private hear(text: string): void {
-    const { from, topic, messages } = JSON.parse(text) as Envelope;
-    if (from !== this.self) this.deliver(topic, messages);
+    try {
+      const { from, topic, messages } = JSON.parse(text) as Envelope;
+      if (from !== this.self) this.deliver(topic, messages);
+    } catch (error) {
+      this.logger.warn({ err: error }, `something on ${CHANNEL} was not an event of this service`);
+    }
   }
 }

@@ -1,5 +1,6 @@
-import type { ClaimedChunk, DeferredItem, MovedChunk, RecordedOutcome } from '../batches/store/record-outcomes.js';
+import type { ClaimedChunk, MovedChunk } from '../batches/store/record-outcomes.js';
 import { CHUNK_STATE } from '../batches/entities/chunk.entity.js';
+import type { Settlement } from './settlement.js';
 
 /** One item of a claimed chunk on its way through its handler. */
 export interface WorkItem {
@@ -21,6 +22,11 @@ export interface WorkItem {
   abandoned: boolean;
 }
 
+interface Result {
+  index: number;
+  settlement: Settlement;
+}
+
 interface PackedItem {
   seq?: number;
   attempt?: number;
@@ -39,10 +45,11 @@ export class HeldChunk {
   readonly cautious: boolean;
   /** Items not started yet, first one last. */
   private readonly waiting: WorkItem[];
+  /** Indexes of items whose result is recorded. */
   private readonly settled: number[];
   private readonly suspects: readonly number[];
-  private outcomes: RecordedOutcome[] = [];
-  private deferred: DeferredItem[] = [];
+  /** What came of items and is not recorded yet. */
+  private results: Result[] = [];
   private unsettled: number;
   /** performance.now() of the oldest result that is not recorded. */
   private bufferedSince = Infinity;
@@ -65,7 +72,7 @@ export class HeldChunk {
   }
 
   get hasResults(): boolean {
-    return this.outcomes.length + this.deferred.length > 0;
+    return this.results.length > 0;
   }
 
   bufferedFor(now: number): number {
@@ -85,35 +92,27 @@ export class HeldChunk {
     return this.suspects.filter((suspect) => suspect === item.index).length >= LONE_CRASHES_OF_POISON;
   }
 
-  record(item: WorkItem, outcome: RecordedOutcome): void {
-    this.settle(item);
-    this.outcomes.push(outcome);
+  settle(item: WorkItem, settlement: Settlement): void {
+    this.results.push({ index: item.index, settlement });
+    this.unsettled -= 1;
+    if (this.bufferedSince === Infinity) this.bufferedSince = performance.now();
   }
 
-  defer(item: WorkItem, deferred: DeferredItem): void {
-    this.settle(item);
-    this.deferred.push(deferred);
-  }
-
-  /** Hands out what came since the last flush. */
-  takeResults(): { outcomes: RecordedOutcome[]; deferred: DeferredItem[] } {
-    const { outcomes, deferred } = this;
-    this.outcomes = [];
-    this.deferred = [];
-    this.bufferedSince = Infinity;
-    return { outcomes, deferred };
+  /** Hands out what came since the last flush, up to about so many characters; the rest waits for the next one. */
+  takeResults(maxCharacters: number): Settlement[] {
+    let characters = 0;
+    let count = 0;
+    while (count < this.results.length && characters < maxCharacters) characters += sizeOf(this.results[count++]!.settlement);
+    const taken = this.results.splice(0, count);
+    for (const { index } of taken) this.settled.push(index);
+    if (this.results.length === 0) this.bufferedSince = Infinity;
+    return taken.map(({ settlement }) => settlement);
   }
 
   /** Where the flush that takes its results moves it. @param release the lane is given back: what is left becomes pending */
   moved(release: boolean): MovedChunk {
-    if (this.isComplete) return { no: this.no, state: CHUNK_STATE.done, settled: [] };
+    if (this.isComplete && !this.hasResults) return { no: this.no, state: CHUNK_STATE.done, settled: [] };
     return { no: this.no, state: release ? CHUNK_STATE.pending : CHUNK_STATE.claimed, settled: this.settled };
-  }
-
-  private settle(item: WorkItem): void {
-    this.settled.push(item.index);
-    this.unsettled -= 1;
-    if (this.bufferedSince === Infinity) this.bufferedSince = performance.now();
   }
 
   private unpack(claimed: ClaimedChunk): WorkItem[] {
@@ -138,4 +137,8 @@ export class HeldChunk {
       };
     });
   }
+}
+
+function sizeOf(settlement: Settlement): number {
+  return 'deferred' in settlement ? settlement.deferred.length : settlement.outcome.output.length;
 }

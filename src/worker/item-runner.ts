@@ -1,7 +1,7 @@
 import type { BatchOptions } from '../batches/batch.options.js';
 import { OUTCOME_STATUS } from '../batches/entities/outcome.entity.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
-import type { DeferredItem, RecordedOutcome } from '../batches/store/record-outcomes.js';
+import type { RecordedOutcome } from '../batches/store/record-outcomes.js';
 import { checkInput } from '../common/check-input.js';
 import type { BatchContext, ChunkContext, Item, ItemContext, ItemHandlerClass, ItemResult } from '../operations/item-handler.js';
 import { handlerLogger } from '../operations/handler-logger.js';
@@ -10,9 +10,7 @@ import type { WorkItem } from './held-chunk.js';
 import { isFinal, type ItemFailure, toFailure } from './item-failure.js';
 import { type Ending, readResult } from './item-result.js';
 import { retryDelayMs } from './retry-policy.js';
-
-/** What came of one try: an outcome to record, or a retry to defer. */
-export type Settlement = { outcome: RecordedOutcome } | { deferred: DeferredItem };
+import type { Settlement } from './settlement.js';
 
 /** Takes one batch's items through its handler. Never throws: whatever a handler does becomes an outcome or a retry. */
 export class ItemRunner {

@@ -1,6 +1,6 @@
-import { OUTCOME_STATUS } from '../batches/entities/outcome.entity.js';
 import type { HeldChunk, WorkItem } from './held-chunk.js';
-import type { ItemRunner, Settlement } from './item-runner.js';
+import type { ItemRunner } from './item-runner.js';
+import { isFailure, type Settlement } from './settlement.js';
 
 /** After its abort signal a handler has this long before its slot is given to another item. */
 const ABORT_GRACE_MS = 2_000;
@@ -81,8 +81,7 @@ export class ItemSlots {
     const final = item.timedOut ? this.timeout(item) : settlement;
     if (this.aborted && !item.timedOut && isFailure(final)) return;
     this.settledCount += 1;
-    if ('outcome' in final) item.chunk.record(item, final.outcome);
-    else item.chunk.defer(item, final.deferred);
+    item.chunk.settle(item, final);
   }
 
   private startChunk(items: WorkItem[]): void {
@@ -122,8 +121,4 @@ function abortItem(item: WorkItem, reason: string): void {
   // Also for a handler that never asked: if it does so from now on, it sees that it should stop.
   item.controller ??= new AbortController();
   item.controller.abort(new Error(reason));
-}
-
-function isFailure(settlement: Settlement): boolean {
-  return 'deferred' in settlement || settlement.outcome.status === OUTCOME_STATUS.failed;
 }

@@ -12,6 +12,8 @@ import { ItemSlots } from './item-slots.js';
 
 /** Results of a chunk that is not complete are recorded after this long, so that slow items show at least four times a second. */
 const FLUSH_MS = 250;
+/** One flush carries at most about so many characters of outputs: PostgreSQL takes 256 MB in one JSON value. */
+const FLUSH_CHARACTERS = 32_000_000;
 /** A lane holds about this long's worth of items, so that the database works while the handler does. */
 const AHEAD_MS = 500;
 const MAX_HELD_ITEMS = 2_000;
@@ -44,7 +46,7 @@ export class LaneTurn {
   private status: RunStatus = 'running';
   private end?: TurnEnd;
   private nothingToClaim = false;
-  private releasing = false;
+  private released = false;
   private retryDueAt: number | null = null;
   private leaseRenewedAt = performance.now();
   private readonly startedAt = performance.now();
@@ -72,8 +74,7 @@ export class LaneTurn {
       else if (cautious && this.slots.busy === 0) await this.workOneAlone(cautious);
       else if (!this.isOver()) await this.nextChange();
     }
-    this.releasing = true;
-    if (this.end !== 'lost') await this.flush(true);
+    while (!this.released && this.end !== 'lost') await this.flush(true);
     const nextRetryMs = this.retryDueAt === null ? null : this.retryDueAt - performance.now();
     return { end: this.end ?? 'drained', status: this.status, nextRetryMs, stuck: this.slots.stuck };
   }
@@ -106,7 +107,7 @@ export class LaneTurn {
 
   /** The heartbeat did not find the lane: another worker has it, or it has just been given back. */
   missed(): void {
-    if (!this.releasing) this.stop('lost');
+    if (!this.released) this.stop('lost');
   }
 
   /** New items may have come. */
@@ -184,11 +185,13 @@ export class LaneTurn {
     return Math.min(MAX_CHUNKS_PER_CLAIM, Math.ceil((free + ahead - waiting) / this.lane.options.batchSize));
   }
 
-  /** @param all also results of chunks that could wait */
-  private async flush(release: boolean, all = release): Promise<void> {
+  /** @param giveBack record everything and release the lane, unless there is too much for one flush */
+  private async flush(giveBack: boolean, all = giveBack): Promise<void> {
     const due = this.chunksToRecord(all);
-    const results = due.map((chunk) => chunk.takeResults());
-    const outcomes = results.flatMap((result) => result.outcomes);
+    const results = due.flatMap((chunk) => chunk.takeResults(FLUSH_CHARACTERS / due.length));
+    const outcomes = results.flatMap((result) => ('outcome' in result ? [result.outcome] : []));
+    const release = giveBack && due.every((chunk) => !chunk.hasResults);
+    this.released = release;
     const counts = this.count(outcomes);
     const claim = release ? 0 : this.wantedChunks();
     const sentAt = performance.now();
@@ -199,7 +202,7 @@ export class LaneTurn {
       tally: outcomes.length > 0 ? JSON.stringify(this.tally) : null,
       itemProgress: this.runner.progress.size > 0 ? Object.fromEntries(this.runner.progress) : null,
       outcomes,
-      deferred: results.flatMap((result) => result.deferred),
+      deferred: results.flatMap((result) => ('deferred' in result ? [result.deferred] : [])),
       moved: due.map((chunk) => chunk.moved(release)),
       claim,
     });

@@ -10,6 +10,7 @@ import { Database } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 import { EventChannel } from '../queue/event-channel.js';
 import { type Bell, LaneQueue } from '../queue/lane-queue.js';
+import { QuietWarning } from '../queue/quiet-warning.js';
 import { ItemRunner } from './item-runner.js';
 import { LaneTurn, type TurnReport } from './lane-turn.js';
 
@@ -31,6 +32,7 @@ interface Turn {
 @Injectable()
 export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(LaneWorker.name);
+  private readonly turnFailed = new QuietWarning(this.logger, 'a turn at a lane failed; its run is taken up again');
   private readonly turns = new Set<Turn>();
   private readonly progressAt = new Map<string, number>();
   private readonly wakeUps = new Set<NodeJS.Timeout>();
@@ -79,7 +81,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       if (lane) await this.takeTurn(bell, lane);
       else for (const { turn } of this.turnsOf(bell.runId)) turn.nudge();
     } catch (error) {
-      this.logger.error({ err: error, runId: bell.runId }, 'a turn at a lane failed; the run goes on when the database answers');
+      this.turnFailed.warn(error);
     }
   }
 
@@ -103,18 +105,22 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       entry?.turn.abort('the database did not answer');
       entry?.turn.abandon();
       if (entry) this.turns.delete(entry);
-      await this.surrender(lane, fence);
+      // A flush that is refused for its data would be refused for ever. Not given back, the lane counts as lost in a crash, and
+      // after two of them its items run, and are recorded, one by one.
+      if (!isRefusedData(error)) await this.surrender(lane, fence);
       throw error;
     }
   }
 
   private async afterTurn(bell: Bell, report: TurnReport): Promise<void> {
+    if (this.turnsOf(bell.runId).length === 0) this.progressAt.delete(bell.runId);
     this.stuck += report.stuck;
     if (this.stuck > MAX_STUCK) this.logger.error(`${this.stuck} item handlers ignored their abort signals; restart this worker`);
     const { runId } = bell;
     switch (report.end) {
       case 'yielded':
       case 'shutdown':
+        if (report.status === 'stopping') await this.publisher.publish([await endRun(this.database, runId)]);
         return this.queue.ring(bell, 1);
       case 'drained':
         await this.publisher.publish([await endRun(this.database, runId)]);
@@ -122,7 +128,8 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
         return;
       case 'stopped':
         await this.publisher.publish([await endRun(this.database, runId)]);
-        return;
+        // It may have been resumed while the lane was still held; if not, nobody hears this bell.
+        return this.queue.ring(bell, 1);
       case 'lost':
         this.logger.warn({ runId }, 'lost a lane to another worker; what it had not recorded was discarded');
     }
@@ -197,8 +204,6 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       await this.publisher.publish([await this.database.transaction((connection) => recordProgress(connection, runId))]);
     } catch (error) {
       this.logger.warn({ err: error, runId }, 'a progress event was not written; the next one tells more');
-    } finally {
-      if (this.turnsOf(runId).length === 0) this.progressAt.delete(runId);
     }
   }
 
@@ -211,4 +216,10 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     while (this.turns.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
     return this.turns.size === 0;
   }
+}
+
+/** SQLSTATE classes 22 (data exception) and 54 (program limit exceeded). */
+function isRefusedData(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && /^(22|54)...$/.test(code);
 }

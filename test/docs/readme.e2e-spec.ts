@@ -23,7 +23,9 @@ it('the tour of the README works as it is printed', async () => {
 
   const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script], { maxBuffer: 10_000_000 });
 
-  const replies = stdout.split(/(?<=\})(?=\{"success")/).map((reply) => JSON.parse(reply) as { success: boolean; data?: { status?: string } });
+  const replies = stdout
+    .split(/(?<=\})(?=\{"success")/)
+    .map((reply) => JSON.parse(reply) as { success: boolean; data?: { status?: string } });
   expect(replies.length).toBeGreaterThanOrEqual(15);
   expect(replies.filter((reply) => !reply.success)).toEqual([]);
   expect(replies.map((reply) => reply.data?.status)).toEqual(expect.arrayContaining(['running', 'paused', 'cancelled']));

@@ -58,7 +58,7 @@ export function ndjsonItems(count: number, payload: object = {}): ReadableStream
   return new ReadableStream({
     pull(controller) {
       let text = '';
-      for (const until = Math.min(count, sent + 2_000); sent < until; ) text += `{"key":"${(sent += 1)}${tail}`;
+      for (const until = Math.min(count, sent + 2_000); sent < until;) text += `{"key":"${(sent += 1)}${tail}`;
       controller.enqueue(encoder.encode(text));
       if (sent >= count) controller.close();
     },

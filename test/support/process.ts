@@ -14,16 +14,21 @@ export interface ServiceProcess {
   pid: number;
   /** Everything it printed. */
   output(): string;
-  /** Ends when the process has. @returns its exit code, null after a kill */
+  /** When the process ended, also by itself. */
+  ended: Promise<unknown>;
+  /** Sends a signal and waits for the end. @returns its exit code, null after a kill */
   end(signal: NodeJS.Signals): Promise<number | null>;
   /** Bytes of memory it holds now. */
   memory(): Promise<number>;
 }
 
-/** @param env variables over the test defaults; PORT is free when not given */
-export async function spawnService(env: Record<string, string>): Promise<ServiceProcess> {
+/**
+ * @param env variables over the test defaults; PORT is free when not given
+ * @param main what to run: the service itself, or a script that embeds it
+ */
+export async function spawnService(env: Record<string, string>, main = MAIN): Promise<ServiceProcess> {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run the tests with npm test, which builds it`);
-  const child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
+  const child = spawn(process.execPath, ['--enable-source-maps', main], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, NODE_ENV: 'test', PORT: '0', LOG_LEVEL: 'warn', LEASE_MS: '1000', SWEEP_MS: '200', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -38,7 +43,7 @@ export async function spawnService(env: Record<string, string>): Promise<Service
     child.kill(signal);
     return (await exited)[0];
   };
-  return { url, pid: child.pid!, output: () => printed, end, memory: () => residentBytes(child.pid!) };
+  return { url, pid: child.pid!, output: () => printed, ended: exited, end, memory: () => residentBytes(child.pid!) };
 }
 
 function listening(child: ChildProcess, printed: () => string): Promise<string> {

@@ -3,6 +3,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Type } from 'class-transformer';
 import { IsArray, IsBoolean, IsInt, IsObject, IsOptional, IsString, Max, MaxLength, Min, MinLength, ValidateNested } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
+import { invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import { Config } from '../../config.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
@@ -84,6 +85,10 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     try {
       const { added } = await intake.take(plan.source, 'refuse');
       const total = plan.external ? (input.totalItems ?? added) : added;
+      // Another dialect's total is what its caller expects; it says in its reply when the filters chose another number.
+      if (dialect === 'native' && (input.totalItems ?? total) !== total) {
+        throw invalidField('totalItems', `is ${input.totalItems}, but the filters choose ${total} items; leave it out`);
+      }
       const batch = { id, runId, total, added, input, plan, options };
       const { view, events } = await this.database.transaction((connection) => this.insert(connection, batch, intake));
       await this.publisher.publish(events);

@@ -19,7 +19,7 @@ export class ChunkEntity {
   @Column('smallint', { default: 0 }) crashes: number;
   /** The one item that runs now, while a chunk that saw a crash is worked item by item. */
   @Column('smallint', { nullable: true }) suspect: number | null;
-  /** Suspects of earlier crashes; an item named three times is quarantined. */
+  /** Suspects of earlier crashes; an item named twice is quarantined. */
   @Column('smallint', { array: true, default: '{}' }) suspects: number[];
   @Column('bigint', { nullable: true }) intake: string | null;
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;

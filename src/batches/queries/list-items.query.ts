@@ -27,7 +27,7 @@ export class ListItems extends Query<Page<ItemView>> {
 const SELECT_CHUNKS: Statement = {
   name: 'select-chunks-of-page',
   text: `
-    SELECT c.no, c.size, c.state, c.settled, c.before, i.items, l.item_progress
+    SELECT c.no, c.size, c.state, c.settled, c.before, i.items, l.item_progress, l.width
     FROM (
       SELECT no, size, state, settled, lane, (sum(size) OVER (ORDER BY no) - size)::int AS before
       FROM chunk WHERE run_id = $1 AND no >= 0 AND state <> 3
@@ -60,6 +60,8 @@ interface ChunkRow {
   before: number;
   items: string;
   item_progress: Record<string, number> | null;
+  /** Items that the chunk's lane runs side by side. */
+  width: number | null;
 }
 
 interface StateRow {
@@ -101,9 +103,12 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
 function unpack(chunk: ChunkRow, batch: BatchRow): { place: number; view: ItemView }[] {
   const firstSeq = Number(chunk.no);
   const packed = JSON.parse(chunk.items) as { key?: string; payload?: unknown }[];
+  let free = chunk.width ?? 0;
   return packed.map((item, index) => {
     const seq = firstSeq + index;
-    const status = openStatus(chunk, index, batch);
+    const state = openStatus(chunk, index, batch);
+    // A lane takes a chunk's items in order, so many at a time; the others of the chunk still wait.
+    const status = state === 'running' && free-- <= 0 ? 'pending' : state;
     const progress = status === 'running' ? (chunk.item_progress?.[String(seq)] ?? 0) : null;
     const view: ItemView = {
       seq,

@@ -46,7 +46,7 @@ export class ErpBatchController {
   @LimitCreation()
   async create(@Body() request: CreateErpBatchRequest, @CurrentCaller('erp') caller: Caller): Promise<ErpCreatedReply> {
     const batch = await inErpWords(() => this.procedures.call(CreateBatch, toCreateInput(request), caller));
-    const warnings = creationWarnings(batch);
+    const warnings = creationWarnings(batch, request);
     return { success: true, batch: toErpBatch(batch), warnings: warnings.length > 0 ? warnings : undefined };
   }
 

@@ -57,8 +57,15 @@ function inWords(text: string): string {
   return text.replace(/\bparameters(?=[.:\s]|$)/g, 'options').replace(/\btotalItems\b/g, 'total_items');
 }
 
-/** What the caller of a creation should know. A model of AI is asked for in vain: items are annotated by the offline analyzer. */
-export function creationWarnings({ external, parameters }: BatchView): string[] {
-  if (external || parameters.model === undefined) return [];
-  return [`no AI provider is configured: the offline analyzer does the work, not the model ${JSON.stringify(parameters.model)}`];
+/** What the caller of a creation should know: what was asked for and could not be taken as it was meant. */
+export function creationWarnings({ external, parameters, counts }: BatchView, { total_items }: CreateErpBatchRequest): string[] {
+  if (external) return [];
+  const warnings: string[] = [];
+  if (parameters.model !== undefined) {
+    warnings.push(`no AI provider is configured: the offline analyzer does the work, not the model ${JSON.stringify(parameters.model)}`);
+  }
+  if (typeof total_items === 'number' && total_items !== counts.total) {
+    warnings.push(`total_items is ${total_items}, but the filters chose ${counts.total} items; progress is counted on those`);
+  }
+  return warnings;
 }
