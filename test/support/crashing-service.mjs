@@ -12,7 +12,9 @@ class FragileItemHandler {
 }
 ItemHandler('fragile')(FragileItemHandler);
 
-class FragileModule {}
+class FragileModule {
+  operation = 'fragile';
+}
 
 const service = await startService(loadConfig(), { modules: [{ module: FragileModule, providers: [FragileItemHandler] }] });
 console.log(`is listening at ${service.url}`);
