@@ -7,7 +7,7 @@ const count = z.coerce.number().int().min(1);
 const optionalUrl = (protocols: string[]) =>
   z
     .string()
-    .refine((value) => protocols.some((protocol) => value.startsWith(`${protocol}://`)), {
+    .refine((value) => URL.canParse(value) && protocols.some((protocol) => value.startsWith(`${protocol}://`)), {
       message: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
     })
     .optional();
@@ -157,5 +157,9 @@ export function loadConfig(overrides: Record<string, string | undefined> = {}): 
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  return Config.from({ ...process.env, ...overrides });
+  const config = Config.from({ ...process.env, ...overrides });
+  if (config.role === 'all' || config.databaseUrl) return config;
+  throw new Error(
+    `Wrong configuration:\n  DATABASE_URL: must be set for ROLE=${config.role}: the processes of one service share a database`,
+  );
 }

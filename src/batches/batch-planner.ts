@@ -47,12 +47,15 @@ export class BatchPlanner {
     if (input.items && input.items.length > maxItems) {
       throw invalidField('items', `at most ${maxItems} items may come in one request; add the rest as a stream`, 'too_big');
     }
+    if (typeof input.totalItems === 'number' && input.items && input.totalItems !== input.items.length) {
+      throw invalidField('totalItems', `is ${input.totalItems}, but ${input.items.length} items are given`);
+    }
     const registered = this.registry.get(input.operation);
     if (!registered && !DOCUMENTED_OPERATIONS.includes(input.operation)) throw this.unknownOperation(input.operation);
     if (!registered && input.external === false) {
       throw unprocessable('external', `no item handler does ${input.operation} here: its results must come from outside`);
     }
-    return registered && input.external !== true ? this.planHandled(input, registered, batchId) : planExternal(input);
+    return registered && input.external !== true ? this.planHandled(input, registered, batchId) : planExternal(input, registered);
   }
 
   private planHandled(input: BatchRequest, registered: RegisteredHandler, batchId: string): BatchPlan {
@@ -66,9 +69,6 @@ export class BatchPlanner {
       parameters,
       logger: handlerLogger(input.operation, batchId),
     };
-    if (input.totalItems !== undefined && input.items && input.totalItems !== input.items.length) {
-      throw invalidField('totalItems', `is ${input.totalItems}, but ${input.items.length} items are given`);
-    }
     const source = chooseSource(input, registered, context);
     return { source, external: false, starts, sealed: !open, concurrency: registered.concurrency };
   }
@@ -79,24 +79,52 @@ export class BatchPlanner {
   }
 }
 
-function planExternal(input: BatchRequest): BatchPlan {
+function planExternal(input: BatchRequest, registered: RegisteredHandler | undefined): BatchPlan {
   if (input.open !== undefined)
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
   if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
-  assertDistinctKeys(input.items ?? []);
+  assertDistinctKeys(expectedKeys(input.items ?? []));
+  assertExternalParameters(input, registered);
   // Nothing to expect is as good as nothing told: the caller says which result is the last one.
   const counted = (input.totalItems ?? input.items?.length ?? 0) > 0;
   return { source: itemsFromArray(input.items ?? []), external: true, starts: false, sealed: counted, concurrency: 1 };
 }
 
-/** One result is recorded for a key: of two items with the same one, the second would be waited for in vain. */
-function assertDistinctKeys(items: unknown[]): void {
-  const seen = new Set<string | undefined>();
-  items.forEach((item, index) => {
+/** The keys of listed items, as results from outside name them: an item without one is called by its number. */
+export function expectedKeys(items: unknown[]): string[] {
+  return items.map((item, index) => {
     const key = typeof item === 'object' && item !== null ? (item as { key?: string }).key : String(item);
-    if (key !== undefined && seen.has(key)) throw invalidField(`items.${index}.key`, `${key} is the key of an earlier item too`);
+    return key ?? String(index + 1);
+  });
+}
+
+/** One result is recorded for a key: of two items with the same one, the second would be waited for in vain. */
+function assertDistinctKeys(keys: string[]): void {
+  const seen = new Set<string>();
+  keys.forEach((key, index) => {
+    if (seen.has(key)) throw invalidField(`items.${index}.key`, `${key} is the key of an earlier item too`);
     seen.add(key);
   });
+}
+
+/** Whoever records the results does the work and may need no parameters; but what nobody could know the meaning of is refused. */
+function assertExternalParameters({ operation, parameters = {} }: BatchRequest, registered: RegisteredHandler | undefined): void {
+  const unknown = registered
+    ? unknownParameters(registered, parameters)
+    : Object.keys(parameters)
+        .filter((key) => key !== 'model')
+        .map((key) => `parameters.${key}`);
+  if (unknown.length > 0) throw invalidField(unknown[0]!, `is not a known parameter of ${operation}`, 'unrecognized_keys');
+}
+
+function unknownParameters(registered: RegisteredHandler, parameters: Record<string, unknown>): string[] {
+  try {
+    checkParameters(registered, parameters);
+    return [];
+  } catch (error) {
+    const errors = error instanceof AppError ? (error.details.errors ?? []) : [];
+    return errors.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => path);
+  }
 }
 
 function chooseSource(input: BatchRequest, registered: RegisteredHandler, context: BatchContext): ItemSource {

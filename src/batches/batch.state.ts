@@ -9,13 +9,14 @@ export const RUN_STATUSES = ['pending', 'running', 'paused', 'stopping', 'comple
 
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
-export type RunMove = 'start' | 'pause' | 'resume' | 'cancel' | 'delete' | 'add items to' | 'record results of';
+export type RunMove = 'start' | 'pause' | 'resume' | 'cancel' | 'seal' | 'delete' | 'add items to' | 'record results of';
 
 const MOVES: Record<RunMove, readonly RunStatus[]> = {
   start: ['pending'],
   pause: ['running'],
   resume: ['paused'],
   cancel: ['pending', 'running', 'paused'],
+  seal: ['pending', 'running', 'paused'],
   delete: ['pending', 'completed', 'failed', 'cancelled', 'timed_out'],
   'add items to': ['pending', 'running', 'paused'],
   'record results of': ['pending', 'running', 'paused'],

@@ -10,6 +10,7 @@ import { DeleteBatchHandler } from './commands/delete-batch.command.js';
 import { PauseBatchHandler } from './commands/pause-batch.command.js';
 import { RecordExternalResultHandler } from './commands/record-external-result.command.js';
 import { ResumeBatchHandler } from './commands/resume-batch.command.js';
+import { SealBatchHandler } from './commands/seal-batch.command.js';
 import { StartBatchHandler } from './commands/start-batch.command.js';
 import { BatchEventPublisher } from './events/batch-event-publisher.js';
 import { GetBatchAnalyticsHandler } from './queries/get-batch-analytics.query.js';
@@ -29,6 +30,7 @@ const COMMANDS = [
   PauseBatchHandler,
   RecordExternalResultHandler,
   ResumeBatchHandler,
+  SealBatchHandler,
   StartBatchHandler,
 ];
 

@@ -11,6 +11,7 @@ export type ItemSource = AsyncIterable<SourceItem[]>;
 const MAX_ITEM_BYTES = 1_048_576;
 const MAX_KEY_LENGTH = 512;
 const SLICE = 500;
+const SLICE_CHARACTERS = 1_000_000;
 
 /** A list from a request's body: `{ key?, payload? }` each, or a bare string or number, which is the key. */
 export async function* itemsFromArray(values: readonly unknown[]): ItemSource {
@@ -30,11 +31,15 @@ export async function* itemsFromNdjson(stream: AsyncIterable<Buffer>): ItemSourc
 export async function* itemsFromGenerator(items: AsyncIterable<NewItem>): ItemSource {
   let slice: SourceItem[] = [];
   let line = 0;
+  let characters = 0;
   for await (const item of items) {
-    slice.push(toSourceItem(item, (line += 1)));
-    if (slice.length < SLICE) continue;
+    const next = toSourceItem(item, (line += 1));
+    slice.push(next);
+    characters += 'text' in next ? next.text.length : 0;
+    if (slice.length < SLICE && characters < SLICE_CHARACTERS) continue;
     yield slice;
     slice = [];
+    characters = 0;
   }
   yield slice;
 }

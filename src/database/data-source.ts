@@ -32,7 +32,7 @@ export function dataSourceOptions(url: string, poolSize: number): DataSourceOpti
 
 export async function openDataSource(options: DataSourceOptions | undefined): Promise<DataSource> {
   if (!options) throw new Error('the database module was made without options');
-  const dataSource = await new DataSource(options).initialize();
+  const dataSource = await connect(new DataSource(options));
   const lock = dataSource.createQueryRunner();
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
@@ -42,4 +42,12 @@ export async function openDataSource(options: DataSourceOptions | undefined): Pr
     await lock.release();
   }
   return dataSource;
+}
+
+async function connect(dataSource: DataSource): Promise<DataSource> {
+  try {
+    return await dataSource.initialize();
+  } catch (error) {
+    throw new Error(`PostgreSQL cannot be used (DATABASE_URL): ${(error as Error).message}`, { cause: error });
+  }
 }

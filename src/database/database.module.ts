@@ -15,7 +15,8 @@ export class DatabaseModule {
       imports: [
         TypeOrmModule.forRootAsync({
           inject: [Config],
-          useFactory: (config: Config) => dataSourceOptions(url, config.databasePoolSize),
+          // One try: a wrong address is told at once, and who starts the service starts it again.
+          useFactory: (config: Config) => ({ ...dataSourceOptions(url, config.databasePoolSize), retryAttempts: 0 }),
           dataSourceFactory: (options): Promise<DataSource> => openDataSource(options),
         }),
       ],

@@ -10,6 +10,8 @@ export interface Item<Payload = unknown> {
   readonly payload: Payload;
   /** 1 for the first try. */
   readonly attempt: number;
+  /** The same for every try of this item in this run: give it to providers, so that a repeated call is not paid twice. */
+  readonly idempotencyKey: string;
 }
 
 /** What a handler returns for one item. Returning nothing is success without output. */

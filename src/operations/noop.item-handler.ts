@@ -24,7 +24,7 @@ export interface NoopPayload {
   fail?: 'permanent' | 'retryable' | 'later';
   /** Fail only the first so many tries. Default: all. Those of `later` are counted in this process. */
   times?: number;
-  /** Never end, and do not listen to the signal either. */
+  /** Do not listen to the signal, and end only after a minute. */
   hang?: boolean;
 }
 
@@ -41,6 +41,7 @@ export class NoopFilters {
 
 const DONE: Promise<ItemResult> = Promise.resolve({});
 const LATER_MS = 50;
+const HANG_MS = 60_000;
 /** An item this long tells ten times how far it is. */
 const LONG_MS = 1_000;
 
@@ -71,7 +72,7 @@ export class NoopItemHandler implements ItemHandlerClass<NoopPayload | undefined
     context: ItemContext,
     plan: NoopPayload & { durationMs: number; failureRate: number },
   ): Promise<ItemResult> {
-    if (plan.hang) await new Promise(() => undefined);
+    if (plan.hang) await delay(HANG_MS, undefined, { ref: false });
     if (plan.durationMs > 0) await pass(plan.durationMs, context);
     if (plan.fail) this.fail(plan.fail, plan.times ?? Infinity, item, context.idempotencyKey);
     if (plan.failureRate > chance(item.key, item.attempt)) throw new Error(`attempt ${item.attempt} failed by chance`);

@@ -1,6 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type Bell, type BellHandler, LaneQueue } from './lane-queue.js';
 
+/** In a process that only answers requests nobody hears them; workers find the runs by their sweep. */
+const MAX_WAITING = 10_000;
+
 /** Bells within one process: a first-in-first-out list for each rank. */
 export class InProcessLaneQueue extends LaneQueue {
   private readonly waiting = new Map<number, Bell[]>();
@@ -10,7 +13,7 @@ export class InProcessLaneQueue extends LaneQueue {
 
   ring(bell: Bell, count: number): Promise<void> {
     const bells = this.waiting.get(bell.rank) ?? [];
-    for (let n = 0; n < count; n += 1) bells.push(bell);
+    for (let n = 0; n < count && bells.length < MAX_WAITING; n += 1) bells.push(bell);
     this.waiting.set(bell.rank, bells);
     this.hear();
     return Promise.resolve();

@@ -2,6 +2,11 @@ import type { ClaimedChunk, MovedChunk } from '../batches/store/record-outcomes.
 import { CHUNK_STATE } from '../batches/entities/chunk.entity.js';
 import type { Settlement } from './settlement.js';
 
+/** One call of a handler, with one item or with several. Abandoned: it ignored its abort signal and still runs. */
+export interface HandlerCall {
+  abandoned: boolean;
+}
+
 /** One item of a claimed chunk on its way through its handler. */
 export interface WorkItem {
   readonly chunk: HeldChunk;
@@ -15,6 +20,7 @@ export interface WorkItem {
   /** performance.now() values */
   startedAt: number;
   deadline: number;
+  call?: HandlerCall;
   /** Items in the handler's call: more than one for a handler that takes chunks. */
   sharedBy: number;
   timedOut: boolean;

@@ -16,6 +16,8 @@ import type { Settlement } from './settlement.js';
 export class ItemRunner {
   /** Percent that running items report, by position. */
   readonly progress = new Map<number, number>();
+  /** How often items have reported. */
+  reports = 0;
   private readonly handler: ItemHandlerClass;
   private readonly batch: BatchContext;
   private readonly options: BatchOptions;
@@ -46,7 +48,7 @@ export class ItemRunner {
       if (this.takesChunks) return (await this.runChunk([work]))[0]!;
       const prepared = this.prepare(work);
       if ('refused' in prepared) return prepared.refused;
-      const result = await this.handler.run!(prepared.item, new WorkContext(this.batch, work, this.keyPrefix, this.progress));
+      const result = await this.handler.run!(prepared.item, this.contextOf(work));
       return this.succeed(work, result ?? {});
     } catch (error) {
       return this.fail(work, toFailure(error));
@@ -81,10 +83,19 @@ export class ItemRunner {
     return { outcome: this.toOutcome(work, { status: OUTCOME_STATUS.failed, errorKind: failure.kind, error: failure.message }) };
   }
 
+  private contextOf(work: WorkItem): WorkContext {
+    return new WorkContext(this.batch, work, this.keyPrefix, this.report);
+  }
+
+  private readonly report = (seq: number, percent: number): void => {
+    this.progress.set(seq, percent);
+    this.reports += 1;
+  };
+
   private async outcomesOf(items: Item[], first: WorkItem): Promise<unknown[]> {
     if (items.length === 0) return [];
     try {
-      const outcomes: unknown = await this.handler.runChunk!(items, new WorkContext(this.batch, first, this.keyPrefix, this.progress));
+      const outcomes: unknown = await this.handler.runChunk!(items, this.contextOf(first));
       return Array.isArray(outcomes) ? (outcomes as unknown[]) : [];
     } catch (error) {
       return items.map(() => ({ error }));
@@ -106,7 +117,7 @@ export class ItemRunner {
     const { payload: payloadClass } = this.registered;
     try {
       const payload = payloadClass ? checkInput(payloadClass, work.payload ?? {}, 'payload') : work.payload;
-      return { item: { key: work.key, payload, attempt: work.attempt } };
+      return { item: { key: work.key, payload, attempt: work.attempt, idempotencyKey: `${this.keyPrefix}${work.seq}` } };
     } catch (error) {
       return { refused: this.fail(work, { kind: 'invalid-payload', message: toFailure(error).message }) };
     }
@@ -157,7 +168,7 @@ class WorkContext implements ItemContext, ChunkContext {
     private readonly batch: BatchContext,
     private readonly work: WorkItem,
     private readonly keyPrefix: string,
-    private readonly reported: Map<number, number>,
+    private readonly report: (seq: number, percent: number) => void,
   ) {}
 
   get batchId(): string {
@@ -193,6 +204,6 @@ class WorkContext implements ItemContext, ChunkContext {
   }
 
   progress(percent: number): void {
-    if (percent >= 0 && percent <= 100) this.reported.set(this.work.seq, Math.floor(percent));
+    if (percent >= 0 && percent <= 100) this.report(this.work.seq, Math.floor(percent));
   }
 }

@@ -1,4 +1,4 @@
-import type { HeldChunk, WorkItem } from './held-chunk.js';
+import type { HandlerCall, HeldChunk, WorkItem } from './held-chunk.js';
 import type { ItemRunner } from './item-runner.js';
 import { isFailure, type Settlement } from './settlement.js';
 
@@ -14,15 +14,13 @@ const MAX_ITEMS_PER_CALL = 500;
  */
 export class ItemSlots {
   settledCount = 0;
-  /** Slots whose handler ignored its abort signal. */
-  stuck = 0;
   private readonly running = new Set<WorkItem>();
   private aborted = false;
 
   constructor(
     private readonly runner: ItemRunner,
     private readonly limits: { width: number; timeoutMs: number },
-    private readonly events: { mayStart: () => boolean; onSettled: () => void },
+    private readonly events: { mayStart: () => boolean; onSettled: () => void; onStuck: (calls: number) => void },
   ) {}
 
   get busy(): number {
@@ -47,7 +45,7 @@ export class ItemSlots {
   }
 
   start(item: WorkItem): void {
-    this.begin(item);
+    this.begin(item, { abandoned: false });
     void this.runner.runItem(item).then((settlement) => this.finish([item], [settlement]));
   }
 
@@ -70,7 +68,6 @@ export class ItemSlots {
         item.timedOut = true;
         abortItem(item, 'time limit exceeded');
       } else if (now > item.deadline + ABORT_GRACE_MS) {
-        this.stuck += 1;
         this.settle(item, this.timeout(item));
         this.free(item);
       }
@@ -85,20 +82,23 @@ export class ItemSlots {
   }
 
   private startChunk(items: WorkItem[]): void {
+    const call = { abandoned: false };
     for (const item of items) {
       item.sharedBy = items.length;
-      this.begin(item);
+      this.begin(item, call);
     }
     void this.runner.runChunk(items).then((settlements) => this.finish(items, settlements));
   }
 
-  private begin(item: WorkItem): void {
+  private begin(item: WorkItem, call: HandlerCall): void {
+    item.call = call;
     item.startedAt = performance.now();
     item.deadline = item.startedAt + this.limits.timeoutMs;
     this.running.add(item);
   }
 
   private finish(items: WorkItem[], settlements: Settlement[]): void {
+    if (items[0]?.call?.abandoned) this.events.onStuck(-1);
     items.forEach((item, index) => {
       if (item.abandoned) return;
       this.settle(item, settlements[index]!);
@@ -114,6 +114,9 @@ export class ItemSlots {
   private free(item: WorkItem): void {
     item.abandoned = true;
     this.running.delete(item);
+    if (!item.call || item.call.abandoned) return;
+    item.call.abandoned = true;
+    this.events.onStuck(1);
   }
 }
 

@@ -1,17 +1,19 @@
 import { isTerminal, type RunStatus } from '../batches/batch.state.js';
-import { OUTCOME_STATUS } from '../batches/entities/outcome.entity.js';
 import { claimDueRetries } from '../batches/store/claim-due-retries.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import { markSuspect } from '../batches/store/mark-suspect.js';
-import { type ClaimedChunk, type Flushed, type LaneFence, type RecordedOutcome, recordOutcomes } from '../batches/store/record-outcomes.js';
+import { type ClaimedChunk, type Flushed, type LaneFence, recordOutcomes } from '../batches/store/record-outcomes.js';
 import { Tally } from '../batches/tally.js';
 import type { Connection } from '../database/sql.js';
+import { countOutcomes } from './count-outcomes.js';
 import { HeldChunk } from './held-chunk.js';
 import type { ItemRunner } from './item-runner.js';
 import { ItemSlots } from './item-slots.js';
 
 /** Results of a chunk that is not complete are recorded after this long, so that slow items show at least four times a second. */
 const FLUSH_MS = 250;
+/** Progress that items report is shown this often at most. */
+const PROGRESS_MS = 500;
 /** One flush carries at most about so many characters of outputs: PostgreSQL takes 256 MB in one JSON value. */
 const FLUSH_CHARACTERS = 32_000_000;
 /** A lane holds about this long's worth of items, so that the database works while the handler does. */
@@ -30,8 +32,6 @@ export interface TurnReport {
   status: RunStatus;
   /** Milliseconds until the run's next retry is due, or null. */
   nextRetryMs: number | null;
-  /** Slots whose handler ignored its abort signal. */
-  stuck: number;
 }
 
 /**
@@ -50,18 +50,24 @@ export class LaneTurn {
   private retryDueAt: number | null = null;
   private leaseRenewedAt = performance.now();
   private readonly startedAt = performance.now();
+  private flushedAt = 0;
+  private shownReports = 0;
   private wake?: () => void;
 
   constructor(
     private readonly connection: Connection,
     private readonly lane: ClaimedLane,
     private readonly runner: ItemRunner,
-    private readonly settings: { leaseMs: number; onFlush: () => void },
+    private readonly settings: { leaseMs: number; onFlush: () => void; onStuck: (calls: number) => void },
   ) {
     this.fence = { runId: lane.run_id, no: lane.no, fence: lane.fence };
     this.tally = Tally.from(lane.tally);
     const limits = { width: lane.width, timeoutMs: lane.options.timeout };
-    this.slots = new ItemSlots(runner, limits, { mayStart: () => this.mayStart(), onSettled: () => this.onSettled() });
+    this.slots = new ItemSlots(runner, limits, {
+      mayStart: () => this.mayStart(),
+      onSettled: () => this.onSettled(),
+      onStuck: settings.onStuck,
+    });
   }
 
   /** @throws when the database did not answer: what it has is unknown, so the lane must be surrendered */
@@ -76,7 +82,7 @@ export class LaneTurn {
     }
     while (!this.released && this.end !== 'lost') await this.flush(true);
     const nextRetryMs = this.retryDueAt === null ? null : this.retryDueAt - performance.now();
-    return { end: this.end ?? 'drained', status: this.status, nextRetryMs, stuck: this.slots.stuck };
+    return { end: this.end ?? 'drained', status: this.status, nextRetryMs };
   }
 
   /** Takes no more items; those in flight finish. */
@@ -100,7 +106,7 @@ export class LaneTurn {
 
   /** News from the heartbeat: the lease was renewed, and this is the run's state. */
   renewed(status: RunStatus, sentAt: number): void {
-    this.leaseRenewedAt = sentAt;
+    this.leaseRenewedAt = Math.max(this.leaseRenewedAt, sentAt);
     this.see(status);
     this.nudge();
   }
@@ -162,7 +168,12 @@ export class LaneTurn {
   }
 
   private wantsFlush(): boolean {
-    return this.chunksToRecord(false).length > 0 || this.wantedChunks() > 0;
+    return this.chunksToRecord(false).length > 0 || this.wantedChunks() > 0 || this.hasNewProgress();
+  }
+
+  /** Items that report how far they are, in a lane where nothing else happens. */
+  private hasNewProgress(): boolean {
+    return this.runner.reports !== this.shownReports && performance.now() - this.flushedAt >= PROGRESS_MS;
   }
 
   /** Complete chunks go out at once, others when their results are old enough. */
@@ -192,9 +203,11 @@ export class LaneTurn {
     const outcomes = results.flatMap((result) => ('outcome' in result ? [result.outcome] : []));
     const release = giveBack && due.every((chunk) => !chunk.hasResults);
     this.released = release;
-    const counts = this.count(outcomes);
+    const counts = countOutcomes(outcomes, this.tally);
     const claim = release ? 0 : this.wantedChunks();
     const sentAt = performance.now();
+    this.flushedAt = sentAt;
+    this.shownReports = this.runner.reports;
     const flushed = await recordOutcomes(this.connection, this.fence, {
       release,
       leaseMs: this.settings.leaseMs,
@@ -213,21 +226,6 @@ export class LaneTurn {
     this.see(flushed.status);
     await this.lookForRetries(flushed, claim);
     if (outcomes.length > 0) this.settings.onFlush();
-  }
-
-  private count(outcomes: RecordedOutcome[]): { succeeded: number; failed: number; skipped: number } {
-    const counts = { succeeded: 0, failed: 0, skipped: 0 };
-    for (const { status, durationMs, quality, errorKind, error } of outcomes) {
-      if (durationMs !== null) this.tally.addDuration(durationMs);
-      if (quality !== null) this.tally.addQuality(quality);
-      if (status === OUTCOME_STATUS.succeeded) counts.succeeded += 1;
-      else if (status === OUTCOME_STATUS.skipped) counts.skipped += 1;
-      else {
-        counts.failed += 1;
-        this.tally.addError(errorKind!, error!);
-      }
-    }
-    return counts;
   }
 
   private async lookForRetries(flushed: Flushed, claim: number): Promise<void> {

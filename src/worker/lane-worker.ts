@@ -15,11 +15,12 @@ import { ItemRunner } from './item-runner.js';
 import { LaneTurn, type TurnReport } from './lane-turn.js';
 
 const HEARTBEAT_MS = 1_000;
+const HEARTBEATS_A_LEASE = 3;
 const TICK_MS = 100;
 /** A turn gives way to waiting bells after this long. */
 const TURN_MS = 1_000;
 const PROGRESS_MS = 250;
-/** More handlers than this that ignore their abort signals, and the process takes no more work: it should be restarted. */
+/** More calls of handlers than this that ignore their abort signals, and the process takes no more lanes until some have ended. */
 const MAX_STUCK = 100;
 
 interface Turn {
@@ -33,11 +34,13 @@ interface Turn {
 export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(LaneWorker.name);
   private readonly turnFailed = new QuietWarning(this.logger, 'a turn at a lane failed; its run is taken up again');
+  private readonly tooManyStuck = new QuietWarning(this.logger, 'this worker takes no more lanes until they end; restart it');
   private readonly turns = new Set<Turn>();
   private readonly progressAt = new Map<string, number>();
   private readonly wakeUps = new Set<NodeJS.Timeout>();
   private timers: NodeJS.Timeout[] = [];
   private draining = false;
+  private beating = false;
   private stuck = 0;
 
   constructor(
@@ -52,7 +55,8 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   /** Not earlier: handlers and listeners are bound by now. */
   async onApplicationBootstrap(): Promise<void> {
     this.channel.subscribe<{ runId: string }>('run-changed', () => void this.beat());
-    this.timers = [setInterval(() => void this.beat(), HEARTBEAT_MS), setInterval(() => this.tick(), TICK_MS)];
+    const heartbeatMs = Math.min(HEARTBEAT_MS, this.config.leaseMs / HEARTBEATS_A_LEASE);
+    this.timers = [setInterval(() => void this.beat(), heartbeatMs), setInterval(() => this.tick(), TICK_MS)];
     await this.queue.listen((bell) => this.hear(bell), this.config.workerLanes);
   }
 
@@ -89,11 +93,15 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     const fence = { runId: lane.run_id, no: lane.no, fence: lane.fence };
     const registered = this.registry.get(lane.operation);
     // A newer release's operation: its own workers find the run by their sweep.
-    if (!registered) return surrenderLane(this.database.pool, fence);
+    if (!registered) return surrenderLane(this.database, fence);
     if (lane.reclaimed > 0) this.logger.warn({ batchId: lane.batch_id, chunks: lane.reclaimed }, 'took over chunks of a worker that died');
     let entry: Turn | undefined;
     try {
-      const settings = { leaseMs: this.config.leaseMs, onFlush: () => void this.tellProgress(lane.run_id) };
+      const settings = {
+        leaseMs: this.config.leaseMs,
+        onFlush: () => void this.tellProgress(lane.run_id),
+        onStuck: (calls: number) => this.countStuck(calls),
+      };
       const turn = new LaneTurn(this.database.pool, lane, new ItemRunner(registered, lane), settings);
       entry = { turn, bell, startedAt: performance.now() };
       this.turns.add(entry);
@@ -114,8 +122,6 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async afterTurn(bell: Bell, report: TurnReport): Promise<void> {
     if (this.turnsOf(bell.runId).length === 0) this.progressAt.delete(bell.runId);
-    this.stuck += report.stuck;
-    if (this.stuck > MAX_STUCK) this.logger.error(`${this.stuck} item handlers ignored their abort signals; restart this worker`);
     const { runId } = bell;
     switch (report.end) {
       case 'yielded':
@@ -140,7 +146,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     const until = performance.now() + this.config.leaseMs;
     while (performance.now() < until && !this.draining) {
       try {
-        await surrenderLane(this.database.pool, fence);
+        await surrenderLane(this.database, fence);
         return;
       } catch {
         this.logger.warn({ batchId: lane.batch_id }, 'the database does not answer; trying again to give a lane back');
@@ -163,8 +169,10 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async beat(): Promise<void> {
     const turns = [...this.turns].map(({ turn }) => turn);
-    if (turns.length === 0) return;
+    // A database that does not answer must not get one more question every second.
+    if (turns.length === 0 || this.beating) return;
     const sentAt = performance.now();
+    this.beating = true;
     try {
       const renewed = await renewLeases(
         this.database.pool,
@@ -180,6 +188,8 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       }
     } catch (error) {
       this.logger.warn({ err: error }, 'a heartbeat failed; lanes stop by themselves before their leases end');
+    } finally {
+      this.beating = false;
     }
   }
 
@@ -205,6 +215,12 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     } catch (error) {
       this.logger.warn({ err: error, runId }, 'a progress event was not written; the next one tells more');
     }
+  }
+
+  private countStuck(calls: number): void {
+    this.stuck += calls;
+    if (calls > 0 && this.stuck > MAX_STUCK)
+      this.tooManyStuck.warn(new Error(`${this.stuck} calls of item handlers ignore their abort signals`));
   }
 
   private turnsOf(runId: string): Turn[] {

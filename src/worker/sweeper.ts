@@ -58,14 +58,23 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     try {
       await this.serveWaitingRuns();
       for (const runId of await timeOutRuns(this.database.pool)) await this.publisher.runChanged(runId);
-      for (const runId of await findUnendedRuns(this.database.pool)) await this.publisher.publish([await endRun(this.database, runId)]);
+      for (const runId of await findUnendedRuns(this.database.pool)) await this.end(runId);
       if (Date.now() - this.cleanedUpAt > CLEAN_UP_MS) await this.cleanUp();
     } catch (error) {
       this.logger.warn({ err: error }, 'a sweep failed; the next one tries again');
     }
   }
 
-  /** Turns are not waited for: the lanes themselves limit how many there are. */
+  /** One run that cannot be ended does not keep the others from it. */
+  private async end(runId: string): Promise<void> {
+    try {
+      await this.publisher.publish([await endRun(this.database, runId)]);
+    } catch (error) {
+      this.logger.error({ err: error, runId }, 'a run could not be ended; the next sweep tries again');
+    }
+  }
+
+  /** Turns are not waited for. Each takes its lane first, so that for a moment there may be more than WORKER_LANES. */
   private async serveWaitingRuns(): Promise<void> {
     const free = this.worker.freeLanes;
     if (free <= 0) return;

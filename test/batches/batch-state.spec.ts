@@ -7,6 +7,7 @@ const TABLE: Record<RunMove, RunStatus[]> = {
   pause: ['running'],
   resume: ['paused'],
   cancel: ['pending', 'running', 'paused'],
+  seal: ['pending', 'running', 'paused'],
   delete: ['pending', 'completed', 'failed', 'cancelled', 'timed_out'],
   'add items to': ['pending', 'running', 'paused'],
   'record results of': ['pending', 'running', 'paused'],

@@ -2,8 +2,10 @@ import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js'
 import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../../src/batches/commands/record-external-result.command.js';
 import { ResumeBatch } from '../../src/batches/commands/resume-batch.command.js';
+import { SealBatch } from '../../src/batches/commands/seal-batch.command.js';
 import type { InputOf } from '../../src/common/procedure.js';
 import { Engine, keys } from '../support/engine.js';
+import { eventually } from '../support/eventually.js';
 import { assertInvariants } from '../support/invariants.js';
 
 let engine: Engine;
@@ -191,4 +193,59 @@ test('fifty results at once are each recorded', async () => {
   await Promise.all(keys(50).map((key) => record(id, key)));
   expect(await engine.get(id)).toMatchObject({ status: 'completed', counts: { succeeded: 50 } });
   expect((await engine.outcomes({ id })).map(({ seq }) => seq)).toEqual(keys(50).map((key) => Number(key) - 1));
+});
+
+test('a paused batch that has all of its results takes no more', async () => {
+  const { id } = await engine.create({ operation: 'export', totalItems: 2 });
+  await record(id, 'a');
+  await engine.call(PauseBatch, { batchId: id });
+  await record(id, 'b');
+  await expect(record(id, 'c')).rejects.toMatchObject({
+    code: 'CONFLICT',
+    message: expect.stringContaining('all of its 2 results') as string,
+  });
+  expect(await record(id, 'b')).toMatchObject({ counts: { succeeded: 2 } });
+  await engine.call(ResumeBatch, { batchId: id });
+  expect(await engine.get(id)).toMatchObject({ status: 'completed', counts: { total: 2, succeeded: 2, cancelled: 0 } });
+});
+
+test('a batch whose items were listed takes results of those alone', async () => {
+  const { id } = await engine.create({ operation: 'export', items: ['a', { payload: 1 }] });
+  await expect(record(id, 'x')).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    message: expect.stringContaining('no item with the key x') as string,
+  });
+  expect(await engine.get(id)).toMatchObject({ status: 'pending', counts: { succeeded: 0 } });
+  await record(id, 'a');
+  expect(await record(id, '2')).toMatchObject({ status: 'completed', counts: { succeeded: 2 } });
+});
+
+test('a batch of unknown size is completed by being sealed, with results or without', async () => {
+  const some = await engine.create({ operation: 'export' });
+  await record(some.id, 'a');
+  expect(await engine.call(SealBatch, { batchId: some.id })).toMatchObject({
+    status: 'completed',
+    progress: 100,
+    counts: { total: 1, succeeded: 1 },
+  });
+  const none = await engine.create({ operation: 'export' });
+  expect(await engine.call(SealBatch, { batchId: none.id })).toMatchObject({ status: 'completed', counts: { total: 0 } });
+  await expect(engine.call(SealBatch, { batchId: none.id })).rejects.toMatchObject({ code: 'CONFLICT' });
+});
+
+test('an open batch of items ends when it is sealed after its items are done', async () => {
+  const { id } = await engine.create({ items: keys(3), open: true, start: true });
+  await eventually(
+    () => engine.get(id),
+    (batch) => batch.counts.succeeded === 3,
+  );
+  expect(await engine.call(SealBatch, { batchId: id })).toMatchObject({ counts: { total: 3, succeeded: 3 } });
+  expect(await engine.ended({ id })).toMatchObject({ status: 'completed' });
+});
+
+test('an unknown parameter of an operation without a handler is refused', async () => {
+  await expect(engine.create({ operation: 'export', totalItems: 1, parameters: { rate: 5 } })).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    details: { errors: [{ path: 'parameters.rate', code: 'unrecognized_keys' }] },
+  });
 });

@@ -57,7 +57,7 @@ describe('annotating records', () => {
 
   const record = async (key: string) => (await api.get<Reply<RecordView>>(`/api/records/packages/${key}`)).body.data;
 
-  test('document A: the records that match are read, and what was found is written into them', async () => {
+  test('the ERP interface: the records that match are read, and what was found is written into them', async () => {
     const created = await api.post<ErpCreatedReply>('/api/batch/create', {
       operation: 'annotate',
       filters: { license: 'MIT', annotation_status: 'pending' },

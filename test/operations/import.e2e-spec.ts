@@ -38,7 +38,7 @@ describe('the operation import', () => {
     return Object.fromEntries(body.data.map(({ key, fields }) => [key, fields]));
   };
 
-  test('document A: rows of an uploaded file become records', async () => {
+  test('the ERP interface: rows of an uploaded file become records', async () => {
     const fileId = await upload('sku,name,price\nA-1,Chair,49.90\nB-2,Table,120\n', 'products.csv', 'text/csv');
     const created = await api.post<ErpCreatedReply>('/api/batch/create', {
       operation: 'import',

@@ -362,6 +362,30 @@ describe('progress', () => {
     expect((await engine.items(slow))[1]).toMatchObject({ status: 'succeeded', progress: null, attempts: 1 });
   });
 
+  test('that a handler reports is seen also while every slot of its lane is busy', async () => {
+    const first = new Gate();
+    const second = new Gate();
+    const batch = await engine.run(
+      async (_item, context) => {
+        context.progress(10);
+        await first.opened;
+        context.progress(60);
+        await second.opened;
+      },
+      { items: keys(1), options: { concurrency: 1 } },
+    );
+    const progressIs = (percent: number) =>
+      eventually(
+        () => engine.items(batch),
+        ([item]) => item!.progress === percent,
+      );
+    await progressIs(10);
+    first.open();
+    await progressIs(60);
+    second.open();
+    await engine.ended(batch);
+  });
+
   test('is told by events that rise to 100 only at the end', async () => {
     const batch = await engine.run(() => new Promise((resolve) => setTimeout(resolve, 20)), {
       items: keys(400),

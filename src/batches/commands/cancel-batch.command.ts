@@ -28,14 +28,17 @@ export class CancelBatchHandler implements ICommandHandler<CancelBatch> {
   ) {}
 
   async execute({ batchId, reason, caller }: CancelBatch): Promise<BatchView> {
-    const { row } = await moveRun(this.database, {
+    const { row, event } = await moveRun(this.database, {
       tenant: caller.tenant,
       batchId,
       move: 'cancel',
       to: 'stopping',
       endsAs: 'cancelled',
       reason: reason ?? 'cancelled on request',
+      // It tells at once that the batch is cancelled; the terminal event comes with its last item.
+      event: 'batch.progress',
     });
+    await this.publisher.publish([event]);
     await this.publisher.runChanged(row.run_id);
     await this.publisher.publish([await endRun(this.database, row.run_id)]);
     return toBatchView(await selectBatch(this.database.pool, caller.tenant, batchId));

@@ -13,7 +13,8 @@ import type { BatchView } from '../batch.view.js';
 import { completeOptions, laneWidths, newBatchId, rankOf } from '../dialects.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
 import { Intake } from '../intake.js';
-import { BatchPlanner, type BatchPlan } from '../batch-planner.js';
+import { BatchPlanner, type BatchPlan, expectedKeys } from '../batch-planner.js';
+import { expectExternalKeys } from '../store/record-external-outcome.js';
 import { appendEvent } from '../store/append-event.js';
 import { selectBatch } from '../store/lock-batch.js';
 import { toBatchView } from '../store/select-batches.js';
@@ -132,6 +133,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       caller.subject ?? null,
     ]);
     await intake.accept(connection);
+    if (plan.external && input.items) await expectExternalKeys(connection, batch.runId, expectedKeys(input.items));
     const created = await appendEvent(connection, batch.id, 'batch.created');
     const view = toBatchView(await selectBatch(connection, caller.tenant, batch.id));
     const started = plan.starts ? await startRun(connection, batch.runId, plan.sealed) : undefined;

@@ -11,7 +11,7 @@ import { BatchEventPublisher } from '../events/batch-event-publisher.js';
 import type { BatchEventRecord } from '../events/batch.events.js';
 import { endRunWithin } from '../store/end-run.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
-import { recordExternalOutcome, sealRun } from '../store/record-external-outcome.js';
+import { isUnexpectedKey, recordExternalOutcome, sealRun } from '../store/record-external-outcome.js';
 import { recordProgress } from '../store/record-progress.js';
 import { toBatchView } from '../store/select-batches.js';
 import { startRun } from '../store/start-run.js';
@@ -69,8 +69,14 @@ export class RecordExternalResultHandler implements ICommandHandler<RecordExtern
         `batch ${batchId} is worked by the item handler of ${batch.operation}; create it with external results to record them`,
       );
     }
+    if (await isUnexpectedKey(connection, batch.run_id, input.key)) {
+      throw new AppError('NOT_FOUND', `batch ${batchId} has no item with the key ${input.key}`);
+    }
     const started = batch.status === 'pending' ? await startRun(connection, batch.run_id, batch.sealed) : undefined;
     const recorded = await recordExternalOutcome(connection, batch.run_id, { ...input, output });
+    if (recorded && batch.sealed && batch.succeeded + batch.failed >= batch.total) {
+      throw new AppError('CONFLICT', `batch ${batchId} has all of its ${batch.total} results; ${input.key} would be one more`);
+    }
     if (input.last) await sealRun(connection, batch.run_id);
     const ended = await endRunWithin(connection, batch.run_id);
     const progressed = recorded && !ended ? await recordProgress(connection, batch.run_id) : undefined;

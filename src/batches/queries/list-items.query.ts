@@ -22,12 +22,14 @@ export class ListItems extends Query<Page<ItemView>> {
 
 /**
  * Chunks in order with the number of items before each, so that a page is found without unpacking what is not on it.
- * Chunks of retries hold items that are in a chunk already.
+ * A page ends after about 16 MB of payloads. Chunks of retries hold items that are in a chunk already.
  */
 const SELECT_CHUNKS: Statement = {
   name: 'select-chunks-of-page',
   text: `
-    SELECT c.no, c.size, c.state, c.settled, c.before, i.items, l.item_progress, l.width
+    SELECT * FROM (
+    SELECT c.no, c.size, c.state, c.settled, c.before, i.items, l.item_progress, l.width,
+      sum(octet_length(i.items)) OVER (ORDER BY c.no) - octet_length(i.items) AS bytes_before
     FROM (
       SELECT no, size, state, settled, lane, (sum(size) OVER (ORDER BY no) - size)::int AS before
       FROM chunk WHERE run_id = $1 AND no >= 0 AND state <> 3
@@ -35,7 +37,7 @@ const SELECT_CHUNKS: Statement = {
     JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
     LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane
     WHERE c.before < $2::int + $3::int AND c.before + c.size > $2
-    ORDER BY c.no`,
+    ) page WHERE bytes_before < 16000000 ORDER BY no`,
 };
 
 const SELECT_STATES: Statement = {

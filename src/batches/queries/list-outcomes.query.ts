@@ -7,6 +7,9 @@ import type { OutcomeView, Page } from '../batch.view.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 import { selectBatch } from '../store/lock-batch.js';
 
+/** A page ends after about so many bytes of outputs, however many rows were asked for. */
+const MAX_PAGE_BYTES = 16_000_000;
+
 type OutcomeStatus = OutcomeView['status'];
 
 /** What a batch's items ended as so far, in the items' order. */
@@ -46,8 +49,13 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomes> {
     const values = [batch.run_id, input.status ? OUTCOME_STATUS[input.status] : null, input.key ?? null];
     const { pool } = this.database;
     const found = await pool.query<OutcomeRow>(
-      `SELECT seq, key, status, output, error_kind, error, attempts, duration_ms, quality, recorded_at
-       FROM outcome WHERE ${where} ORDER BY seq LIMIT ${limit} OFFSET ${offset}`,
+      `SELECT * FROM (
+         SELECT p.*, sum(size) OVER (ORDER BY seq) - size AS before FROM (
+           SELECT seq, key, status, output, error_kind, error, attempts, duration_ms, quality, recorded_at,
+             coalesce(octet_length(output::text), 0) AS size
+           FROM outcome WHERE ${where} ORDER BY seq LIMIT ${limit} OFFSET ${offset}
+         ) p
+       ) page WHERE before < ${MAX_PAGE_BYTES} ORDER BY seq`,
       values,
     );
     const total = await this.total(input, batch, values, where);

@@ -25,7 +25,7 @@ export async function deleteBatches(connection: Connection, batchIds: string[]):
 const FIND_EXPIRED: Statement = {
   name: 'find-expired-batches',
   text: `
-    SELECT b.id FROM batch b JOIN run r ON r.id = b.run_id
+    SELECT b.id, r.total FROM batch b JOIN run r ON r.id = b.run_id
     WHERE r.ended_at < now() - $1 * interval '1 millisecond'
       AND ($2::text IS NULL OR b.tenant = $2) AND ($3::text IS NULL OR b.dialect = $3)
     LIMIT 100 FOR UPDATE OF r SKIP LOCKED`,
@@ -39,13 +39,19 @@ export interface Expiry {
   dialect?: string;
 }
 
+/** Items that one statement deletes at most, unless one batch alone has more: about ten seconds' work. */
+const MAX_ITEMS = 500_000;
+
 /** Deletes up to a hundred finished batches that ended before the given time. @returns how many */
 export async function deleteExpiredBatches(connection: Connection, expiry: Expiry): Promise<number> {
-  const expired = await run<{ id: string }>(connection, FIND_EXPIRED, [expiry.olderThanMs, expiry.tenant ?? null, expiry.dialect ?? null]);
-  return expired.length === 0
+  const { olderThanMs, tenant = null, dialect = null } = expiry;
+  const expired = await run<{ id: string; total: number }>(connection, FIND_EXPIRED, [olderThanMs, tenant, dialect]);
+  let items = 0;
+  const chosen = expired.filter(({ total }, index) => (items += total) <= MAX_ITEMS || index === 0);
+  return chosen.length === 0
     ? 0
     : deleteBatches(
         connection,
-        expired.map((batch) => batch.id),
+        chosen.map((batch) => batch.id),
       );
 }

@@ -3,24 +3,9 @@ import type { BatchView } from '../batch.view.js';
 import type { BatchEventRecord, BatchEventType } from '../events/batch.events.js';
 import { type Connection, type Database, run, type Statement } from '../../database/sql.js';
 import { appendEvent } from './append-event.js';
+import { evictDeadLanes } from './surrender-lane.js';
 
 const LOCK_RUN: Statement = { name: 'lock-run', text: `SELECT status FROM run WHERE id = $1 FOR UPDATE` };
-
-/**
- * Takes a stopping run's lanes from workers that are presumed dead, before it ends: one that only slept must not record
- * anything afterwards. Waits for a flush that is under way; a lane that it renewed is left alone.
- */
-const EVICT_DEAD: Statement = {
-  name: 'evict-dead-lanes',
-  text: `
-    WITH evicted AS (
-      UPDATE lane SET fence = fence + 1, lease_until = '-infinity', item_progress = NULL
-      WHERE run_id = $1 AND lease_until > '-infinity' AND lease_until < clock_timestamp()
-      RETURNING no
-    )
-    UPDATE chunk c SET state = 0, lane = NULL, suspect = NULL
-    FROM evicted WHERE c.run_id = $1 AND c.lane = evicted.no AND c.state = 1`,
-};
 
 /**
  * Ends a run that has nothing left to do. It is decided by looking, never by counting down: no open chunk and no waiting
@@ -69,7 +54,7 @@ export function endRun(database: Database, runId: string): Promise<BatchEventRec
 /** The same inside a transaction that is under way. */
 export async function endRunWithin(connection: Connection, runId: string): Promise<BatchEventRecord | undefined> {
   const [locked] = await run<{ status: RunStatus }>(connection, LOCK_RUN, [runId]);
-  if (locked?.status === 'stopping') await run(connection, EVICT_DEAD, [runId]);
+  if (locked?.status === 'stopping') await evictDeadLanes(connection, runId);
   const [ended] = await run<{ batch_id: string; status: BatchView['status'] }>(connection, END_RUN, [runId]);
   return ended && appendEvent(connection, ended.batch_id, END_EVENTS[ended.status]!);
 }

@@ -16,6 +16,10 @@ const FIND_WAITING_RUNS: Statement = {
     WHERE r.status = 'running' AND b.operation = ANY ($1::text[]) AND (
       free.orphaned
       OR EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state = 0)
+      OR EXISTS (
+        SELECT FROM chunk c JOIN lane l ON l.run_id = c.run_id AND l.no = c.lane
+        WHERE c.run_id = r.id AND c.state = 1 AND l.lease_until < clock_timestamp()
+      )
       OR EXISTS (SELECT FROM retry t WHERE t.run_id = r.id AND t.due_at <= clock_timestamp())
     )
     ORDER BY r.rank, r.id LIMIT $2`,

@@ -5,11 +5,38 @@ import { Tally, type TallyJson } from '../tally.js';
 const CLAIM_KEY: Statement = {
   name: 'claim-external-key',
   text: `
-    WITH claimed AS (INSERT INTO external_result (run_id, key) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1)
+    WITH claimed AS (
+      INSERT INTO external_result (run_id, key, recorded) VALUES ($1, $2, true)
+      ON CONFLICT (run_id, key) DO UPDATE SET recorded = true WHERE NOT external_result.recorded
+      RETURNING 1
+    )
     UPDATE run SET next_seq = next_seq + 1, total = CASE WHEN sealed THEN total ELSE total + 1 END
     WHERE id = $1 AND EXISTS (SELECT FROM claimed)
     RETURNING next_seq - 1 AS seq, (SELECT tally FROM lane WHERE run_id = $1 AND no = 0) AS tally`,
 };
+
+const EXPECT_KEYS: Statement = {
+  name: 'expect-external-keys',
+  text: `INSERT INTO external_result (run_id, key, recorded) SELECT $1, key, false FROM unnest($2::text[]) AS k (key)`,
+};
+
+/** The items that results are expected of, when they were listed. */
+export async function expectExternalKeys(connection: Connection, runId: string, keys: string[]): Promise<void> {
+  await run(connection, EXPECT_KEYS, [runId, keys]);
+}
+
+const IS_UNEXPECTED: Statement = {
+  name: 'is-unexpected-key',
+  text: `
+    SELECT EXISTS (SELECT FROM chunk WHERE run_id = $1)
+      AND NOT EXISTS (SELECT FROM external_result WHERE run_id = $1 AND key = $2) AS unexpected`,
+};
+
+/** Whether the batch's items were listed and none has this key. */
+export async function isUnexpectedKey(connection: Connection, runId: string, key: string): Promise<boolean> {
+  const [found] = await run<{ unexpected: boolean }>(connection, IS_UNEXPECTED, [runId, key]);
+  return found!.unexpected;
+}
 
 const INSERT_OUTCOME: Statement = {
   name: 'insert-external-outcome',
@@ -64,9 +91,12 @@ export async function recordExternalOutcome(connection: Connection, runId: strin
 const SEAL_RUN: Statement = {
   name: 'seal-run',
   text: `
-    UPDATE run SET sealed = true, total = (SELECT sum(succeeded + failed + skipped)::int FROM lane WHERE run_id = $1) WHERE id = $1`,
+    UPDATE run r SET sealed = true, total = CASE
+      WHEN b.external THEN (SELECT sum(succeeded + failed + skipped)::int FROM lane WHERE run_id = $1) ELSE r.total END
+    FROM batch b WHERE r.id = $1 AND b.id = r.batch_id`,
 };
 
+/** No more will come. Of a batch with results from outside, what came is all there is. */
 export async function sealRun(connection: Connection, runId: string): Promise<void> {
   await run(connection, SEAL_RUN, [runId]);
 }

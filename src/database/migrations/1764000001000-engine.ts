@@ -145,6 +145,7 @@ const RESULTS = `
   CREATE TABLE external_result (
     run_id bigint NOT NULL,
     key text NOT NULL,
+    recorded boolean NOT NULL,
     PRIMARY KEY (run_id, key)
   );
 `;

@@ -3,6 +3,7 @@ import { CancelBatch } from '../../batches/commands/cancel-batch.command.js';
 import { CleanUpBatches } from '../../batches/commands/clean-up-batches.command.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { RecordExternalResult } from '../../batches/commands/record-external-result.command.js';
+import { SealBatch } from '../../batches/commands/seal-batch.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import { GetBatchAnalytics } from '../../batches/queries/get-batch-analytics.query.js';
 import { AppError } from '../../common/app-error.js';
@@ -19,7 +20,7 @@ import { CreateErpBatchRequest } from './erp.request.js';
  * because the batches are in a database. Acts for the tenant `default`; see `forTenant`.
  *
  * A batch created here waits for its results to be recorded with `recordResult`, as that module's code does: the first one starts
- * it, the last one completes it. With `options.externalResults: false` the operation's own handler works it instead.
+ * it, the last of `total_items` completes it, or `completeBatch` where no total was given. With `options.externalResults: false` the operation's own handler works it instead.
  */
 @Injectable()
 export class BatchProcessingFacade {
@@ -45,6 +46,14 @@ export class BatchProcessingFacade {
   /** @returns undefined for an unknown id */
   getBatch(batchId: string): Promise<ErpBatch | undefined> {
     return unlessUnknown(async () => toErpBatch(await this.procedures.call(GetBatch, { batchId }, this.caller)), undefined);
+  }
+
+  /**
+   * Says that no more results will come: what was recorded is all. Needed only for a batch without `total_items`, of which
+   * nobody knows which result is the last.
+   */
+  async completeBatch(batchId: string): Promise<ErpBatch> {
+    return toErpBatch(await this.procedures.call(SealBatch, { batchId }, this.caller));
   }
 
   /**

@@ -18,8 +18,31 @@ const SETTINGS: Record<keyof BatchOptions, true> = {
   notifyOnComplete: true,
 };
 
+/** What other batch systems and this one's plans know by these names. Asking for it must not be taken for granted. */
+const NOT_BUILT_YET = [
+  'rateLimitPerMinute',
+  'rollbackOnFailure',
+  'backupStrategy',
+  'conflictResolution',
+  'resourceLimits',
+  'notificationSettings',
+  'schedule',
+  'webhook',
+  'template',
+  'dependsOn',
+  'failureThreshold',
+];
+
+function assertBuilt(options: Record<string, unknown>): void {
+  const key = NOT_BUILT_YET.find((name) => name in options);
+  if (key === undefined) return;
+  const message = `options.${key} is not built yet; leave it out`;
+  throw new AppError('UNPROCESSABLE', message, { details: { errors: [{ path: `options.${key}`, message, code: 'custom' }] } });
+}
+
 /** The request as the input of CreateBatch. */
 export function toCreateInput({ operation, name, description, filters, options, total_items, items }: CreateErpBatchRequest) {
+  assertBuilt(options ?? {});
   const { externalResults, ...rest } = options ?? {};
   if (externalResults !== undefined && typeof externalResults !== 'boolean') {
     throw invalidField('options.externalResults', 'externalResults must be true or false', 'invalid_type');

@@ -11,6 +11,7 @@ import { DeleteBatch } from '../../batches/commands/delete-batch.command.js';
 import { PauseBatch } from '../../batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../../batches/commands/record-external-result.command.js';
 import { ResumeBatch } from '../../batches/commands/resume-batch.command.js';
+import { SealBatch } from '../../batches/commands/seal-batch.command.js';
 import { StartBatch } from '../../batches/commands/start-batch.command.js';
 import { type ItemSource, itemsFromArray, itemsFromNdjson } from '../../batches/item-source.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
@@ -96,6 +97,13 @@ export class BatchesController {
     @CurrentCaller() caller: Caller,
   ): Promise<DataReply<BatchView>> {
     return { success: true, data: await this.procedures.call(StartBatch, { batchId, ...request }, caller) };
+  }
+
+  /** No more items or results will come: the batch ends when what it has is done. */
+  @Post(':id/seal')
+  @HttpCode(200)
+  async seal(@Param('id') batchId: string, @CurrentCaller() caller: Caller): Promise<DataReply<BatchView>> {
+    return { success: true, data: await this.procedures.call(SealBatch, { batchId }, caller) };
   }
 
   /** Starts no new item; those in flight finish. */

@@ -97,7 +97,27 @@ describe('a lane', () => {
       const winners = claims.filter((lane) => lane !== undefined);
       expect(winners).toHaveLength(1);
       expect(winners[0]!.fence).toBe(round + 1);
-      await surrenderLane(pool(), fenceOf(winners[0]!));
+      await surrenderLane(engine.database, fenceOf(winners[0]!));
+    }
+  });
+
+  test('that is surrendered while its last flush is still under way gives back what that flush claimed, 50 times', async () => {
+    for (let round = 0; round < 50; round += 1) {
+      const { runId } = await newRun(4, { batchSize: 2 });
+      const lane = await claimLane(pool(), runId, LEASE_MS);
+      const slow = await pool().connect();
+      await slow.query('BEGIN');
+      await recordOutcomes(slow, fenceOf(lane!), { ...NOTHING, claim: 2 });
+      const surrendered = surrenderLane(engine.database, fenceOf(lane!));
+      await eventually(async () => {
+        const waiting = await engine.sql(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`);
+        return waiting.length;
+      }, Boolean);
+      await slow.query('COMMIT');
+      slow.release();
+      await surrendered;
+      const chunks = await engine.sql(`SELECT DISTINCT state, lane FROM chunk WHERE run_id = $1`, [runId]);
+      expect(chunks).toEqual([{ state: CHUNK_STATE.pending, lane: null }]);
     }
   });
 
@@ -174,7 +194,7 @@ describe('a flush', () => {
   test('for a lane that was given back changes nothing', async () => {
     const { runId } = await newRun(2);
     const lane = await claim(runId);
-    await surrenderLane(pool(), fenceOf(lane));
+    await surrenderLane(engine.database, fenceOf(lane));
     const before = await snapshot(runId);
     expect(await flush(lane, doneChunk(0, 2))).toMatchObject({ held: false });
     expect(await snapshot(runId)).toEqual(before);
