@@ -18,6 +18,7 @@ export interface BatchRequest {
   filters?: Record<string, unknown>;
   parameters?: Record<string, unknown>;
   items?: unknown[];
+  source?: ItemSource;
   totalItems?: number;
   external?: boolean;
   start?: boolean;
@@ -46,6 +47,9 @@ export class BatchPlanner {
     assertFreeJson('parameters', input.parameters);
     if (input.items && input.items.length > maxItems) {
       throw invalidField('items', `at most ${maxItems} items may come in one request; add the rest as a stream`, 'too_big');
+    }
+    if (input.source && !(Symbol.asyncIterator in Object(input.source))) {
+      throw invalidField('source', 'is a stream, for callers in this process; send items, or open: true and add them', 'unrecognized_keys');
     }
     if (typeof input.totalItems === 'number' && input.items && input.totalItems !== input.items.length) {
       throw invalidField('totalItems', `is ${input.totalItems}, but ${input.items.length} items are given`);
@@ -129,6 +133,7 @@ function unknownParameters(registered: RegisteredHandler, parameters: Record<str
 
 function chooseSource(input: BatchRequest, registered: RegisteredHandler, context: BatchContext): ItemSource {
   const { operation, handler, filters: filterClass } = registered;
+  if (input.source) return input.source;
   if (input.items) {
     if (input.filters && Object.keys(input.filters).length > 0) throw unprocessable('filters', 'give either items or filters, not both');
     return itemsFromArray(input.items);

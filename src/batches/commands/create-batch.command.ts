@@ -12,6 +12,7 @@ import { type BatchOptions, BatchOptionsInput } from '../batch.options.js';
 import type { BatchView } from '../batch.view.js';
 import { completeOptions, laneWidths, newBatchId, rankOf } from '../dialects.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
+import type { ItemSource } from '../item-source.js';
 import { Intake } from '../intake.js';
 import { BatchPlanner, type BatchPlan, expectedKeys } from '../batch-planner.js';
 import { expectExternalKeys } from '../store/record-external-outcome.js';
@@ -36,6 +37,8 @@ export class CreateBatch extends Command<BatchView> {
   @IsOptional() @Opaque() parameters?: Record<string, unknown>;
   /** `{ key?, payload? }` each, or a bare string or number, which is the key. */
   @IsOptional() @Opaque() @IsArray() items?: unknown[];
+  /** The items as a stream of any length, for callers in this process. */
+  @IsOptional() @Opaque() @ApiHideProperty() source?: ItemSource;
   /** Number of results to expect from outside, when there is no list of items. */
   @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) totalItems?: number;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => BatchOptionsInput) options?: BatchOptionsInput;

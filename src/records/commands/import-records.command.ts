@@ -3,11 +3,10 @@ import { Type } from 'class-transformer';
 import { IsArray, IsIn, IsOptional, IsString, MaxLength, MinLength, ValidateNested } from 'class-validator';
 import { BatchOptionsInput } from '../../batches/batch.options.js';
 import type { BatchView } from '../../batches/batch.view.js';
-import { AddItems } from '../../batches/commands/add-items.command.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
-import { DeleteBatch } from '../../batches/commands/delete-batch.command.js';
-import { StartBatch } from '../../batches/commands/start-batch.command.js';
+import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import type { LineProblem } from '../../batches/intake.js';
+import type { ItemSource } from '../../batches/item-source.js';
 import { invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
@@ -63,20 +62,15 @@ export class ImportRecordsHandler implements ICommandHandler<ImportRecords> {
     const { caller, collection, keyField, fileId, name, options, onInvalid } = input;
     const rows = this.rowsOf(input);
     const parameters = { collection, keyField, fileId };
-    const created = await this.procedures.call(
+    const report = { skipped: 0, problems: [] as LineProblem[] };
+    const items = toImportItems(rows, keyField);
+    const source = onInvalid === 'skip' ? withoutProblems(items, report) : items;
+    const { id } = await this.procedures.call(
       CreateBatch,
-      { operation: 'import', name: name ?? `Import into ${collection}`, parameters, options, open: true, start: false },
+      { operation: 'import', name: name ?? `Import into ${collection}`, parameters, options, source },
       caller,
     );
-    const batchId = created.id;
-    try {
-      const source = toImportItems(rows, keyField);
-      const { skipped, problems } = await this.procedures.call(AddItems, { batchId, source, onInvalid, seal: true }, caller);
-      return { batch: await this.procedures.call(StartBatch, { batchId }, caller), skipped, problems };
-    } catch (error) {
-      await this.procedures.call(DeleteBatch, { batchId }, caller);
-      throw error;
-    }
+    return { batch: await this.procedures.call(GetBatch, { batchId: id }, caller), ...report };
   }
 
   private rowsOf({ caller, source, rows, fileId, format, keyField, cells }: ImportRecords): AsyncIterable<ParsedRow[]> {
@@ -86,5 +80,19 @@ export class ImportRecordsHandler implements ICommandHandler<ImportRecords> {
     if (rows) return rowsFromArray(rows);
     if (!format) throw invalidField('format', 'say which format the source has: ndjson, json or csv');
     return parseRows(source!, format, { cells, textColumn: keyField });
+  }
+}
+
+const MAX_PROBLEMS = 100;
+
+/** Leaves wrong rows out and notes them. */
+async function* withoutProblems(items: ItemSource, report: Pick<ImportReceipt, 'skipped' | 'problems'>): ItemSource {
+  for await (const slice of items) {
+    for (const item of slice) {
+      if (!('problem' in item)) continue;
+      report.skipped += 1;
+      if (report.problems.length < MAX_PROBLEMS) report.problems.push({ line: item.line, message: item.problem });
+    }
+    yield slice.filter((item) => !('problem' in item));
   }
 }
