@@ -143,12 +143,7 @@ describe('records over HTTP', () => {
 
     test('that the client breaks off leaves nothing', async () => {
       const before = await batchCount();
-      await breakOff(
-        '/api/records/cut/import',
-        'application/x-ndjson',
-        '{"a":1}\n'.repeat(6_000),
-        async () => (await stagedChunks()) > 0,
-      );
+      await breakOff('/api/records/cut/import', 'application/x-ndjson', '{"a":1}\n'.repeat(6_000), async () => (await stagedChunks()) > 0);
       await eventually(stagedChunks, (count) => count === 0);
       expect(await batchCount()).toBe(before);
       expect(await fieldsOf('cut')).toEqual({});
