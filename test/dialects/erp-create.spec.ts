@@ -24,6 +24,11 @@ test('an operation without parameters gets none', () => {
   expect(toCreateInput({ operation: 'report' })).toMatchObject({ options: {} });
 });
 
+test('an option that is not built yet is refused by its name instead of being taken for granted', () => {
+  const refused = { code: 'UNPROCESSABLE', details: { errors: [expect.objectContaining({ path: 'options.rollbackOnFailure' })] } };
+  expect(() => toCreateInput({ operation: 'report', options: { rollbackOnFailure: true } })).toThrow(expect.objectContaining(refused));
+});
+
 test('errors of the engine are told in the words of the request', async () => {
   const errors = [
     { path: 'parameters.modle', message: 'parameters.modle is not a known field', code: 'unrecognized_keys' as const },
