@@ -62,6 +62,25 @@ const schema = z.object({
   BATCH_MAX_RETRIES: z.coerce.number().int().min(0).max(100).default(3),
   BATCH_TIMEOUT_MS: count.max(86_400_000).default(30_000),
   BATCH_RETENTION_DAYS: z.coerce.number().min(0).max(36_500).default(30),
+  ANNOTATION_TIER: z.enum(['free', 'paid']).default('paid'),
+  ANNOTATION_FREE_PER_MINUTE: count.max(1_000_000).default(10),
+  ANNOTATION_FREE_CONCURRENCY: count.max(1_000).default(2),
+  ANNOTATION_PAID_PER_MINUTE: count.max(1_000_000).default(500),
+  ANNOTATION_PAID_CONCURRENCY: count.max(1_000).default(10),
+  ENABLE_BATCH: z.enum(['true', 'false']).default('true'),
+  UPLOADS_PER_HOUR: count.max(1_000_000).default(3),
+  UPLOAD_MAX_FILES: count.max(1_000).default(50),
+  UPLOAD_MAX_FILE_BYTES: count.default(52_428_800),
+  UPLOAD_CONCURRENT_FILES: count.max(1_000).default(3),
+  UPLOAD_MAX_RETRIES: z.coerce.number().int().min(0).max(100).default(3),
+  UPLOAD_TIMEOUT_MS: count.max(86_400_000).default(1_800_000),
+  DOCUMENT_TIMEOUT_MS: count.max(86_400_000).default(30_000),
+  DOCUMENT_RETENTION_HOURS: z.coerce.number().min(0).max(876_000).default(24),
+  AI_BASE_URL: optionalUrl(['http', 'https']),
+  AI_API_KEY: z.string().optional(),
+  AI_MODEL: z.string().min(1).default('gpt-4o-mini'),
+  AI_BREAKER_FAILURES: count.max(1_000).default(5),
+  AI_BREAKER_OPEN_MS: count.max(3_600_000).default(30_000),
 });
 
 /** The service's settings: one checked, frozen object. Times are milliseconds unless a name says otherwise. */
@@ -92,6 +111,29 @@ export class Config {
   readonly batchMaxRetries: number;
   readonly batchTimeoutMs: number;
   readonly batchRetentionDays: number;
+  /** Of image annotation: what a tenant may ask of the provider, unless its code says otherwise. */
+  readonly annotationTier: 'free' | 'paid';
+  readonly annotationTiers: Readonly<Record<'free' | 'paid', { perMinute: number; concurrency: number }>>;
+  readonly uploadsEnabled: boolean;
+  /** For each user. */
+  readonly uploadsPerHour: number;
+  readonly uploadMaxFiles: number;
+  readonly uploadMaxFileBytes: number;
+  /** Uploaded files that this process reads at the same time, over all batches. */
+  readonly uploadConcurrentFiles: number;
+  readonly uploadMaxRetries: number;
+  /** Time limit of one uploaded file. */
+  readonly uploadTimeoutMs: number;
+  /** Time limit of one document. */
+  readonly documentTimeoutMs: number;
+  readonly documentRetentionHours: number;
+  /** An OpenAI-compatible endpoint. Unset: the offline analyzers do the work. */
+  readonly aiBaseUrl?: string;
+  readonly aiApiKey?: string;
+  readonly aiModel: string;
+  /** Failures in a row that open the circuit to the provider, and how long it stays open. */
+  readonly aiBreakerFailures: number;
+  readonly aiBreakerOpenMs: number;
 
   private constructor(values: Omit<Config, 'runsWorker' | 'servesHttp' | 'hasAccessControl'>) {
     Object.assign(this, values);
@@ -129,6 +171,7 @@ export class Config {
       batchMaxRetries: v.BATCH_MAX_RETRIES,
       batchTimeoutMs: v.BATCH_TIMEOUT_MS,
       batchRetentionDays: v.BATCH_RETENTION_DAYS,
+      ...dialectFields(v),
     });
   }
 
@@ -143,6 +186,31 @@ export class Config {
   get hasAccessControl(): boolean {
     return this.apiKeys.length > 0 || this.jwtSecret !== undefined;
   }
+}
+
+/** What only one of the documented interfaces, or the analysis behind them, needs. */
+function dialectFields(v: z.output<typeof schema>) {
+  return {
+    annotationTier: v.ANNOTATION_TIER,
+    annotationTiers: {
+      free: { perMinute: v.ANNOTATION_FREE_PER_MINUTE, concurrency: v.ANNOTATION_FREE_CONCURRENCY },
+      paid: { perMinute: v.ANNOTATION_PAID_PER_MINUTE, concurrency: v.ANNOTATION_PAID_CONCURRENCY },
+    },
+    uploadsEnabled: v.ENABLE_BATCH === 'true',
+    uploadsPerHour: v.UPLOADS_PER_HOUR,
+    uploadMaxFiles: v.UPLOAD_MAX_FILES,
+    uploadMaxFileBytes: v.UPLOAD_MAX_FILE_BYTES,
+    uploadConcurrentFiles: v.UPLOAD_CONCURRENT_FILES,
+    uploadMaxRetries: v.UPLOAD_MAX_RETRIES,
+    uploadTimeoutMs: v.UPLOAD_TIMEOUT_MS,
+    documentTimeoutMs: v.DOCUMENT_TIMEOUT_MS,
+    documentRetentionHours: v.DOCUMENT_RETENTION_HOURS,
+    aiBaseUrl: v.AI_BASE_URL,
+    aiApiKey: v.AI_API_KEY,
+    aiModel: v.AI_MODEL,
+    aiBreakerFailures: v.AI_BREAKER_FAILURES,
+    aiBreakerOpenMs: v.AI_BREAKER_OPEN_MS,
+  };
 }
 
 /** A variable that is left blank, as in .env.example, is not set. */

@@ -55,7 +55,8 @@ export class BatchPlanner {
       throw invalidField('totalItems', `is ${input.totalItems}, but ${input.items.length} items are given`);
     }
     const registered = this.registry.get(input.operation);
-    if (!registered && !DOCUMENTED_OPERATIONS.includes(input.operation)) throw this.unknownOperation(input.operation);
+    const known = registered ?? (DOCUMENTED_OPERATIONS.includes(input.operation) || input.external === true);
+    if (!known) throw this.unknownOperation(input.operation);
     if (!registered && input.external === false) {
       throw unprocessable('external', `no item handler does ${input.operation} here: its results must come from outside`);
     }
@@ -79,7 +80,8 @@ export class BatchPlanner {
 
   private unknownOperation(operation: string): AppError {
     const known = [...new Set([...this.registry.operations, ...DOCUMENTED_OPERATIONS])].sort();
-    return invalidField('operation', `"${operation}" is unknown; known are ${known.join(', ')}`, 'invalid_enum_value');
+    const remedy = 'with external: true any other may be worked outside of the service';
+    return invalidField('operation', `"${operation}" is unknown; known are ${known.join(', ')}; ${remedy}`, 'invalid_enum_value');
   }
 }
 

@@ -1,4 +1,18 @@
-import { IsBoolean, IsIn, IsInt, IsNumber, IsOptional, Max, Min } from 'class-validator';
+import { Type } from 'class-transformer';
+import {
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+  MinLength,
+  ValidateNested,
+} from 'class-validator';
 
 export const PRIORITIES = ['critical', 'high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
@@ -23,9 +37,28 @@ export interface BatchOptions {
   timeout: number;
   /** Time limit of the whole run, from its start; null for none. */
   batchTimeout: number | null;
+  /** Whether an item that ran into its time limit is tried again like any other that failed. */
+  retryTimeouts: boolean;
   priority: Priority;
-  /** Send `batch.notification` to the tenant's sockets when the run ends. */
+  /** Items of this batch that may start in a minute, as a token bucket that is full at the beginning; null for no limit. */
+  rateLimitPerMinute: number | null;
+  /** The same for all batches of the tenant that name this pool. */
+  rateLimitPool: RateLimitPool | null;
+  /** Send `batch.notification` to the tenant's sockets when a run starts. */
+  notifyOnStart: boolean;
+  /** The same when a run ends, however. */
   notifyOnComplete: boolean;
+  /** The same when a run fails. */
+  notifyOnError: boolean;
+  /** The same whenever another so many percent are done; null for never. */
+  notifyProgressInterval: number | null;
+}
+
+/** A rate that several batches share. */
+export class RateLimitPool {
+  @IsString() @MinLength(1) @MaxLength(100) name: string;
+  /** Items that may start in a minute. */
+  @IsInt() @Min(1) @Max(1_000_000) perMinute: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -41,6 +74,12 @@ export class BatchOptionsInput implements Partial<BatchOptions> {
   @IsOptional() @IsBoolean() retryJitter?: boolean;
   @IsOptional() @IsInt() @Min(1) @Max(DAY_MS) timeout?: number;
   @IsOptional() @IsInt() @Min(1) @Max(30 * DAY_MS) batchTimeout?: number;
+  @IsOptional() @IsBoolean() retryTimeouts?: boolean;
   @IsOptional() @IsIn(PRIORITIES) priority?: Priority;
+  @IsOptional() @IsInt() @Min(1) @Max(1_000_000) rateLimitPerMinute?: number;
+  @IsOptional() @IsObject() @ValidateNested() @Type(() => RateLimitPool) rateLimitPool?: RateLimitPool;
+  @IsOptional() @IsBoolean() notifyOnStart?: boolean;
   @IsOptional() @IsBoolean() notifyOnComplete?: boolean;
+  @IsOptional() @IsBoolean() notifyOnError?: boolean;
+  @IsOptional() @IsInt() @Min(1) @Max(100) notifyProgressInterval?: number;
 }

@@ -40,6 +40,10 @@ export interface BatchView {
   run: number;
   /** Milliseconds until the end at the run's mean speed; null when unknown. */
   etaMs: number | null;
+  /** Mean duration of the items that have one, in milliseconds; null when none has. */
+  meanDurationMs: number | null;
+  /** True while nothing is left but items that wait for another try. */
+  retrying: boolean;
   /** Sequence number of its newest event. */
   lastEventSeq: number;
   createdBy: string | null;

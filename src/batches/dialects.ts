@@ -9,7 +9,8 @@ export interface DialectProfile {
   defaults(config: Config): Partial<BatchOptions>;
 }
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** `<word>_<ms>_<12 random letters and digits>`; the documents show six, which others could guess. */
 function timedId(word: string): string {
@@ -27,10 +28,32 @@ const PROFILES: Record<Dialect, DialectProfile> = {
       timeout: config.batchTimeoutMs,
     }),
   },
-  annotations: { newId: randomUUID, defaults: () => ({}) },
-  uploads: { newId: randomUUID, defaults: () => ({}) },
-  'batch-service': { newId: randomUUID, defaults: () => ({}) },
-  documents: { newId: () => timedId('job'), defaults: () => ({}) },
+  annotations: { newId: randomUUID, defaults: () => ({ batchSize: 50, concurrency: 5, retryAttempts: 2 }) },
+  uploads: {
+    newId: randomUUID,
+    defaults: (config) => ({
+      batchSize: 1,
+      concurrency: config.uploadConcurrentFiles,
+      retryAttempts: config.uploadMaxRetries,
+      retryBackoff: 'fixed',
+      timeout: config.uploadTimeoutMs,
+      retryTimeouts: false,
+    }),
+  },
+  'batch-service': { newId: randomUUID, defaults: () => ({ batchSize: 100 }) },
+  documents: {
+    newId: () => timedId('job'),
+    defaults: (config) => ({
+      batchSize: 1,
+      concurrency: 5,
+      retryAttempts: 2,
+      retryDelay: 2_000,
+      retryMaxDelay: DAY_MS,
+      retryJitter: false,
+      timeout: config.documentTimeoutMs,
+      batchTimeout: 300_000,
+    }),
+  },
 };
 
 const ENGINE_DEFAULTS: Omit<BatchOptions, 'concurrency'> = {
@@ -42,8 +65,14 @@ const ENGINE_DEFAULTS: Omit<BatchOptions, 'concurrency'> = {
   retryJitter: true,
   timeout: 30_000,
   batchTimeout: null,
+  retryTimeouts: true,
   priority: 'normal',
+  rateLimitPerMinute: null,
+  rateLimitPool: null,
+  notifyOnStart: false,
   notifyOnComplete: false,
+  notifyOnError: false,
+  notifyProgressInterval: null,
 };
 
 export const DEFAULT_CONCURRENCY = 10;
@@ -71,9 +100,9 @@ export function rankOf(options: BatchOptions): number {
 /** Items that one lane works side by side. More concurrency makes more lanes, which may be on different machines. */
 const LANE_WIDTH = 50;
 
-/** How long a dialect's finished batches are kept, in milliseconds: a day for documents, as their interface says. */
+/** How long a dialect's finished batches are kept, in milliseconds. */
 export function retentionMs(dialect: Dialect, config: Config): number {
-  return dialect === 'documents' ? DAY_MS : config.batchRetentionDays * DAY_MS;
+  return dialect === 'documents' ? config.documentRetentionHours * HOUR_MS : config.batchRetentionDays * DAY_MS;
 }
 
 /** The widths of a batch's lanes; they add up to its concurrency. */

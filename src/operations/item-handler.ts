@@ -45,7 +45,10 @@ export interface HandlerLogger {
 }
 
 export interface ChunkContext<Parameters = unknown> extends BatchContext<Parameters> {
-  /** Aborted at the item's time limit, when the batch is cancelled, and when the worker shuts down. Made on first use. */
+  /**
+   * Aborted at the item's time limit (its reason is then a `TimeoutError`), when the batch is cancelled, and when the worker shuts
+   * down. Made on first use.
+   */
   readonly signal: AbortSignal;
 }
 

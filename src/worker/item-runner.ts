@@ -77,7 +77,8 @@ export class ItemRunner {
   fail(work: WorkItem, failure: ItemFailure): Settlement {
     const { retryAfterMs } = failure;
     if (retryAfterMs !== undefined) return this.defer(work, failure, retryAfterMs, work.attempt);
-    if (!isFinal(failure) && work.attempt <= this.options.retryAttempts) {
+    const final = isFinal(failure) || (failure.kind === 'timeout' && !this.options.retryTimeouts);
+    if (!final && work.attempt <= this.options.retryAttempts) {
       return this.defer(work, failure, retryDelayMs(this.options, work.attempt), work.attempt + 1);
     }
     return { outcome: this.toOutcome(work, { status: OUTCOME_STATUS.failed, errorKind: failure.kind, error: failure.message }) };

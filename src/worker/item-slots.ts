@@ -52,7 +52,7 @@ export class ItemSlots {
   /** Tells handlers in flight to stop; a failure they answer with is not counted: the item was not at fault. */
   abort(reason: string): void {
     this.aborted = true;
-    for (const item of this.running) abortItem(item, reason);
+    for (const item of this.running) abortItem(item, new Error(reason));
   }
 
   /** Frees every slot; what its handler still returns is dropped and the item stays unrecorded. */
@@ -66,7 +66,7 @@ export class ItemSlots {
       if (now < item.deadline) continue;
       if (!item.timedOut) {
         item.timedOut = true;
-        abortItem(item, 'time limit exceeded');
+        abortItem(item, new DOMException('time limit exceeded', 'TimeoutError'));
       } else if (now > item.deadline + ABORT_GRACE_MS) {
         this.settle(item, this.timeout(item));
         this.free(item);
@@ -120,8 +120,8 @@ export class ItemSlots {
   }
 }
 
-function abortItem(item: WorkItem, reason: string): void {
+function abortItem(item: WorkItem, reason: Error): void {
   // Also for a handler that never asked: if it does so from now on, it sees that it should stop.
   item.controller ??= new AbortController();
-  item.controller.abort(new Error(reason));
+  item.controller.abort(reason);
 }

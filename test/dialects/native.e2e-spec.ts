@@ -58,6 +58,8 @@ describe('the native REST interface', () => {
         parameters: {},
         run: 1,
         etaMs: null,
+        meanDurationMs: null,
+        retrying: false,
         lastEventSeq: 1,
         createdBy: null,
         createdAt: expect.stringMatching(ISO_TIME),

@@ -12,7 +12,10 @@ import { lockBatch, selectBatch } from '../store/lock-batch.js';
 import { toBatchView } from '../store/select-batches.js';
 import { startRun } from '../store/start-run.js';
 
-/** Sets a pending batch going. It is sealed by that, unless it is to stay open for more items. */
+/**
+ * Sets a pending batch going. It is sealed by that, unless it is to stay open for more items, or takes results from outside (which
+ * also start it by themselves).
+ */
 export class StartBatch extends Command<BatchView> {
   @IsString() batchId: string;
   @IsOptional() @IsBoolean() open?: boolean;
@@ -32,15 +35,13 @@ export class StartBatchHandler implements ICommandHandler<StartBatch> {
     const { row, started } = await this.database.transaction(async (connection) => {
       const batch = await lockBatch(connection, caller.tenant, batchId);
       assertMove('start', batch.status, batchId);
-      if (batch.external) {
-        throw new AppError('CONFLICT', `batch ${batchId} takes results from outside; it starts when the first one is recorded`);
-      }
       if (open && batch.sealed) throw new AppError('CONFLICT', `batch ${batchId} is sealed; it cannot be opened again`);
-      const event = await startRun(connection, batch.run_id, !open);
+      // Of results from outside nobody knows which is the last one, unless a total was told.
+      const event = await startRun(connection, batch.run_id, batch.external ? batch.sealed : !open);
       return { row: await selectBatch(connection, caller.tenant, batchId), started: event };
     });
     await this.publisher.publish([started]);
-    await this.lanes.ring({ runId: row.run_id, rank: rankOf(row.options) }, laneWidths(row.options.concurrency).length);
+    if (!row.external) await this.lanes.ring({ runId: row.run_id, rank: rankOf(row.options) }, laneWidths(row.options.concurrency).length);
     return toBatchView(row);
   }
 }

@@ -20,6 +20,7 @@ export interface BatchSnapshot {
   reason: string | null;
   progress: number;
   counts: BatchCounts;
+  meanDurationMs: number | null;
   createdBy: string | null;
   createdAt: string;
   startedAt: string | null;

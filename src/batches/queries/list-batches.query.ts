@@ -18,6 +18,8 @@ export class ListBatches extends Query<Page<BatchView>> {
   @IsOptional() @IsArray() @IsIn(SHOWN_STATUSES, { each: true }) status?: BatchView['status'][];
   @IsOptional() @IsISO8601() createdAfter?: string;
   @IsOptional() @IsISO8601() createdBefore?: string;
+  /** The user or key that created it. */
+  @IsOptional() @IsString() @MaxLength(200) createdBy?: string;
   /** Part of the name, in any case. */
   @IsOptional() @IsString() @MaxLength(500) name?: string;
   /** Default 50; more than 100 is taken as 100. */
@@ -61,6 +63,7 @@ function conditions(input: ListBatches): { where: string; values: unknown[] } {
   add((p) => `CASE r.status WHEN 'stopping' THEN r.ends_as ELSE r.status END = ANY (${p}::text[])`, input.status);
   add((p) => `b.created_at > ${p}::timestamptz`, input.createdAfter);
   add((p) => `b.created_at < ${p}::timestamptz`, input.createdBefore);
+  add((p) => `b.created_by = ${p}`, input.createdBy);
   add((p) => `strpos(lower(b.name), lower(${p})) > 0`, input.name);
   return { where: parts.join(' AND '), values };
 }

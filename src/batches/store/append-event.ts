@@ -25,7 +25,8 @@ export async function appendEvent(connection: Connection, batchId: string, type:
 
 function toSnapshot(row: BatchRow): BatchSnapshot {
   const view = toBatchView(row);
-  const { dialect, operation, name, status, reason, progress, counts, createdBy, createdAt, startedAt, endedAt } = view;
+  const { dialect, operation, name, status, reason, progress, counts, meanDurationMs, createdBy, createdAt, startedAt, endedAt } = view;
   const { notifyOnComplete } = view.options;
-  return { dialect, operation, name, status, reason, progress, counts, createdBy, createdAt, startedAt, endedAt, notifyOnComplete };
+  const times = { meanDurationMs, createdAt, startedAt, endedAt };
+  return { dialect, operation, name, status, reason, progress, counts, createdBy, ...times, notifyOnComplete };
 }

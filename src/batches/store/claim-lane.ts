@@ -11,7 +11,7 @@ const CLAIM_LANE: Statement = {
   text: `
     WITH free AS (
       SELECT l.run_id, l.no
-      FROM lane l JOIN run r ON r.id = l.run_id
+      FROM lane l JOIN run r ON r.id = l.run_id JOIN batch b ON b.id = r.batch_id AND NOT b.external
       WHERE l.run_id = $1 AND l.lease_until < clock_timestamp() AND r.status = 'running'
       ORDER BY l.no LIMIT 1
       FOR UPDATE OF l SKIP LOCKED

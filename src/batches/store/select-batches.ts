@@ -12,13 +12,19 @@ export const SELECT_BATCHES = `
     b.created_by, b.created_at, b.event_seq, r.id AS run_id, r.no AS run_no, r.status, r.ends_as, r.reason, r.sealed, r.total,
     r.started_at, r.ended_at, r.cancelled,
     coalesce(done.succeeded, r.succeeded) AS succeeded, coalesce(done.failed, r.failed) AS failed,
-    coalesce(done.skipped, r.skipped) AS skipped, coalesce(active.items, 0) AS running
+    coalesce(done.skipped, r.skipped) AS skipped, coalesce(active.items, 0) AS running, timed.mean_duration_ms,
+    r.status = 'running' AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
+      AND EXISTS (SELECT FROM retry t WHERE t.run_id = r.id) AS retrying
   FROM batch b
   JOIN run r ON r.id = b.run_id
   LEFT JOIN LATERAL (
     SELECT sum(l.succeeded)::int AS succeeded, sum(l.failed)::int AS failed, sum(l.skipped)::int AS skipped
     FROM lane l WHERE l.run_id = r.id AND r.ended_at IS NULL
   ) done ON true
+  LEFT JOIN LATERAL (
+    SELECT sum((l.tally #>> '{durations,sum}')::float8) / nullif(sum((l.tally #>> '{durations,count}')::float8), 0) AS mean_duration_ms
+    FROM lane l WHERE l.run_id = r.id AND l.tally IS NOT NULL
+  ) timed ON true
   LEFT JOIN LATERAL (
     SELECT sum(least(l.width, held.items))::int AS items
     FROM lane l
@@ -56,6 +62,8 @@ export interface BatchRow {
   skipped: number;
   cancelled: number;
   running: number;
+  mean_duration_ms: number | null;
+  retrying: boolean;
 }
 
 export function toBatchView(row: BatchRow): BatchView {
@@ -78,6 +86,8 @@ export function toBatchView(row: BatchRow): BatchView {
     parameters: row.parameters,
     run: row.run_no,
     etaMs: toEta(row, counts),
+    meanDurationMs: row.mean_duration_ms,
+    retrying: row.retrying,
     lastEventSeq: row.event_seq,
     createdBy: row.created_by,
     createdAt: row.created_at.toISOString(),

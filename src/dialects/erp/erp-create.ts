@@ -14,13 +14,18 @@ const SETTINGS: Record<keyof BatchOptions, true> = {
   retryJitter: true,
   timeout: true,
   batchTimeout: true,
+  retryTimeouts: true,
   priority: true,
+  rateLimitPerMinute: true,
+  rateLimitPool: true,
+  notifyOnStart: true,
   notifyOnComplete: true,
+  notifyOnError: true,
+  notifyProgressInterval: true,
 };
 
 /** What other batch systems and this one's plans know by these names. Asking for it must not be taken for granted. */
 const NOT_BUILT_YET = [
-  'rateLimitPerMinute',
   'rollbackOnFailure',
   'backupStrategy',
   'conflictResolution',
