@@ -10,6 +10,7 @@ import { DeleteBatchHandler } from './commands/delete-batch.command.js';
 import { PauseBatchHandler } from './commands/pause-batch.command.js';
 import { RecordExternalResultHandler } from './commands/record-external-result.command.js';
 import { ResumeBatchHandler } from './commands/resume-batch.command.js';
+import { RetryItemsHandler } from './commands/retry-items.command.js';
 import { SealBatchHandler } from './commands/seal-batch.command.js';
 import { StartBatchHandler } from './commands/start-batch.command.js';
 import { BatchEventPublisher } from './events/batch-event-publisher.js';
@@ -30,6 +31,7 @@ const COMMANDS = [
   PauseBatchHandler,
   RecordExternalResultHandler,
   ResumeBatchHandler,
+  RetryItemsHandler,
   SealBatchHandler,
   StartBatchHandler,
 ];
