@@ -13,6 +13,7 @@ import { ResumeBatchHandler } from './commands/resume-batch.command.js';
 import { RetryItemsHandler } from './commands/retry-items.command.js';
 import { SealBatchHandler } from './commands/seal-batch.command.js';
 import { StartBatchHandler } from './commands/start-batch.command.js';
+import { UpdateBatchHandler } from './commands/update-batch.command.js';
 import { BatchEventPublisher } from './events/batch-event-publisher.js';
 import { GetBatchAnalyticsHandler } from './queries/get-batch-analytics.query.js';
 import { GetBatchStatsHandler } from './queries/get-batch-stats.query.js';
@@ -34,6 +35,7 @@ const COMMANDS = [
   RetryItemsHandler,
   SealBatchHandler,
   StartBatchHandler,
+  UpdateBatchHandler,
 ];
 
 const QUERIES = [
