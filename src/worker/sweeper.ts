@@ -4,11 +4,11 @@ import { deleteExpiredBatches } from '../batches/store/delete-batches.js';
 import { endRun } from '../batches/store/end-run.js';
 import { findUnendedRuns, findWaitingRuns, timeOutRuns } from '../batches/store/find-work.js';
 import { discardAbandonedIntakes } from '../batches/store/insert-chunks.js';
+import { deleteIdleBuckets } from '../batches/store/take-tokens.js';
 import { retentionMs } from '../batches/dialects.js';
 import { DIALECTS } from '../common/procedure.js';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
-import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 import { LaneWorker } from './lane-worker.js';
 
 const CLEAN_UP_MS = 3_600_000;
@@ -28,7 +28,6 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   constructor(
     private readonly database: Database,
     private readonly config: Config,
-    private readonly registry: ItemHandlerRegistry,
     private readonly worker: LaneWorker,
     private readonly publisher: BatchEventPublisher,
   ) {}
@@ -78,7 +77,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private async serveWaitingRuns(): Promise<void> {
     const free = this.worker.freeLanes;
     if (free <= 0) return;
-    const waiting = await findWaitingRuns(this.database.pool, this.registry.operations, free);
+    const waiting = await findWaitingRuns(this.database.pool, this.worker.freeOperations, free);
     let left = free;
     for (const { run_id: runId, rank, lanes } of waiting) {
       for (let lane = 0; lane < lanes && left > 0; lane += 1, left -= 1) void this.worker.hear({ runId, rank });
@@ -88,6 +87,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private async cleanUp(): Promise<void> {
     this.cleanedUpAt = Date.now();
     await discardAbandonedIntakes(this.database.pool);
+    await deleteIdleBuckets(this.database.pool);
     for (const dialect of DIALECTS) {
       const expiry = { olderThanMs: retentionMs(dialect, this.config), dialect };
       let deleted = 0;
