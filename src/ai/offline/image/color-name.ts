@@ -3,7 +3,7 @@ import type { Color } from './measure.js';
 /** Where each colour of the wheel begins, in degrees. */
 const WHEEL: [from: number, name: string][] = [
   [345, 'red'],
-  [290, 'pink'],
+  [305, 'pink'],
   [255, 'purple'],
   [195, 'blue'],
   [165, 'cyan'],
