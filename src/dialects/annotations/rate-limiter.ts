@@ -1,5 +1,6 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AppError, invalidField } from '../../common/app-error.js';
+import { AppError } from '../../common/app-error.js';
 import { type RateLimit, requestsPerMinute } from './duration-estimate.js';
 
 const MINUTE_MS = 60_000;
@@ -23,8 +24,9 @@ export class RateLimiter {
 
   /** @param perMinute calls in a minute; as many may be made at once after a quiet minute */
   constructor(readonly perMinute: number) {
-    if (!Number.isFinite(perMinute) || perMinute <= 0) throw invalidField('requestsPerMinute', 'must be a number above 0');
     this.tokens = this.capacity;
+    // Everybody who waits listens to it.
+    setMaxListeners(0, this.end.signal);
   }
 
   /** Takes a token if one is there that nobody waits for. */
