@@ -1,4 +1,5 @@
 import { createRateLimiter } from '../../src/dialects/annotations/rate-limiter.js';
+import { eventually } from '../support/eventually.js';
 
 /** A hundred in a second: refills within a test, and is empty after 6,000. */
 const emptyLimiter = () => {
@@ -39,7 +40,22 @@ test('serves who waits in the order they came, and nobody overtakes', async () =
   limiter.destroy();
 });
 
-test('who gives up waiting gives back the turn', async () => {
+test('those who give up waiting leave their turns to others', async () => {
+  const limiter = emptyLimiter();
+  const controller = new AbortController();
+  const waits = Array.from({ length: 3_000 }, () => limiter.acquire(controller.signal));
+  controller.abort();
+  await Promise.allSettled(waits);
+  // Had they kept them, it would be half a minute until the next one.
+  await eventually(
+    () => limiter.tryAcquire(),
+    (got) => got,
+    10_000,
+  );
+  limiter.destroy();
+});
+
+test('waiting ends with the reason of the signal, and does not begin once that is aborted', async () => {
   const limiter = slowLimiter();
   const controller = new AbortController();
   const wait = limiter.acquire(controller.signal);

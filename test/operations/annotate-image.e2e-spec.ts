@@ -201,7 +201,7 @@ describe('annotating images', () => {
       .png({ palette: true, colours: 2 })
       .toBuffer();
     expect(wide.length).toBeLessThan(1_000_000);
-    expect(await refusal(wide)).toMatch(/^Invalid image: .*pixel/);
+    expect(await refusal(wide)).toBe('Invalid image: it has 12000 x 9000 pixels; at most 100 megapixels are read');
     const heavy = Buffer.concat([await plainPng('red'), Buffer.alloc(20_000_000)]);
     expect(await refusal(heavy)).toBe(`Invalid image: it has ${heavy.length} bytes; at most 20000000 are read`);
   });

@@ -54,7 +54,7 @@ sharp.cache(false);
 export async function readImage(bytes: Buffer, signal: AbortSignal): Promise<Picture> {
   const format = await formatOf(bytes);
   const options = { failOn: 'error', limitInputPixels: MAX_PIXELS, sequentialRead: true } as const;
-  const metadata = await decoding(sharp(bytes, options).metadata());
+  const metadata = await decoding(sharp(bytes, { ...options, limitInputPixels: false }).metadata());
   assertSize(metadata);
   signal.throwIfAborted();
   const decoded = await decoding(
@@ -85,6 +85,7 @@ async function formatOf(bytes: Buffer): Promise<string> {
   return format;
 }
 
+/** By what its head says. The decoder has the same limit, should the head lie. */
 function assertSize({ width, height }: Metadata): void {
   if (width * height <= MAX_PIXELS) return;
   throw new InvalidImage(`it has ${width} x ${height} pixels; at most ${MAX_PIXELS / 1e6} megapixels are read`);
