@@ -106,3 +106,16 @@ export interface BatchStats {
   byStatus: Record<BatchView['status'], number>;
   byOperation: Record<string, number>;
 }
+
+/** Items over many batches; `succeeded + failed + skipped + open + cancelled` is `total`. */
+export interface ItemTotals {
+  /** Batches that are pending, running or paused. */
+  activeBatches: number;
+  total: number;
+  succeeded: number;
+  failed: number;
+  skipped: number;
+  /** Of active batches: waiting or being worked. */
+  open: number;
+  cancelled: number;
+}
