@@ -6,6 +6,7 @@ import { OutcomeEntity } from '../batches/entities/outcome.entity.js';
 import { RetryEntity } from '../batches/entities/retry.entity.js';
 import { RunEntity } from '../batches/entities/run.entity.js';
 import { FileEntity } from '../records/entities/file.entity.js';
+import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
 
 export const ENTITIES = [
@@ -19,4 +20,5 @@ export const ENTITIES = [
   BatchEventEntity,
   FileEntity,
   RecordEntity,
+  RecordBackupEntity,
 ];
