@@ -73,6 +73,9 @@ const ENGINE_DEFAULTS: Omit<BatchOptions, 'concurrency'> = {
   notifyOnComplete: false,
   notifyOnError: false,
   notifyProgressInterval: null,
+  conflictResolution: 'auto',
+  backupStrategy: 'none',
+  rollbackOnFailure: false,
 };
 
 export const DEFAULT_CONCURRENCY = 10;

@@ -7,6 +7,7 @@ import { RateBucketEntity } from '../batches/entities/rate-bucket.entity.js';
 import { RetryEntity } from '../batches/entities/retry.entity.js';
 import { RunEntity } from '../batches/entities/run.entity.js';
 import { FileEntity } from '../records/entities/file.entity.js';
+import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
 
 export const ENTITIES = [
@@ -21,4 +22,5 @@ export const ENTITIES = [
   RateBucketEntity,
   FileEntity,
   RecordEntity,
+  RecordBackupEntity,
 ];

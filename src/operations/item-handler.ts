@@ -1,4 +1,5 @@
 import { SetMetadata, type Type } from '@nestjs/common';
+import type { ConflictResolution } from '../batches/batch.options.js';
 
 /** Any JSON value. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -50,6 +51,10 @@ export interface ChunkContext<Parameters = unknown> extends BatchContext<Paramet
    * down. Made on first use.
    */
   readonly signal: AbortSignal;
+  /** What to do with a record that is there already. */
+  readonly conflictResolution: ConflictResolution;
+  /** What the batch writes over is saved first. Hand the context to the record store's writes, which then do it. */
+  readonly keepsBackup: boolean;
 }
 
 export interface ItemContext<Parameters = unknown> extends ChunkContext<Parameters> {

@@ -3,6 +3,7 @@ import { Records1764000002000 } from './1764000002000-records.js';
 import { RateLimits1764000003000 } from './1764000003000-rate-limits.js';
 import { Repeats1764000005000 } from './1764000005000-repeats.js';
 import { ExternalPositions1764000006100 } from './1764000006100-external-positions.js';
+import { RecordBackups1764000007000 } from './1764000007000-record-backups.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -11,4 +12,5 @@ export const MIGRATIONS = [
   RateLimits1764000003000,
   Repeats1764000005000,
   ExternalPositions1764000006100,
+  RecordBackups1764000007000,
 ];
