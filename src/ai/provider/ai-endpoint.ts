@@ -83,13 +83,16 @@ function toItemError(error: unknown, signal: AbortSignal): unknown {
     return late ? new ProviderFailure('the AI provider did not answer within the time limit') : reason;
   }
   if (NoObjectGeneratedError.isInstance(error) || NoOutputGeneratedError.isInstance(error)) {
-    return new ProviderFailure('the AI provider answered something else than the findings that were asked for');
+    return new ProviderFailure(GARBAGE);
   }
   if (!APICallError.isInstance(error) || error.statusCode === undefined) return new ProviderFailure('the AI provider cannot be reached');
   return toStatusError(error.statusCode, error.responseHeaders?.['retry-after']);
 }
 
+const GARBAGE = 'the AI provider answered something else than the findings that were asked for';
+
 function toStatusError(status: number, retryAfter: string | undefined): Error {
+  if (status < 400) return new ProviderFailure(GARBAGE);
   if (status === TOO_MANY || (status === UNAVAILABLE && retryAfter !== undefined)) {
     return new RetryLaterError(`the AI provider is busy (HTTP ${status})`, waitMs(retryAfter));
   }
