@@ -3,7 +3,7 @@ import { ANALYSIS_TYPES, type AnalysisType, type Findings } from '../ai/document
 import { DocumentReader } from '../ai/document/document-reader.js';
 import { AnalysisProvider } from '../ai/provider/analysis-provider.js';
 import { Config } from '../config.js';
-import { type Item, type ItemContext, ItemHandler, type ItemHandlerClass, type ItemResult, PermanentError } from './item-handler.js';
+import { type Item, type ItemContext, ItemHandler, type ItemHandlerClass, type ItemResult } from './item-handler.js';
 import { untilTimeLimit } from './until-time-limit.js';
 
 export class AnalyzeDocumentParameters {
@@ -26,8 +26,7 @@ export class AnalyzeDocumentItemHandler implements ItemHandlerClass<unknown, Ana
     const { tenant, idempotencyKey, parameters } = context;
     const { signal, done } = untilTimeLimit(context.signal, this.config.documentTimeoutMs);
     try {
-      const document = await this.documents.read(tenant, key);
-      if (!document) throw new PermanentError(`document ${key} not found`);
+      const document = await this.documents.read(tenant, key, signal);
       const { findings, analyzer, truncated } = await this.provider.analyze(document, parameters.type, { tenant, idempotencyKey, signal });
       return { output: { ...findings, analyzer, truncated }, quality: qualityOf(findings) };
     } finally {
