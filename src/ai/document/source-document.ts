@@ -50,13 +50,13 @@ function isTable(value: unknown): value is Fields[] {
 
 function addTable(name: string, rows: Fields[], lines: string[]): void {
   const columns = [...new Set(rows.slice(0, MAX_ENTRIES).flatMap((row) => Object.keys(row)))];
-  lines.push('', name, columns.join(' | '));
-  for (const row of rows.slice(0, MAX_ENTRIES)) lines.push(columns.map((column) => cell(row[column])).join(' | '));
+  lines.push('', name, row(columns));
+  for (const fields of rows.slice(0, MAX_ENTRIES)) lines.push(row(columns.map((column) => fields[column])));
   lines.push('');
 }
 
-function cell(value: unknown): string {
-  return toText(value).replace(/[\n|]/g, ' ');
+function row(cells: unknown[]): string {
+  return `| ${cells.map((cell) => toText(cell).replace(/[\n|]/g, ' ')).join(' | ')} |`;
 }
 
 function toText(value: unknown): string {

@@ -23,8 +23,8 @@ export function analyzeDocument(document: SourceDocument, type: AnalysisType, no
     case 'FULL_ANALYSIS':
       return fullAnalysis(document, now);
     case 'QUALITY_CHECK': {
-      const read = readText(document);
-      return { language: read.language, quality: documentQuality(document, read) };
+      const prose = read(document);
+      return { language: prose.language, quality: documentQuality(document, prose) };
     }
     case 'DATA_EXTRACTION':
       return { extraction: extract(document.text) };
@@ -34,41 +34,45 @@ export function analyzeDocument(document: SourceDocument, type: AnalysisType, no
 }
 
 function fullAnalysis(document: SourceDocument, now: Date): Findings<'FULL_ANALYSIS'> {
-  const read = readText(document);
+  const prose = read(document);
   const extraction = extract(document.text);
-  const meaning = meaningOf(document, read);
-  const { people, places, organizations, money, dates } = findEntities(document.text.slice(0, MAX_PROSE), read.sentences, read.language);
+  const meaning = meaningOf(prose);
+  const { people, places, organizations, money, dates } = findEntities(document.text.slice(0, MAX_PROSE), prose.sentences, prose.language);
   return {
     ...meaning,
-    language: read.language,
+    language: prose.language,
     entities: { people, places, organizations, money, dates },
     extraction,
-    quality: documentQuality(document, read),
+    quality: documentQuality(document, prose),
     anomalies: findAnomalies({ text: document.text, extraction, category: meaning.classification.category, now }),
   };
 }
 
 function shortAnalysis(document: SourceDocument): Findings<'BATCH_ANALYSIS'> {
-  const read = readText(document);
+  const prose = read(document);
   return {
-    ...meaningOf(document, read),
-    language: read.language,
+    ...meaningOf(prose),
+    language: prose.language,
     keyFacts: keyFactsOf(extract(document.text)),
-    quality: documentQuality(document, read),
+    quality: documentQuality(document, prose),
   };
 }
 
-function meaningOf(document: SourceDocument, read: ReadText): Pick<Findings<'FULL_ANALYSIS'>, 'summary' | 'classification'> {
-  const readable: Readable = readableOf(document.fields, { file: document.fileText.slice(0, MAX_PROSE) });
-  const terms = termsOf(readable, read.plain, read.language);
-  return { summary: describe(readable, read.sentences, terms), classification: categorize(terms) };
+function meaningOf(prose: ReadDocument): Pick<Findings<'FULL_ANALYSIS'>, 'summary' | 'classification'> {
+  const terms = termsOf(prose.readable, prose.plain, prose.language);
+  return { summary: describe(prose.readable, prose.sentences, terms), classification: categorize(terms) };
 }
 
-function readText({ text }: SourceDocument): ReadText {
-  const plain = toPlainText(text.slice(0, MAX_PROSE));
+interface ReadDocument extends ReadText {
+  readable: Readable;
+}
+
+function read({ fields, fileText }: SourceDocument): ReadDocument {
+  const readable = readableOf(fields, { file: fileText.slice(0, MAX_PROSE) });
+  const plain = toPlainText(readable.body);
   const sentences = sentencesOf(plain);
   const { language, confidence } = detectLanguage(sentences.join(' ') || plain);
-  return { plain, sentences, language, languageConfidence: confidence };
+  return { readable, plain, sentences, language, languageConfidence: confidence };
 }
 
 const MAX_FACTS = 8;
@@ -85,5 +89,6 @@ function keyFactsOf({ keyValues, identifiers, amounts, dates }: Extraction): str
     ...amounts.map(({ text }) => `amount: ${text}`),
     ...dates.map(({ text }) => `date: ${text}`),
   ];
-  return [...new Set(facts)].slice(0, MAX_FACTS);
+  const first = (fact: string, index: number): boolean => facts.findIndex((other) => other.toLowerCase() === fact.toLowerCase()) === index;
+  return facts.filter(first).slice(0, MAX_FACTS);
 }

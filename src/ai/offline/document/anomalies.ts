@@ -19,7 +19,7 @@ const DAY_MS = 86_400_000;
 const TOLERANCE = 0.02;
 /** Lines that speak of the future by nature. */
 const FUTURE_BY_NATURE =
-  /\b(?:due|expir\w*|valid|until|deadline|deliver\w*|end|ends|next|renew\w*|terminat\w*|planned|scheduled|fällig\w*|gültig|bis|frist|liefer\w*)\b/i;
+  /\b(?:due|expir\w*|valid|until|deadline|delivery|end|ends|next|renew\w*|terminat\w*|planned|scheduled|fällig\w*|gültig|bis|frist|lieferung|liefertermin)\b/i;
 
 /** What does not fit in a document, the gravest first. */
 export function findAnomalies(evidence: Evidence): Finding[] {

@@ -23,7 +23,8 @@ export function findUrls(text: string): string[] {
 }
 
 export function findPhones(text: string): string[] {
-  return distinct(text.match(PHONE)?.map((phone) => phone.trim())).filter((phone) => {
+  const others = text.replace(IBAN, ' ');
+  return distinct(others.match(PHONE)?.map((phone) => phone.trim())).filter((phone) => {
     const digits = phone.replace(/\D/g, '').length;
     return digits >= 7 && digits <= 15;
   });

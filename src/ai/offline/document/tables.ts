@@ -34,6 +34,7 @@ export function findTables(text: string): FoundTable[] {
 }
 
 function tableAt(lines: string[], at: number): { table: FoundTable; lines: number } | undefined {
+  if (lines[at]!.trim() === '') return undefined;
   for (const { divider, minColumns } of DIVIDERS) {
     const columns = cellsOf(lines[at]!, divider);
     if (columns.length < minColumns || columns.length > MAX_COLUMNS || columns.some((name) => name === '')) continue;
