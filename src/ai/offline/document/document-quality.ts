@@ -26,7 +26,7 @@ export interface ReadText {
  * - readability (0.25): how near sentences are to 16 words and words to 5 letters;
  * - cleanliness (0.25): 1, less ten times the share of broken characters and less the share of repeated lines;
  * - language (0.1): how surely its language is told;
- * - structure (0.1): half for several paragraphs or fields, half for a date or a number.
+ * - structure (0.1): half for several paragraphs or fields, half for a digit.
  */
 export function documentQuality(document: SourceDocument, read: ReadText): Quality {
   const words = wordsOf(read.plain);
