@@ -28,7 +28,7 @@ const SELECT_CHUNKS: Statement = {
   name: 'select-chunks-of-page',
   text: `
     SELECT * FROM (
-    SELECT c.no, c.size, c.state, c.settled, c.before, i.items, l.item_progress, l.width,
+    SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, l.width,
       sum(octet_length(i.items)) OVER (ORDER BY c.no) - octet_length(i.items) AS bytes_before
     FROM (
       SELECT no, size, state, settled, lane, (sum(size) OVER (ORDER BY no) - size)::int AS before
@@ -62,6 +62,7 @@ interface ChunkRow {
   before: number;
   items: string;
   item_progress: Record<string, number> | null;
+  lane: number | null;
   /** Items that the chunk's lane runs side by side. */
   width: number | null;
 }
@@ -92,7 +93,8 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
     const limit = input.limit ?? 100;
     const offset = input.offset ?? 0;
     const chunks = await run<ChunkRow>(pool, SELECT_CHUNKS, [batch.run_id, offset, limit]);
-    const items = chunks.flatMap((chunk) => unpack(chunk, batch)).filter(({ place }) => place >= offset && place < offset + limit);
+    const busy = new Map<number, number>();
+    const items = chunks.flatMap((chunk) => unpack(chunk, batch, busy)).filter(({ place }) => place >= offset && place < offset + limit);
     const name = batch.external ? 'key' : 'seq';
     const statement = batch.external ? SELECT_EXTERNAL_STATES : SELECT_STATES;
     const states = await run<StateRow>(pool, statement, [batch.run_id, items.map(({ view }) => view[name])]);
@@ -102,15 +104,14 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
   }
 }
 
-function unpack(chunk: ChunkRow, batch: BatchRow): { place: number; view: ItemView }[] {
+/** @param busy items that each lane is known to run so far; it takes its chunks in order, and holds more of them than it can run */
+function unpack(chunk: ChunkRow, batch: BatchRow, busy: Map<number, number>): { place: number; view: ItemView }[] {
   const firstSeq = Number(chunk.no);
   const packed = JSON.parse(chunk.items) as { key?: string; payload?: unknown }[];
-  let free = chunk.width ?? 0;
   return packed.map((item, index) => {
     const seq = firstSeq + index;
     const state = openStatus(chunk, index, batch);
-    // A lane takes a chunk's items in order, so many at a time; the others of the chunk still wait.
-    const status = state === 'running' && free-- <= 0 ? 'pending' : state;
+    const status = state === 'running' && !takesSlot(chunk, busy) ? 'pending' : state;
     const progress = status === 'running' ? (chunk.item_progress?.[String(seq)] ?? 0) : null;
     const view: ItemView = {
       seq,
@@ -123,6 +124,13 @@ function unpack(chunk: ChunkRow, batch: BatchRow): { place: number; view: ItemVi
     };
     return { place: chunk.before + index, view };
   });
+}
+
+/** A lane runs so many items at a time; the others of its chunks still wait. */
+function takesSlot({ lane, width }: ChunkRow, busy: Map<number, number>): boolean {
+  const taken = busy.get(lane ?? 0) ?? 0;
+  busy.set(lane ?? 0, taken + 1);
+  return taken < (width ?? 0);
 }
 
 /** The state of an item without an outcome. An item that was settled without one waits in a chunk of retries. */
