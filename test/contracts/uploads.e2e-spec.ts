@@ -199,7 +199,7 @@ describe('the upload interface', () => {
     const id = await staged([{ fail: 'retryable' }], { retryAttempts: 3, retryDelay: 60_000 });
     const at = await eventually(
       () => details(id),
-      ({ summary }) => summary.pending === 1 && summary.processing === 0,
+      ({ files, summary }) => files[0]!.retry_count === 1 && summary.pending === 1,
       30_000,
     );
     expect(at.files[0]).toMatchObject({ status: 'pending', error: 'attempt 1 failed, as told', retry_count: 1 });
