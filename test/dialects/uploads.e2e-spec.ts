@@ -4,14 +4,13 @@ import { readdir, rename } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
-import { deflateRawSync } from 'node:zlib';
 import { Config } from '../../src/config.js';
 import type { UploadJobReply, UploadJobsReply } from '../../src/dialects/uploads/uploads.reply.js';
 import { FileStore } from '../../src/records/file-store.js';
 import { FileCleaner } from '../../src/records/uploads/file-cleaner.js';
 import { Api, type Answer, type Problem } from '../contracts/api.js';
 import { eventually } from '../support/eventually.js';
-import { csvOf, encryptedPdf, pdfOf, workbookOf } from '../support/sample-files.js';
+import { csvOf, encryptedPdf, pdfOf, workbookOf, zipOf } from '../support/sample-files.js';
 import { startTestService, type TestService } from '../support/service.js';
 import { type FormFile, formOf, upload, uploadDone } from '../support/upload.js';
 
@@ -30,31 +29,6 @@ async function traces(service: TestService) {
 }
 
 const NOTHING = { files: 0, uploads: 0, batches: 0, bytes: [] };
-
-/** A zip of one entry, packed or as it is. */
-function zipOf(name: string, content: Buffer): Buffer {
-  const packed = deflateRawSync(content);
-  const header = (isDirectory: boolean): Buffer => {
-    const fields = Buffer.alloc(isDirectory ? 46 : 30);
-    fields.writeUInt32LE(isDirectory ? 0x02014b50 : 0x04034b50, 0);
-    const at = isDirectory ? 6 : 4;
-    fields.writeUInt16LE(20, at);
-    fields.writeUInt16LE(8, at + 4);
-    fields.writeUInt32LE(packed.length, at + 14);
-    fields.writeUInt32LE(content.length, at + 18);
-    fields.writeUInt16LE(name.length, at + 22);
-    return Buffer.concat([fields, Buffer.from(name)]);
-  };
-  const entry = Buffer.concat([header(false), packed]);
-  const directory = header(true);
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50, 0);
-  end.writeUInt16LE(1, 8);
-  end.writeUInt16LE(1, 10);
-  end.writeUInt32LE(directory.length, 12);
-  end.writeUInt32LE(entry.length, 16);
-  return Buffer.concat([entry, directory, end]);
-}
 
 describe('an upload that is refused', () => {
   let service: TestService;
@@ -113,7 +87,7 @@ describe('an upload that is refused', () => {
       /no directory of objects/,
     ],
     'a zip called .xlsx': [
-      () => formOf([{ name: 'a.xlsx', bytes: zipOf('a.txt', Buffer.from('text')) }]),
+      () => formOf([{ name: 'a.xlsx', bytes: zipOf({ 'a.txt': Buffer.from('text') }) }]),
       415,
       'file.0',
       /without an Excel workbook/,
@@ -129,6 +103,12 @@ describe('an upload that is refused', () => {
       415,
       'file.0',
       /password or is of Excel before 2007/,
+    ],
+    'a workbook that claims to unpack to gigabytes': [
+      () => formOf([{ name: 'a.xlsx', bytes: zipOf({ 'xl/workbook.xml': Buffer.from('<a/>') }, 4_000_000_000) }]),
+      400,
+      'file.0',
+      /unpacks to 4000000000 bytes/,
     ],
     'a CSV full of NUL': [() => formOf([{ name: 'a.csv', bytes: Buffer.alloc(5_000) }]), 415, 'file.0', /not CSV text/],
     'a CSV with a NUL far inside': [() => formOf([csv(`a,b\n${'1,2\n'.repeat(30_000)}\0`)]), 415, 'file.0', /not text in UTF-8/],

@@ -155,7 +155,7 @@ describe('somebody who uploads files', () => {
     expect(most - before).toBeLessThan(60 * MB);
   }, 120_000);
 
-  test('leaves nothing behind when the service is killed while a form comes in', async () => {
+  test('what a killed service had stored of a form goes when it is started again a day later', async () => {
     service = await spawnService(env);
     const sending = curlUpload([
       await save('first.csv', Buffer.from('a,b\n1,2\n')),

@@ -21,7 +21,7 @@ export class FileCleaner implements OnApplicationBootstrap, BeforeApplicationShu
   onApplicationBootstrap(): void {
     const clean = (): void => void (this.cleaning = this.tryToClean());
     clean();
-    this.timer = setInterval(clean, INTERVAL_MS);
+    this.timer = setInterval(clean, INTERVAL_MS).unref();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
