@@ -3,6 +3,7 @@ import { BatchesModule } from '../batches/batches.module.js';
 import { ImportRecordsHandler } from './commands/import-records.command.js';
 import { PutRecordHandler } from './commands/put-record.command.js';
 import { ReceiveUploadHandler } from './commands/receive-upload.command.js';
+import { RestoreBatchHandler } from './commands/restore-batch.command.js';
 import { UploadFileHandler } from './commands/upload-file.command.js';
 import { FilesController } from './files.controller.js';
 import { GetRecordHandler } from './queries/get-record.query.js';
@@ -18,6 +19,7 @@ import { UploadAllowance } from './uploads/upload-allowance.js';
   providers: [
     ImportRecordsHandler,
     PutRecordHandler,
+    RestoreBatchHandler,
     UploadFileHandler,
     ReceiveUploadHandler,
     UploadAllowance,
