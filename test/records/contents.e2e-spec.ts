@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type { Contents, ReadOptions } from '../../src/records/contents/contents.js';
 import { FileContents } from '../../src/records/contents/file-contents.js';
 import { FileStore } from '../../src/records/file-store.js';
-import { csvOf, encryptedPdf, pdfOf, workbookOf } from '../support/sample-files.js';
+import { csvOf, encryptedPdf, pdfOf, workbookOf, zipOf } from '../support/sample-files.js';
 import { startTestService, type TestService } from '../support/service.js';
 
 describe('the contents of stored files', () => {
@@ -124,10 +124,33 @@ describe('the contents of stored files', () => {
     });
 
     test('is not any other zip', async () => {
-      const zip = Buffer.from('504b0506' + '00'.repeat(18), 'hex');
-      const withMark = Buffer.concat([Buffer.from('504b0304', 'hex'), zip]);
-      await expect(refusal('other.xlsx', withMark)).rejects.toMatchObject({
-        message: expect.stringMatching(/without an Excel workbook|central directory/i),
+      await expect(refusal('other.xlsx', zipOf({ 'a.txt': Buffer.from('text') }))).rejects.toMatchObject({
+        code: 'UNPROCESSABLE',
+        message: 'this workbook cannot be opened: it is a zip file without an Excel workbook in it',
+      });
+    });
+
+    const PARTS = {
+      '[Content_Types].xml': Buffer.from('<Types/>'),
+      'xl/workbook.xml': Buffer.from('<workbook><sheets><sheet name="One" sheetId="1" r:id="rId1"/></sheets></workbook>'),
+      'xl/_rels/workbook.xml.rels': Buffer.from(
+        '<Relationships><Relationship Id="rId1" Type="worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+      ),
+    };
+
+    test('that unpacks to more than it claims is left when that shows', async () => {
+      const sheet = Buffer.from(`<worksheet><sheetData>${'<row r="1"/>'.repeat(200_000)}</sheetData></worksheet>`);
+      await expect(refusal('bomb.xlsx', zipOf({ ...PARTS, 'xl/worksheets/sheet1.xml': sheet }, 200))).rejects.toMatchObject({
+        code: 'UNPROCESSABLE',
+        message: expect.stringMatching(/too many bytes/),
+      });
+    });
+
+    test('that claims to unpack to gigabytes is not unpacked', async () => {
+      const parts = { ...PARTS, 'xl/worksheets/sheet1.xml': Buffer.from('<worksheet/>') };
+      await expect(refusal('bomb.xlsx', zipOf(parts, 2_000_000_000))).rejects.toMatchObject({
+        code: 'UNPROCESSABLE',
+        message: expect.stringMatching(/unpacks to 8000000000 bytes/),
       });
     });
   });
