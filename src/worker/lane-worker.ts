@@ -36,6 +36,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly turnFailed = new QuietWarning(this.logger, 'a turn at a lane failed; its run is taken up again');
   private readonly tooManyStuck = new QuietWarning(this.logger, 'this worker takes no more lanes until they end; restart it');
   private readonly turns = new Set<Turn>();
+  private readonly workedRuns = new Set<string>();
   private readonly progressAt = new Map<string, number>();
   private readonly wakeUps = new Set<NodeJS.Timeout>();
   private timers: NodeJS.Timeout[] = [];
@@ -77,6 +78,14 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     return this.draining || this.stuck > MAX_STUCK ? 0 : this.config.workerLanes - this.turns.size;
   }
 
+  /** The runs this process has taken turns at since it was asked last. Active: it has one now. */
+  takeWorkedRuns(): Map<string, { active: boolean }> {
+    const active = new Set([...this.turns].map(({ bell }) => bell.runId));
+    const worked = new Map([...this.workedRuns].map((runId) => [runId, { active: active.has(runId) }]));
+    for (const runId of this.workedRuns) if (!active.has(runId)) this.workedRuns.delete(runId);
+    return worked;
+  }
+
   /** Works one turn at one of the run's free lanes, if there is one. Never rejects. */
   async hear(bell: Bell): Promise<void> {
     if (this.freeLanes <= 0) return;
@@ -105,6 +114,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       const turn = new LaneTurn(this.database.pool, lane, new ItemRunner(registered, lane), settings);
       entry = { turn, bell, startedAt: performance.now() };
       this.turns.add(entry);
+      this.workedRuns.add(bell.runId);
       if (this.draining) turn.stop('shutdown');
       const report = await turn.run();
       this.turns.delete(entry);

@@ -8,19 +8,21 @@ const CLAIM_KEY: Statement = {
     WITH claimed AS (
       INSERT INTO external_result (run_id, key, recorded) VALUES ($1, $2, true)
       ON CONFLICT (run_id, key) DO UPDATE SET recorded = true WHERE NOT external_result.recorded
-      RETURNING 1
+      RETURNING seq
     )
     UPDATE run SET next_seq = next_seq + 1, total = CASE WHEN sealed THEN total ELSE total + 1 END
-    WHERE id = $1 AND EXISTS (SELECT FROM claimed)
-    RETURNING next_seq - 1 AS seq, (SELECT tally FROM lane WHERE run_id = $1 AND no = 0) AS tally`,
+    FROM claimed WHERE id = $1
+    RETURNING coalesce(claimed.seq, next_seq - 1) AS seq, (SELECT tally FROM lane WHERE run_id = $1 AND no = 0) AS tally`,
 };
 
 const EXPECT_KEYS: Statement = {
   name: 'expect-external-keys',
-  text: `INSERT INTO external_result (run_id, key, recorded) SELECT $1, key, false FROM unnest($2::text[]) AS k (key)`,
+  text: `
+    INSERT INTO external_result (run_id, key, recorded, seq)
+    SELECT $1, key, false, no - 1 FROM unnest($2::text[]) WITH ORDINALITY AS k (key, no)`,
 };
 
-/** The items that results are expected of, when they were listed. */
+/** The items that results are expected of, when they were listed. Their results take their places, whenever they come. */
 export async function expectExternalKeys(connection: Connection, runId: string, keys: string[]): Promise<void> {
   await run(connection, EXPECT_KEYS, [runId, keys]);
 }

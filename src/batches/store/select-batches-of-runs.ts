@@ -1,0 +1,11 @@
+import { type Connection, run, type Statement } from '../../database/sql.js';
+import type { BatchView } from '../batch.view.js';
+import { type BatchRow, SELECT_BATCHES, toBatchView } from './select-batches.js';
+
+const SELECT_BATCHES_OF_RUNS: Statement = { name: 'select-batches-of-runs', text: `${SELECT_BATCHES} WHERE r.id = ANY ($1::bigint[])` };
+
+/** The batches whose current runs these are, by run. */
+export async function selectBatchesOfRuns(connection: Connection, runIds: string[]): Promise<Map<string, BatchView>> {
+  const rows = await run<BatchRow>(connection, SELECT_BATCHES_OF_RUNS, [runIds]);
+  return new Map(rows.map((row) => [row.run_id, toBatchView(row)]));
+}
