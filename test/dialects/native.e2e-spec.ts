@@ -111,7 +111,10 @@ describe('the native REST interface', () => {
     );
     expect(late).toMatchObject({ status: 'timed_out', reason: 'Job timeout exceeded' });
     const { body } = await api.get<{ data: View[] }>('/api/batches?limit=2&type=noop&dialect=native');
-    expect(body.data).toMatchObject([{ id: timed.id, type: 'noop', status: 'timed_out' }, { id, errors: [{ jobId: `${id}:2` }] }]);
+    expect(body.data).toMatchObject([
+      { id: timed.id, type: 'noop', status: 'timed_out' },
+      { id, errors: [{ jobId: `${id}:2` }] },
+    ]);
   });
 
   test('lists the batches of one interface', async () => {
@@ -308,7 +311,8 @@ describe('the native REST interface', () => {
       pagination: { total: 1, limit: 10, offset: 0, hasMore: false },
     });
     expect((await list('limit=1000')).body.pagination).toMatchObject({ limit: 100 });
-    for (const wrong of ['status=done', 'limit=0', 'offset=x', 'createdAfter=soon', 'q=1', 'dialect=d', 'type=a&operation=a']) expect((await list(wrong)).status).toBe(400);
+    for (const wrong of ['status=done', 'limit=0', 'offset=x', 'createdAfter=soon', 'q=1', 'dialect=d', 'type=a&operation=a'])
+      expect((await list(wrong)).status).toBe(400);
     await api.post(`/api/batches/${paused.id}/cancel`);
   });
 });
