@@ -13,7 +13,10 @@ export interface BatchCounts {
   pending: number;
 }
 
-/** A batch as JSON: its current run's state and counts in one snapshot. Times are ISO 8601. */
+/**
+ * A batch as JSON in one snapshot: the state and times of its current run, and the counts of all its items, with those that the current
+ * run does not repeat. Times are ISO 8601.
+ */
 export interface BatchView {
   id: string;
   dialect: Dialect;
@@ -56,6 +59,8 @@ export interface BatchView {
 export interface OutcomeView {
   /** Position in the batch, from 0. */
   seq: number;
+  /** Number of the run that recorded it, from 1. */
+  run: number;
   key: string;
   status: 'succeeded' | 'failed' | 'skipped';
   output: unknown;

@@ -11,8 +11,10 @@ import { PauseBatchHandler } from './commands/pause-batch.command.js';
 import { RecordMetricsHandler } from './commands/record-metrics.command.js';
 import { RecordExternalResultHandler } from './commands/record-external-result.command.js';
 import { ResumeBatchHandler } from './commands/resume-batch.command.js';
+import { RetryItemsHandler } from './commands/retry-items.command.js';
 import { SealBatchHandler } from './commands/seal-batch.command.js';
 import { StartBatchHandler } from './commands/start-batch.command.js';
+import { UpdateBatchHandler } from './commands/update-batch.command.js';
 import { BatchEventPublisher } from './events/batch-event-publisher.js';
 import { FindOutputsHandler } from './queries/find-outputs.query.js';
 import { GetBatchAnalyticsHandler } from './queries/get-batch-analytics.query.js';
@@ -36,8 +38,10 @@ const COMMANDS = [
   RecordExternalResultHandler,
   RecordMetricsHandler,
   ResumeBatchHandler,
+  RetryItemsHandler,
   SealBatchHandler,
   StartBatchHandler,
+  UpdateBatchHandler,
 ];
 
 const QUERIES = [

@@ -96,20 +96,25 @@ export class Intake {
     const chunkSize = Math.min(options.batchSize, Math.ceil(texts.length / laneWidths(options.concurrency).length));
     await this.target.reserve(texts.length, async (connection, firstSeq) => {
       const state = staged ? CHUNK_STATE.staged : CHUNK_STATE.pending;
-      await insertChunks(connection, { runId, state, intake: staged ? this.id : null }, pack(texts, chunkSize, firstSeq));
+      await insertChunks(
+        connection,
+        { runId, state, intake: staged ? this.id : null },
+        packChunks(texts, chunkSize, (index) => firstSeq + index),
+      );
     });
     this.report.added += texts.length;
   }
 }
 
-function pack(texts: string[], chunkSize: number, firstSeq: number): PackedChunk[] {
+/** @param seqOf the position of each item */
+export function packChunks(texts: string[], chunkSize: number, seqOf: (index: number) => number): PackedChunk[] {
   const chunks: PackedChunk[] = [];
   let from = 0;
   while (from < texts.length) {
     let to = from;
     let characters = 0;
     while (to < texts.length && to - from < chunkSize && characters < CHUNK_CHARACTERS) characters += texts[to++]!.length;
-    chunks.push({ firstSeq: firstSeq + from, size: to - from, items: `[${texts.slice(from, to).join(',')}]` });
+    chunks.push({ firstSeq: seqOf(from), size: to - from, items: `[${texts.slice(from, to).join(',')}]` });
     from = to;
   }
   return chunks;

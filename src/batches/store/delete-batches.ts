@@ -23,13 +23,15 @@ export async function deleteBatches(connection: Connection, batchIds: string[]):
   return gone.length;
 }
 
+/** The batch's row is locked too: it says which run is the current one, and a new run may begin at this moment. */
 const FIND_EXPIRED: Statement = {
   name: 'find-expired-batches',
   text: `
-    SELECT b.id, r.total FROM batch b JOIN run r ON r.id = b.run_id
+    SELECT b.id, r.total + r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled AS total
+    FROM batch b JOIN run r ON r.id = b.run_id
     WHERE r.ended_at < now() - $1 * interval '1 millisecond'
       AND ($2::text IS NULL OR b.tenant = $2) AND ($3::text IS NULL OR b.dialect = $3)
-    LIMIT 100 FOR UPDATE OF r SKIP LOCKED`,
+    LIMIT 100 FOR UPDATE OF r, b SKIP LOCKED`,
 };
 
 export interface Expiry {

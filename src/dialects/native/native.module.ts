@@ -6,10 +6,18 @@ import { BatchFiguresController } from './batch-figures.controller.js';
 import { BatchJobsController } from './batch-jobs.controller.js';
 import { BatchMovesController } from './batch-moves.controller.js';
 import { BatchesController } from './batches.controller.js';
+import { RetriesController } from './retries.controller.js';
 
 /** The service's own REST interface, `/api/batches`, which is the batch service's too. */
 @Module({
   imports: [BatchesModule, BatchServiceModule],
-  controllers: [BatchFiguresController, BatchesController, BatchContentsController, BatchMovesController, BatchJobsController],
+  controllers: [
+    BatchFiguresController,
+    BatchesController,
+    BatchContentsController,
+    BatchMovesController,
+    RetriesController,
+    BatchJobsController,
+  ],
 })
 export class NativeModule {}
