@@ -122,7 +122,7 @@ export interface BatchTotals {
   /** The hundred most frequent. */
   byOperation: Record<string, number>;
   items: { total: number; succeeded: number; failed: number; skipped: number };
-  /** Of the batches that were started and have ended: how many, how long they took together, and their finished items. */
+  /** Of the last runs of the batches that were started and have ended: how many, how long they took together, and their finished items. */
   ended: { batches: number; durationMs: number; processed: number };
 }
 

@@ -1,8 +1,7 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { hostname } from 'node:os';
-import type { BatchView } from '../batches/batch.view.js';
 import { insertMetrics, type NewMetric } from '../batches/store/insert-metrics.js';
-import { selectBatchesOfRuns } from '../batches/store/select-batches-of-runs.js';
+import { type BatchOfRun, selectBatchesOfRuns } from '../batches/store/select-batches-of-runs.js';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
 import { LaneWorker } from './lane-worker.js';
@@ -66,7 +65,7 @@ export class MetricsSampler implements OnApplicationBootstrap, BeforeApplication
     const batches = await selectBatchesOfRuns(this.database.pool, due);
     const metrics = [...batches].map(([runId, batch]): NewMetric => {
       const data = { ...load, ...this.figuresOf(runId, batch), process: this.processName };
-      return { batchId: batch.id, data };
+      return { batchId: batch.view.id, data };
     });
     await this.database.transaction((connection) => insertMetrics(connection, 'worker', metrics));
   }
@@ -86,13 +85,14 @@ export class MetricsSampler implements OnApplicationBootstrap, BeforeApplication
     return due;
   }
 
-  private figuresOf(runId: string, { counts, startedAt, endedAt }: BatchView) {
+  private figuresOf(runId: string, { view: { counts, startedAt, endedAt }, processedBefore }: BatchOfRun) {
     const now = performance.now();
     const processed = counts.succeeded + counts.failed + counts.skipped;
     const last = this.last.get(runId);
     this.last.set(runId, { at: now, processed });
     const sinceStart = startedAt === null ? 0 : (endedAt === null ? Date.now() : Date.parse(endedAt)) - Date.parse(startedAt);
-    const [items, elapsedMs] = last?.processed === undefined ? [processed, sinceStart] : [processed - last.processed, now - last.at];
+    const [items, elapsedMs] =
+      last?.processed === undefined ? [processed - processedBefore, sinceStart] : [processed - last.processed, now - last.at];
     return { processedItems: processed, failedItems: counts.failed, throughput: elapsedMs > 0 ? round((1000 * items) / elapsedMs) : 0 };
   }
 }

@@ -399,6 +399,80 @@ describe('reading, changing and deleting', () => {
     await ended(id);
   });
 
+  test('name and description may be changed at any time', async () => {
+    const { id } = await noop(['a'], { description: 'first' });
+    expect(await batches.updateBatch(id, { name: 'Other', description: 'second' })).toMatchObject({ name: 'Other', description: 'second' });
+    await batches.updateBatch(id, { status: 'running' });
+    await ended(id);
+    const patched = await api.send<{ data: object }>('PATCH', `/api/batches/${id}`, { name: 'Last', description: null });
+    expect([patched.status, patched.body.data]).toMatchObject([200, { name: 'Last', description: null, status: 'completed' }]);
+    expect(await batches.getBatch(id)).toMatchObject({ name: 'Last', description: undefined });
+  });
+
+  test('priority and config may be changed while it is pending, and only what is named changes', async () => {
+    const { id } = await noop([{}], { config: { retryAttempts: 5, maxConcurrentJobs: 7 } });
+    const changed = await batches.updateBatch(id, {
+      priority: 'critical',
+      config: { maxConcurrentJobs: 60, resourceLimits: { timeout: 90 } },
+    });
+    expect(changed).toMatchObject({
+      status: 'pending',
+      priority: 'critical',
+      config: { retryAttempts: 5, maxConcurrentJobs: 60, resourceLimits: { timeout: 90 } },
+    });
+    const both = await batches.updateBatch(id, { priority: 'low', status: 'running' });
+    expect(both).toMatchObject({ priority: 'low', status: 'running' });
+    await ended(id);
+    await expect(batches.updateBatch(id, { config: { retryAttempts: 1 } })).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect((await batches.getBatch(id))!.config.retryAttempts).toBe(5);
+  });
+
+  test('what cannot be kept or changed is refused, and nothing is changed then', async () => {
+    const { id } = await noop(['a']);
+    const patch = (updates: object) => api.send<Problem>('PATCH', `/api/batches/${id}`, updates);
+    const cases: [object, number, string][] = [
+      [{ name: 'New', config: { rollbackOnFailure: true } }, 422, 'config.rollbackOnFailure'],
+      [{ name: 'New', config: { parameters: {} } }, 422, 'config.parameters'],
+      [{ name: 'New', config: { retryAttempts: -1 } }, 400, 'config.retryAttempts'],
+      [{ name: 'New', priority: 'urgent' }, 400, 'priority'],
+      [{ name: 'New', data: ['b'] }, 400, 'data'],
+      [{ name: 'New', status: 'completed' }, 422, 'status'],
+    ];
+    for (const [updates, status, path] of cases) {
+      const answer = await patch(updates);
+      expect([answer.status, answer.body.details.errors]).toMatchObject([status, [{ path }]]);
+    }
+    expect((await patch({ name: 'New', status: 'paused' })).status).toBe(409);
+    expect(await batches.getBatch(id)).toMatchObject({ name: 'Worked here', status: 'pending' });
+  });
+
+  test('retrying repeats the failed items of a batch that has ended, with all of their tries', async () => {
+    const { id } = await noop([{ output: 1 }, { fail: 'permanent' }, { fail: 'permanent' }]);
+    await expect(batches.updateBatch(id, { status: 'retrying' })).rejects.toMatchObject({ code: 'CONFLICT' });
+    await batches.updateBatch(id, { status: 'running' });
+    await ended(id);
+    expect((await batches.updateBatch(id, { status: 'retrying' }))!.status).toMatch(/^(running|retrying)$/);
+    const again = await ended(id);
+    expect(again).toMatchObject({
+      status: 'completed',
+      totalItems: 3,
+      processedItems: 3,
+      failedItems: 2,
+      results: { successful: 1, failed: 2, outputs: [{ key: '1', output: 1 }], summary: { throughput: null } },
+    });
+    expect(again.errors.map(({ itemIndex }) => itemIndex)).toEqual([1, 2]);
+    expect(again.warnings).toEqual([]);
+    expect(await batches.getJobsByBatchId(id)).toMatchObject([
+      { status: 'completed', result: 1 },
+      { status: 'failed' },
+      { status: 'failed' },
+    ]);
+    const fine = await noop([{}]);
+    await batches.updateBatch(fine.id, { status: 'running' });
+    await ended(fine.id);
+    await expect(batches.updateBatch(fine.id, { status: 'retrying' })).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
   test('a batch that ran out of time failed, and its errors say why', async () => {
     const { id } = await noop([{ durationMs: 60_000 }], { config: { resourceLimits: { timeout: 0.05 } } });
     await batches.updateBatch(id, { status: 'running' });
@@ -473,6 +547,79 @@ describe('jobs', () => {
       data: [{ id: `${id}:2`, status: 'failed' }],
       pagination: { total: 2, limit: 1, offset: 1, hasMore: false },
     });
+  });
+
+  test('retryJob tries a failed job once more while it has tries left, and nothing else', async () => {
+    const { id } = await noop([{ fail: 'permanent' }, {}, { durationMs: 1, fail: 'permanent' }], { config: { retryAttempts: 1 } });
+    expect(await batches.retryJob(`${id}:1`)).toBeNull();
+    await batches.updateBatch(id, { status: 'running' });
+    await ended(id);
+    expect(await batches.retryJob(`${id}:2`)).toBeNull();
+    expect(await batches.retryJob(`${id}:4`)).toBeNull();
+    expect(await batches.retryJob('no job')).toBeNull();
+    expect(await batches.forTenant('other').retryJob(`${id}:1`)).toBeNull();
+    expect(await batches.getBatch(id)).toMatchObject({ status: 'completed', failedItems: 2 });
+
+    expect(await batches.retryJob(`${id}:1`)).toMatchObject({ id: `${id}:1`, batchId: id });
+    await ended(id);
+    expect(await batches.getJobsByBatchId(id)).toMatchObject([
+      { status: 'failed', retryCount: 1, maxRetries: 1 },
+      { status: 'completed', retryCount: 0 },
+      { status: 'failed', retryCount: 0 },
+    ]);
+    expect(await batches.retryJob(`${id}:1`)).toBeNull();
+  });
+
+  test('over HTTP a job that cannot be retried is 409 with the reason, and an unknown one 404', async () => {
+    const { id } = await noop([{ fail: 'permanent' }, {}, { fail: 'permanent' }], { config: { retryAttempts: 1 } });
+    const retry = (path: string) => api.post<Problem & { data: object }>(`/api/batches/${path}/retry`);
+    await batches.updateBatch(id, { status: 'running' });
+    await ended(id);
+    const first = await retry(`jobs/${id}:1`);
+    expect([first.status, first.body]).toMatchObject([200, { success: true, data: { id: `${id}:1` } }]);
+    await ended(id);
+    const second = await retry(`${id}/jobs/${id}:3`);
+    expect([second.status, second.body]).toMatchObject([200, { success: true, data: { id: `${id}:3` } }]);
+    await ended(id);
+    const reasons: [string, number, string][] = [
+      [`jobs/${id}:1`, 409, 'has used all of its 1 retries'],
+      [`jobs/${id}:2`, 409, 'is completed; only a failed job can be retried'],
+      [`jobs/${id}:9`, 404, 'there is no job'],
+      ['jobs/nonsense', 404, 'there is no job'],
+      [`other/jobs/${id}:1`, 404, 'is not one of batch other'],
+    ];
+    for (const [path, status, reason] of reasons) {
+      const answer = await retry(path);
+      expect([answer.status, answer.body.message]).toEqual([status, expect.stringContaining(reason)]);
+    }
+  });
+
+  test('a failed job of a batch that is under way cannot be retried yet', async () => {
+    const { id } = await noop([{ fail: 'permanent' }, { durationMs: 60_000 }]);
+    await batches.updateBatch(id, { status: 'running' });
+    await until(
+      () => batches.getBatch(id),
+      (batch) => batch?.failedItems === 1,
+      LONG_MS,
+    );
+    await expect(batches.retryJob(`${id}:1`)).rejects.toMatchObject({ code: 'CONFLICT' });
+    await batches.updateBatch(id, { status: 'cancelled' });
+    await ended(id);
+  });
+
+  test('results from outside can be given again to jobs that failed', async () => {
+    const { id } = await batches.createBatch({ name: 'Outside', data: [{ id: 'a' }, { id: 'b' }, { id: 'c' }] });
+    await batches.recordResult(id, { key: 'c', success: true });
+    await batches.recordResult(id, { key: 'b', success: false });
+    await batches.recordResult(id, { key: 'a', success: false });
+    expect(await batches.retryJob(`${id}:2`)).toMatchObject({ key: 'b' });
+    await batches.recordResult(id, { key: 'b', success: true, output: 'now' });
+    expect(await batches.getBatch(id)).toMatchObject({ status: 'completed', failedItems: 1, errors: [{ jobId: `${id}:1` }] });
+    expect(await batches.getJobsByBatchId(id)).toMatchObject([
+      { status: 'failed' },
+      { status: 'completed', result: 'now' },
+      { status: 'completed' },
+    ]);
   });
 
   test('results from outside belong to the jobs of their keys, in whatever order they come', async () => {

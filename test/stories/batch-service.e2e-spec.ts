@@ -125,6 +125,25 @@ test(
 );
 
 test(
+  'failed jobs are tried again, one alone and all together, in runs of their own',
+  async () => {
+    const { id } = await create([{ fail: 'permanent' }, {}, { fail: 'retryable', times: 1 }], { config: { retryAttempts: 1 } });
+    await setStatus(id, 'running');
+    const first = await until(id, ({ completedAt }) => completedAt !== undefined);
+    expect(first).toMatchObject({ status: 'completed', failedItems: 1, errors: [{ jobId: `${id}:1` }] });
+    expect((await api.post(`/api/batches/${id}/jobs/${id}:1/retry`)).status).toBe(200);
+    await until(id, ({ completedAt }) => completedAt !== undefined);
+    const all = await setStatus(id, 'retrying');
+    expect([all.status, all.body.data.totalItems]).toEqual([200, 3]);
+    const last = await until(id, ({ completedAt }) => completedAt !== undefined);
+    expect(last).toMatchObject({ status: 'completed', progress: 100, processedItems: 3, failedItems: 1, errors: [{ jobId: `${id}:1` }] });
+    const events = (await api.get<Data<{ run: number; type: string }[]>>(`/api/batches/${id}/events`)).body.data;
+    expect(events.filter(({ type }) => type === 'batch.completed').map(({ run }) => run)).toEqual([1, 2, 3]);
+  },
+  2 * LONG_MS,
+);
+
+test(
   'a batch of a type that nobody here does is worked from outside',
   async () => {
     const batch = await create([{ id: 1 }, { id: 2 }], { type: 'user-processing' });

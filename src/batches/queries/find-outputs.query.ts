@@ -4,7 +4,7 @@ import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import type { ItemOutputView } from '../batch.view.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
-import { selectBatch } from '../store/lock-batch.js';
+import { selectBatch, selectRunIds } from '../store/lock-batch.js';
 
 const MAX_BYTES = 16_000_000;
 
@@ -22,7 +22,7 @@ const SELECT_OUTPUTS: Statement = {
     SELECT seq, key, output FROM (
       SELECT o.*, sum(size) OVER (ORDER BY seq) - size AS before FROM (
         SELECT seq, key, output, coalesce(octet_length(output::text), 0) AS size FROM outcome
-        WHERE run_id = $1 AND seq = ANY ($2::int[]) AND status = ${OUTCOME_STATUS.succeeded}
+        WHERE run_id = ANY ($1::bigint[]) AND seq = ANY ($2::int[]) AND status = ${OUTCOME_STATUS.succeeded} AND repeated_in IS NULL
       ) o
     ) page WHERE before < ${MAX_BYTES} ORDER BY seq`,
 };
@@ -33,6 +33,6 @@ export class FindOutputsHandler implements IQueryHandler<FindOutputs> {
 
   async execute({ batchId, seqs, caller }: FindOutputs): Promise<ItemOutputView[]> {
     const batch = await selectBatch(this.database.pool, caller.tenant, batchId);
-    return run<ItemOutputView>(this.database.pool, SELECT_OUTPUTS, [batch.run_id, seqs]);
+    return run<ItemOutputView>(this.database.pool, SELECT_OUTPUTS, [await selectRunIds(this.database.pool, batch), seqs]);
   }
 }

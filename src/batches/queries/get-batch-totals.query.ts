@@ -17,9 +17,11 @@ const SUM_BATCHES: Statement = {
   name: 'sum-batches',
   text: `
     SELECT CASE r.status WHEN 'stopping' THEN r.ends_as ELSE r.status END AS status, b.options ->> 'priority' AS priority,
-      count(*)::int AS batches, sum(r.total)::float8 AS total,
-      sum(coalesce(done.succeeded, r.succeeded))::float8 AS succeeded, sum(coalesce(done.failed, r.failed))::float8 AS failed,
-      sum(coalesce(done.skipped, r.skipped))::float8 AS skipped,
+      count(*)::int AS batches,
+      sum(r.total + r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled)::float8 AS total,
+      sum(coalesce(done.succeeded, r.succeeded) + r.carried_succeeded)::float8 AS succeeded,
+      sum(coalesce(done.failed, r.failed) + r.carried_failed)::float8 AS failed,
+      sum(coalesce(done.skipped, r.skipped) + r.carried_skipped)::float8 AS skipped,
       count(*) FILTER (WHERE timed.ms IS NOT NULL)::int AS ended, coalesce(sum(timed.ms), 0)::float8 AS duration_ms,
       coalesce(sum(r.succeeded + r.failed + r.skipped) FILTER (WHERE timed.ms IS NOT NULL), 0)::float8 AS processed,
       count(*) FILTER (WHERE r.status = 'running' AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)

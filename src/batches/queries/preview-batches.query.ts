@@ -44,7 +44,7 @@ const FIRST_FAILURES: Statement = {
     SELECT r.batch_id, o.* FROM batch b JOIN run r ON r.batch_id = b.id
     CROSS JOIN LATERAL (
       SELECT seq, key, error_kind AS kind, error AS message, attempts, recorded_at FROM outcome
-      WHERE run_id = r.id AND status = ${OUTCOME_STATUS.failed} ORDER BY seq LIMIT $3
+      WHERE run_id = r.id AND status = ${OUTCOME_STATUS.failed} AND repeated_in IS NULL ORDER BY seq LIMIT $3
     ) o
     WHERE b.tenant = $1 AND b.id = ANY ($2::text[]) ORDER BY o.seq`,
 };
@@ -57,7 +57,7 @@ const FIRST_OUTPUTS: Statement = {
       FROM batch b JOIN run r ON r.batch_id = b.id
       CROSS JOIN LATERAL (
         SELECT seq, key, output, coalesce(octet_length(output::text), 0) AS size FROM outcome
-        WHERE run_id = r.id AND status = ${OUTCOME_STATUS.succeeded} ORDER BY seq LIMIT $3
+        WHERE run_id = r.id AND status = ${OUTCOME_STATUS.succeeded} AND repeated_in IS NULL ORDER BY seq LIMIT $3
       ) o
       WHERE b.tenant = $1 AND b.id = ANY ($2::text[])
     ) page WHERE bytes_before < ${MAX_BYTES} ORDER BY seq`,

@@ -47,9 +47,17 @@ const REFUSALS: { path: string; asked: (config: BatchConfigInput) => boolean; wh
 
 /** @throws AppError UNPROCESSABLE that names every field which cannot be kept, and why */
 export function assertConfigCanBeKept(config: BatchConfigInput): void {
-  const errors = REFUSALS.filter(({ asked }) => asked(config)).map(({ path, why }) => {
-    return { path, message: `${path}: ${why}`, code: 'custom' as const };
-  });
+  refuse(REFUSALS.filter(({ asked }) => asked(config)));
+}
+
+/** The same for the config of a batch that is there already. */
+export function assertConfigCanBeChanged(config: BatchConfigInput): void {
+  assertConfigCanBeKept(config);
+  if (config.parameters) refuse([{ path: 'config.parameters', why: 'cannot be changed; create another batch with them' }]);
+}
+
+function refuse(refused: { path: string; why: string }[]): void {
+  const errors = refused.map(({ path, why }) => ({ path, message: `${path}: ${why}`, code: 'custom' as const }));
   if (errors.length > 0) throw new AppError('UNPROCESSABLE', errors.map(({ message }) => message).join('; '), { details: { errors } });
 }
 

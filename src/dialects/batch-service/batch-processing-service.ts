@@ -11,7 +11,7 @@ import { AppError } from '../../common/app-error.js';
 import { type Caller, type InputOf, Procedures } from '../../common/procedure.js';
 import { BatchChanges } from './batch-changes.js';
 import { BatchContents } from './batch-contents.js';
-import { BatchJobs } from './batch-jobs.js';
+import { BatchJobs, retryRefusal } from './batch-jobs.js';
 import type {
   Batch,
   BatchJob,
@@ -104,6 +104,18 @@ export class BatchProcessingService {
       } while (page.hasMore && page.rows.length > 0 && jobs.length < MAX_JOBS);
       return jobs;
     }, []);
+  }
+
+  /**
+   * Tries a failed job once more.
+   * @returns the job; null when it is unknown, has not failed, or has used all of its retries
+   * @throws AppError CONFLICT while its batch has not ended
+   */
+  retryJob(jobId: string): Promise<BatchJob | null> {
+    return unlessUnknown(async () => {
+      const job = await this.jobs.find(jobId, this.caller);
+      return retryRefusal(job) ? null : this.jobs.retry(job, this.caller);
+    }, null);
   }
 
   async getBatchStats(): Promise<BatchStats> {

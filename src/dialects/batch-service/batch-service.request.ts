@@ -16,6 +16,7 @@ import {
   MinLength,
   ValidateNested,
 } from 'class-validator';
+import { Nullable } from '../../common/nullable.js';
 import { Opaque } from '../../common/opaque.js';
 import { BATCH_PRIORITIES, type BatchPriority, type BatchStatus } from './batch-service.types.js';
 
@@ -69,7 +70,8 @@ export class CreateBatchOfDataRequest {
 
 export class UpdateBatchOfDataRequest {
   @IsOptional() @IsString() @MinLength(1) @MaxLength(500) name?: string;
-  @IsOptional() @IsString() @MaxLength(10_000) description?: string;
+  /** null: none */
+  @Nullable() @IsString() @MaxLength(10_000) description?: string | null;
   /** Only while the batch is pending, like `config`. */
   @IsOptional() @IsIn(BATCH_PRIORITIES) priority?: BatchPriority;
   /** What it does not name stays as it is. */

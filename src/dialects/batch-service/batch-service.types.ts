@@ -57,7 +57,8 @@ export interface CreateBatchRequest {
 
 export interface UpdateBatchRequest {
   name?: string;
-  description?: string;
+  /** null: none */
+  description?: string | null;
   /** Only while the batch is pending. */
   priority?: BatchPriority;
   /** Only while the batch is pending; what it does not name stays as it is. */
@@ -84,10 +85,10 @@ export interface BatchSummary {
   successRate: number;
   /** Mean milliseconds of an item; null when none was timed. */
   averageDuration: number | null;
-  /** Milliseconds from start to end. */
+  /** Milliseconds from start to end; of a batch whose failed items were repeated, of the last repeat. */
   duration: number;
-  /** Finished items a second. */
-  throughput: number;
+  /** Finished items a second; null when failed items were repeated. */
+  throughput: number | null;
 }
 
 export interface BatchOutput {
@@ -182,7 +183,7 @@ export interface SingleBatchStats {
   failedItems: number;
   skippedItems: number;
   successRate: number | null;
-  /** Finished items a second since the start. */
+  /** Finished items a second since the start; null before it, and when failed items were repeated. */
   throughput: number | null;
   averageDuration: number;
   p50Duration: number;

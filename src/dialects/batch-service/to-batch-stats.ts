@@ -1,6 +1,6 @@
 import type { BatchAnalytics, BatchTotals, BatchView, MetricView } from '../../batches/batch.view.js';
 import type { BatchMetrics, BatchStats, SingleBatchStats } from './batch-service.types.js';
-import { rounded, toBatchStatus } from './to-batch.js';
+import { perSecond, rounded, toBatchStatus } from './to-batch.js';
 
 export function toBatchStats({ batches, retrying, byStatus, byPriority, byOperation, items, ended }: BatchTotals): BatchStats {
   const { timed_out, ...statuses } = byStatus;
@@ -17,7 +17,7 @@ export function toBatchStats({ batches, retrying, byStatus, byPriority, byOperat
     failedItems: items.failed,
     skippedItems: items.skipped,
     averageDuration: ended.batches === 0 ? null : rounded(ended.durationMs / ended.batches),
-    throughput: ended.durationMs === 0 ? null : rounded((1000 * ended.processed) / ended.durationMs),
+    throughput: ended.batches === 0 ? null : perSecond(ended.processed, ended.durationMs),
     successRate: processed === 0 ? null : rounded((items.succeeded + items.skipped) / processed, 4),
   };
 }
@@ -36,7 +36,7 @@ export function toSingleBatchStats(view: BatchView, { durations, errors }: Batch
     failedItems: counts.failed,
     skippedItems: counts.skipped,
     successRate: processed === 0 ? null : rounded((counts.succeeded + counts.skipped) / processed, 4),
-    throughput: elapsedMs <= 0 ? null : rounded((1000 * processed) / elapsedMs),
+    throughput: startedAt === null || view.run > 1 ? null : perSecond(processed, elapsedMs),
     averageDuration: rounded(durations.average),
     p50Duration: rounded(durations.p50),
     p95Duration: rounded(durations.p95),

@@ -58,9 +58,14 @@ function toResults(view: BatchView, { outputs }: BatchPreview): BatchResults {
       successRate: processed === 0 ? 0 : rounded((counts.succeeded + counts.skipped) / processed, 4),
       averageDuration: meanDurationMs === null ? null : rounded(meanDurationMs),
       duration,
-      throughput: duration === 0 ? 0 : rounded((1000 * processed) / duration),
+      throughput: view.run > 1 ? null : perSecond(processed, duration),
     },
   };
+}
+
+/** @returns items a second, 0 when nothing took any time */
+export function perSecond(items: number, ms: number): number {
+  return ms <= 0 ? 0 : rounded((1000 * items) / ms);
 }
 
 export function rounded(value: number, digits = 2): number {
