@@ -57,7 +57,7 @@ export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
 
 async function setOptions(connection: Connection, batch: BatchRow, given: BatchOptionsInput): Promise<void> {
   const changes = Object.entries(given).filter(([, value]) => value !== undefined && value !== null);
-  const options = { ...batch.options, ...Object.fromEntries(changes) };
+  const options: BatchOptions = { ...batch.options, ...Object.fromEntries(changes) };
   if (batch.status !== 'pending') {
     throw new AppError('CONFLICT', `batch ${batch.id} is ${batch.status}; settings can be changed only while the batch is pending`);
   }
