@@ -1,4 +1,4 @@
-import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { EventsHandler, type IEventHandler } from '@nestjs/cqrs';
 import { BATCH_EVENTS, type BatchEvent } from '../batches/events/batch.events.js';
 import { BatchFeed } from './batch-feed.js';
@@ -6,7 +6,7 @@ import { BatchFeed } from './batch-feed.js';
 /** The open subscriptions to batches in this process. */
 @Injectable()
 @EventsHandler(...BATCH_EVENTS)
-export class BatchFeeds implements IEventHandler<BatchEvent>, BeforeApplicationShutdown {
+export class BatchFeeds implements IEventHandler<BatchEvent> {
   private readonly feeds = new Map<string, Set<BatchFeed>>();
   private closed = false;
 
@@ -23,7 +23,8 @@ export class BatchFeeds implements IEventHandler<BatchEvent>, BeforeApplicationS
     return feed;
   }
 
-  beforeApplicationShutdown(): void {
+  /** Ends all of them, and those that come after. */
+  close(): void {
     this.closed = true;
     for (const feeds of this.feeds.values()) for (const feed of feeds) feed.end();
   }

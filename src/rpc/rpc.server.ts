@@ -3,7 +3,6 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { fastifyRequestHandler } from '@trpc/server/adapters/fastify';
 import type { TRPCRequestInfo } from '@trpc/server/http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { Access, credentialsOf } from '../access/access.js';
 import { CreationLimit } from '../access/creation-limit.js';
@@ -24,7 +23,8 @@ const CLOSE_MS = 1_000;
 @Injectable()
 export class RpcServer implements OnModuleInit, BeforeApplicationShutdown {
   private readonly logger = new Logger(RpcServer.name);
-  private readonly responses = new Set<ServerResponse>();
+  private readonly replies = new Set<FastifyReply>();
+  private closing = false;
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
@@ -44,18 +44,20 @@ export class RpcServer implements OnModuleInit, BeforeApplicationShutdown {
     });
   }
 
-  /** Subscribers that do not read would keep the port open. */
+  /** Subscribers are told; those that do not read would keep the port open. */
   async beforeApplicationShutdown(): Promise<void> {
-    const streams = () => [...this.responses].filter((response) => response.getHeader('content-type') === 'text/event-stream');
+    this.closing = true;
+    this.feeds.close();
+    const streams = () => [...this.replies].filter((reply) => reply.getHeader('content-type') === 'text/event-stream');
     const until = performance.now() + CLOSE_MS;
     while (streams().length > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
-    for (const response of streams()) response.destroy();
+    for (const reply of streams()) reply.raw.destroy();
   }
 
   private async answer(request: FastifyRequest, reply: FastifyReply, path: string): Promise<void> {
     if (request.body instanceof Readable) throw new AppError('UNSUPPORTED_TYPE', 'this interface reads application/json only');
-    this.responses.add(reply.raw);
-    reply.raw.once('close', () => this.responses.delete(reply.raw));
+    this.replies.add(reply);
+    reply.raw.once('close', () => this.replies.delete(reply));
     await fastifyRequestHandler({
       router: appRouter,
       req: request,
@@ -93,7 +95,7 @@ export class RpcServer implements OnModuleInit, BeforeApplicationShutdown {
   private log(error: unknown): void {
     const { expected, body } = toRpcProblem(error);
     if (!expected) this.logger.error({ err: error }, 'unexpected error');
-    else if (body.statusCode >= 500) this.logger.warn({ err: error }, body.message);
+    else if (body.statusCode >= 500 && !this.closing) this.logger.warn({ err: error }, body.message);
   }
 }
 
