@@ -51,7 +51,7 @@ export function toNotification({ batchId, data }: BatchEventRecord): BatchNotifi
 
 function inWords({ status, reason, counts }: BatchSnapshot, notice: BatchNotice): string {
   if (notice.kind === 'started') return 'started';
-  if (notice.kind === 'progress') return `is ${notice.percent} % done`;
+  if (notice.kind === 'progress') return `has reached ${notice.percent} %`;
   const words = status === 'timed_out' ? 'timed out' : `was ${status}`;
   const end = status === 'completed' || status === 'failed' ? status : words;
   const results = `${counts.succeeded + counts.skipped} of ${counts.total} succeeded, ${counts.failed} failed`;
