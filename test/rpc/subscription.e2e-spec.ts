@@ -1,5 +1,6 @@
+import { EventBus } from '@nestjs/cqrs';
 import { SignJWT } from 'jose';
-import type { BatchEventRecord } from '../../src/batches/events/batch.events.js';
+import { type BatchEventRecord, toBatchEvent } from '../../src/batches/events/batch.events.js';
 import { BatchFeeds } from '../../src/rpc/batch-feeds.js';
 import { createTestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
@@ -87,6 +88,17 @@ describe('a subscription to a batch', () => {
     expect(numbersOf(watched)).toEqual(upTo(watched.records.length));
     expect(watched.records.at(-1)!.type).toBe('batch.completed');
     proxy.close();
+  });
+
+  it('passes on at once what this process hears, without a look into the log', async () => {
+    const { id: batchId } = await trpc.batch.create.mutate({ operation: 'noop', items: ['a'], start: false });
+    const watched = watch(trpc, { batchId });
+    await eventually(() => watched.records.length === 1, Boolean);
+    const unlogged: BatchEventRecord = { ...watched.records[0]!, seq: 2, type: 'batch.progress' };
+    service.app.get(EventBus).publish(toBatchEvent(unlogged));
+    await eventually(() => watched.records.length === 2, Boolean);
+    expect(watched.records[1]).toEqual(unlogged);
+    watched.unsubscribe();
   });
 
   it('tells of a cancelled batch when its last item has ended', async () => {
