@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { Procedures } from '../common/procedure.js';
+import { ServiceInProcess } from '../common/running-service.js';
 import { ItemHandlersModule } from '../operations/item-handlers.module.js';
 import { BatchPlanner } from './batch-planner.js';
 import { AddItemsHandler } from './commands/add-items.command.js';
@@ -10,9 +11,12 @@ import { DeleteBatchHandler } from './commands/delete-batch.command.js';
 import { PauseBatchHandler } from './commands/pause-batch.command.js';
 import { RecordExternalResultHandler } from './commands/record-external-result.command.js';
 import { ResumeBatchHandler } from './commands/resume-batch.command.js';
+import { RetryItemsHandler } from './commands/retry-items.command.js';
 import { SealBatchHandler } from './commands/seal-batch.command.js';
 import { StartBatchHandler } from './commands/start-batch.command.js';
+import { UpdateBatchHandler } from './commands/update-batch.command.js';
 import { BatchEventPublisher } from './events/batch-event-publisher.js';
+import { CountItemsHandler } from './queries/count-items.query.js';
 import { GetBatchAnalyticsHandler } from './queries/get-batch-analytics.query.js';
 import { GetBatchStatsHandler } from './queries/get-batch-stats.query.js';
 import { GetBatchHandler } from './queries/get-batch.query.js';
@@ -30,11 +34,14 @@ const COMMANDS = [
   PauseBatchHandler,
   RecordExternalResultHandler,
   ResumeBatchHandler,
+  RetryItemsHandler,
   SealBatchHandler,
   StartBatchHandler,
+  UpdateBatchHandler,
 ];
 
 const QUERIES = [
+  CountItemsHandler,
   GetBatchAnalyticsHandler,
   GetBatchHandler,
   GetBatchStatsHandler,
@@ -47,7 +54,7 @@ const QUERIES = [
 /** The engine's procedures. Whoever imports it may call them through {@link Procedures}. */
 @Module({
   imports: [ItemHandlersModule],
-  providers: [Procedures, BatchPlanner, BatchEventPublisher, ...COMMANDS, ...QUERIES],
+  providers: [Procedures, ServiceInProcess, BatchPlanner, BatchEventPublisher, ...COMMANDS, ...QUERIES],
   exports: [Procedures, BatchEventPublisher],
 })
 export class BatchesModule {}

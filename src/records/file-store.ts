@@ -49,7 +49,7 @@ export class FileStore implements OnApplicationBootstrap {
   async save(source: AsyncIterable<Buffer>, { tenant, name, mediaType }: NewFile): Promise<FileEntity> {
     const id = randomUUID();
     const partial = join(this.incoming, id);
-    const path = this.pathOf(id);
+    const path = this.pathOf({ id });
     try {
       const { size, sha256 } = await this.write(source, partial);
       await mkdir(dirname(path), { recursive: true });
@@ -70,7 +70,7 @@ export class FileStore implements OnApplicationBootstrap {
 
   /** The file's bytes. @param limit read no more than this many */
   read(file: Pick<FileEntity, 'id'>, limit?: number): AsyncIterable<Buffer> {
-    return createReadStream(this.pathOf(file.id), { end: limit === undefined ? undefined : limit - 1 });
+    return createReadStream(this.pathOf(file), { end: limit === undefined ? undefined : limit - 1 });
   }
 
   /** The beginning of a file, when it is text; undefined for other files and for those that are not there any more. */
@@ -106,8 +106,8 @@ export class FileStore implements OnApplicationBootstrap {
     return { size, sha256: hash.digest('hex') };
   }
 
-  /** Two letters of the id as folder, so that no folder grows to millions of entries. */
-  private pathOf(id: string): string {
+  /** Where the bytes lie, for readers that jump about in a file. Two letters of the id as folder, so that no folder grows to millions of entries. */
+  pathOf({ id }: Pick<FileEntity, 'id'>): string {
     return join(this.folder, id.slice(0, 2), id);
   }
 }

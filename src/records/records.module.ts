@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { BatchesModule } from '../batches/batches.module.js';
 import { ImportRecordsHandler } from './commands/import-records.command.js';
 import { PutRecordHandler } from './commands/put-record.command.js';
+import { RestoreBatchHandler } from './commands/restore-batch.command.js';
 import { UploadFileHandler } from './commands/upload-file.command.js';
 import { FilesController } from './files.controller.js';
 import { GetRecordHandler } from './queries/get-record.query.js';
@@ -13,6 +14,6 @@ import { StoresModule } from './stores.module.js';
 @Module({
   imports: [BatchesModule, StoresModule],
   controllers: [RecordsController, FilesController],
-  providers: [ImportRecordsHandler, PutRecordHandler, UploadFileHandler, GetRecordHandler, ListRecordsHandler],
+  providers: [ImportRecordsHandler, PutRecordHandler, RestoreBatchHandler, UploadFileHandler, GetRecordHandler, ListRecordsHandler],
 })
 export class RecordsModule {}

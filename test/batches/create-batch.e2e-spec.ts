@@ -69,10 +69,23 @@ describe('a new batch', () => {
   test.each<[Dialect, object, RegExp]>([
     ['native', { batchSize: 500, retryAttempts: 3, timeout: 30_000 }, /^[0-9a-f-]{36}$/],
     ['erp', { batchSize: 40, retryAttempts: 2, timeout: 1_234 }, /^batch_\d{13}_[a-z0-9]{12}$/],
-    ['documents', { batchSize: 500, retryAttempts: 3, timeout: 30_000 }, /^job_\d{13}_[a-z0-9]{12}$/],
-    ['annotations', {}, /^[0-9a-f-]{36}$/],
-    ['uploads', {}, /^[0-9a-f-]{36}$/],
-    ['batch-service', {}, /^[0-9a-f-]{36}$/],
+    [
+      'documents',
+      {
+        batchSize: 1,
+        concurrency: 5,
+        retryAttempts: 2,
+        retryDelay: 2_000,
+        retryMaxDelay: 86_400_000,
+        retryJitter: false,
+        timeout: 30_000,
+        batchTimeout: 300_000,
+      },
+      /^job_\d{13}_[a-z0-9]{12}$/,
+    ],
+    ['annotations', { batchSize: 50, concurrency: 5, retryAttempts: 2 }, /^[0-9a-f-]{36}$/],
+    ['uploads', { batchSize: 1, concurrency: 3, retryBackoff: 'fixed', timeout: 1_800_000, retryTimeouts: false }, /^[0-9a-f-]{36}$/],
+    ['batch-service', { batchSize: 100, retryAttempts: 3 }, /^[0-9a-f-]{36}$/],
   ])('of dialect %s has its defaults and its kind of id', async (dialect, options, id) => {
     const batch = await engine.create({ items: ['a'] }, { tenant: 'acme', dialect });
     expect(batch.id).toMatch(id);

@@ -44,6 +44,8 @@ export class ListResultsQuery {
   @IsOptional() @IsIn(OUTCOMES) status?: OutcomeView['status'];
   /** Results of the items with this key. */
   @IsOptional() @IsString() @IsNotEmpty() key?: string;
+  /** true: also what repeated items ended as in earlier runs. */
+  @QueryBoolean() history?: boolean;
   /** Default 100, at most 10,000. */
   @QueryInt(1) limit?: number;
   @QueryInt(0) offset?: number;

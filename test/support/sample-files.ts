@@ -1,0 +1,43 @@
+import { stringify } from 'csv-stringify/sync';
+import ExcelJS from 'exceljs';
+import { PDFDocument } from 'pdf-lib';
+
+/** A PDF with one text on each page. */
+export async function pdfOf(...pages: string[]): Promise<Buffer> {
+  const document = await PDFDocument.create();
+  for (const text of pages) document.addPage().drawText(text, { x: 50, y: 700, size: 12 });
+  return Buffer.from(await document.save());
+}
+
+/** An Excel workbook: rows of cells for each sheet, by its name. */
+export async function workbookOf(sheets: Record<string, ExcelJS.CellValue[][]>): Promise<Buffer> {
+  const workbook = new ExcelJS.Workbook();
+  for (const [name, rows] of Object.entries(sheets)) workbook.addWorksheet(name).addRows(rows);
+  return Buffer.from(await workbook.xlsx.writeBuffer());
+}
+
+export function csvOf(rows: unknown[][], options: { delimiter?: string; bom?: boolean } = {}): Buffer {
+  return Buffer.from(stringify(rows, options));
+}
+
+/** The smallest PDF that asks for a password. */
+export function encryptedPdf(): Buffer {
+  const key = 'ab'.repeat(32);
+  const objects = [
+    '<< /Type /Catalog /Pages 2 0 R >>',
+    '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+    '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 100] >>',
+    `<< /Filter /Standard /V 1 /R 2 /O <${key}> /U <${key}> /P -4 >>`,
+  ];
+  let text = '%PDF-1.4\n';
+  const offsets = objects.map((object, index) => {
+    const offset = text.length;
+    text += `${index + 1} 0 obj\n${object}\nendobj\n`;
+    return offset;
+  });
+  const start = text.length;
+  const rows = offsets.map((offset) => `${String(offset).padStart(10, '0')} 00000 n \n`).join('');
+  text += `xref\n0 5\n0000000000 65535 f \n${rows}`;
+  text += `trailer\n<< /Size 5 /Root 1 0 R /Encrypt 4 0 R /ID [<${key}> <${key}>] >>\nstartxref\n${start}\n%%EOF\n`;
+  return Buffer.from(text, 'latin1');
+}
