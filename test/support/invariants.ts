@@ -39,11 +39,11 @@ const FORBIDDEN: Record<string, string> = {
       AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = o.run_id AND c.no >= 0 AND c.state <> 3 AND o.seq >= c.no AND o.seq < c.no + c.size)`,
   'no item has more attempts than one and its retries': `
     SELECT o.run_id, o.seq, o.attempts FROM outcome o JOIN run r ON r.id = o.run_id JOIN batch b ON b.id = r.batch_id AND NOT b.external
-    WHERE o.attempts > greatest(
-      1 + (b.options ->> 'retryAttempts')::int,
+    WHERE o.attempts > 1 + (b.options ->> 'retryAttempts')::int
       -- tries that go on counting may have been used up before
-      1 + (SELECT p.attempts FROM outcome p JOIN run q ON q.id = p.run_id WHERE q.batch_id = b.id AND p.seq = o.seq AND p.repeated_in = r.id)
-    )`,
+      AND (r.no = 1 OR o.attempts > 1 + (
+        SELECT p.attempts FROM outcome p JOIN run q ON q.id = p.run_id WHERE q.batch_id = b.id AND p.seq = o.seq AND p.repeated_in = r.id
+      ))`,
   'no item waits for a retry that has an outcome': `
     SELECT t.run_id, t.seq FROM retry t JOIN outcome o ON o.run_id = t.run_id AND o.seq = t.seq`,
   'no chunk of an ended run is claimed': `

@@ -18,12 +18,12 @@ const FIND_NOT_FAILED: Statement = {
   name: 'find-not-failed',
   text: `
     SELECT name FROM (
-      SELECT k.name FROM unnest($2::text[]) AS k (name)
+      SELECT k.name, k.place FROM unnest($2::text[]) WITH ORDINALITY AS k (name, place)
       WHERE NOT EXISTS (SELECT FROM outcome WHERE run_id = ANY ($1::bigint[]) AND ${FAILED} AND key = k.name)
       UNION ALL
-      SELECT s.name::text FROM unnest($3::int[]) AS s (name)
+      SELECT s.name::text, s.place FROM unnest($3::int[]) WITH ORDINALITY AS s (name, place)
       WHERE NOT EXISTS (SELECT FROM outcome WHERE run_id = ANY ($1::bigint[]) AND ${FAILED} AND seq = s.name)
-    ) missing LIMIT 10`,
+    ) missing ORDER BY place LIMIT 10`,
 };
 
 /** @returns up to ten of the named keys or positions that no failed item has */
