@@ -159,6 +159,7 @@ describe('a batch with rollbackOnFailure', () => {
     );
     await somebody.isWaitedFor();
     expect((await engine.ended(batch, 30_000)).rollback).toMatchObject({ status: 'due', restored: 0 });
+    await somebody.isWaitedFor(2);
     await somebody.letGo();
     await written;
     expect((await rolledBack(batch)).rollback).toMatchObject({ restored: 100, removed: 100, leftAlone: 0 });
