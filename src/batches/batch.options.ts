@@ -34,6 +34,8 @@ export interface BatchOptions {
   batchSize: number;
   /** Items side by side. */
   concurrency: number;
+  /** Items that one of its lanes works side by side, at most; lanes may be on different machines. Decided by the service. */
+  laneWidth: number;
   /** Tries after the first. */
   retryAttempts: number;
   retryBackoff: Backoff;

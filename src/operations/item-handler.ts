@@ -47,8 +47,8 @@ export interface HandlerLogger {
 
 export interface ChunkContext<Parameters = unknown> extends BatchContext<Parameters> {
   /**
-   * Aborted at the item's time limit (its reason is then a `TimeoutError`), when the batch is cancelled, and when the worker shuts
-   * down. Made on first use.
+   * Aborted at the item's time limit (its reason is then a `TimeoutError`), when the batch is cancelled or timed out (a
+   * {@link BatchStoppedError}: what is in flight may still finish and be recorded), and when the worker shuts down. Made on first use.
    */
   readonly signal: AbortSignal;
   /** What to do with a record that is there already. */
@@ -135,5 +135,14 @@ export class RetryLaterError extends Error {
     readonly delayMs: number,
   ) {
     super(message);
+  }
+}
+
+/** Why an item's signal is aborted when its batch was stopped. */
+export class BatchStoppedError extends Error {
+  override readonly name = 'BatchStoppedError';
+
+  constructor() {
+    super('the batch was stopped');
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -6,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { AppError } from '../common/app-error.js';
 import { Config } from '../config.js';
+import { DATA_SOURCE } from '../database/sql.js';
 import { FileEntity } from './entities/file.entity.js';
 
 export interface NewFile {
@@ -29,7 +31,7 @@ export class FileStore implements OnApplicationBootstrap {
 
   constructor(
     private readonly config: Config,
-    private readonly dataSource: DataSource,
+    @InjectDataSource(DATA_SOURCE) private readonly dataSource: DataSource,
   ) {
     this.folder = join(config.dataDir, 'files');
     this.incoming = join(this.folder, 'incoming');

@@ -24,8 +24,8 @@ test('is full at the beginning and never gives more than its rate', async () => 
   for (let n = 0; n < 20; n += 1) {
     await limiter.acquire();
     given += 1;
-    // Timers may be a millisecond early.
-    expect(given).toBeLessThanOrEqual(6_000 + (performance.now() - startedAt + 1) / 10);
+    // Timers may be early by a millisecond or two.
+    expect(given).toBeLessThanOrEqual(6_000 + (performance.now() - startedAt + 2) / 10);
   }
   limiter.destroy();
 });

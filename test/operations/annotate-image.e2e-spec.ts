@@ -157,6 +157,25 @@ describe('annotating images', () => {
     expect((await api.get<Reply<RecordView>>('/api/records/images/twice')).body.data.fields.annotation_status).toBe('done');
   });
 
+  test('an image whose record changes while it is looked at is looked at again, and no change is lost', async () => {
+    await images.put('busy', await images.upload(await plainPng('maroon')), { title: 'old' });
+    const editor = await service.database.pool.connect();
+    await editor.query('BEGIN');
+    await editor.query(`UPDATE record SET fields = '{"title":"new"}', updated_at = clock_timestamp() WHERE key = 'busy'`);
+    const worked = work(['busy']);
+    await eventually(async () => {
+      const waiting = await service.database.pool.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return waiting.rowCount;
+    }, Boolean);
+    await editor.query('COMMIT');
+    editor.release();
+    expect((await worked).outcomes).toMatchObject([{ status: 'succeeded', attempts: 2 }]);
+    const { fields } = (await api.get<Reply<RecordView>>('/api/records/images/busy')).body.data;
+    expect(fields).toMatchObject({ title: 'new', annotation_status: 'done', annotation: { dominantColor: { name: 'red' } } });
+  });
+
   test('an unknown id fails alone and for good', async () => {
     await images.put('known', await images.upload(await plainPng('navy')));
     const file = randomUUID();

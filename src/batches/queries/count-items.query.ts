@@ -19,11 +19,13 @@ const COUNT_ITEMS: Statement = {
     SELECT count(*) FILTER (WHERE active)::int AS "activeBatches",
       coalesce(sum(total), 0)::float8 AS total, coalesce(sum(succeeded), 0)::float8 AS succeeded,
       coalesce(sum(failed), 0)::float8 AS failed, coalesce(sum(skipped), 0)::float8 AS skipped,
-      coalesce(sum(total - succeeded - failed - skipped) FILTER (WHERE active), 0)::float8 AS open,
-      coalesce(sum(total - succeeded - failed - skipped) FILTER (WHERE NOT active), 0)::float8 AS cancelled
+      coalesce(sum(total - succeeded - failed - skipped - carried_cancelled) FILTER (WHERE active), 0)::float8 AS open,
+      coalesce(sum(CASE WHEN active THEN carried_cancelled ELSE total - succeeded - failed - skipped END), 0)::float8 AS cancelled
     FROM (
-      SELECT r.total, r.status IN ('pending', 'running', 'paused') AS active, coalesce(done.succeeded, r.succeeded) AS succeeded,
-        coalesce(done.failed, r.failed) AS failed, coalesce(done.skipped, r.skipped) AS skipped
+      SELECT r.total + r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled AS total,
+        r.status IN ('pending', 'running', 'paused') AS active, r.carried_cancelled,
+        coalesce(done.succeeded, r.succeeded) + r.carried_succeeded AS succeeded,
+        coalesce(done.failed, r.failed) + r.carried_failed AS failed, coalesce(done.skipped, r.skipped) + r.carried_skipped AS skipped
       FROM batch b
       JOIN run r ON r.id = b.run_id
       LEFT JOIN LATERAL (

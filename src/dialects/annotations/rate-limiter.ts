@@ -50,7 +50,8 @@ export class RateLimiter {
     if (this.tokens >= 0) return;
     const stop = signal ? AbortSignal.any([signal, this.end.signal]) : this.end.signal;
     try {
-      await delay(Math.min(MAX_WAIT_MS, (-this.tokens / this.perMinute) * MINUTE_MS), undefined, { signal: stop });
+      const waitMs = Math.ceil((-this.tokens / this.perMinute) * MINUTE_MS);
+      await delay(Math.min(MAX_WAIT_MS, waitMs), undefined, { signal: stop });
     } catch (cause) {
       this.tokens += 1;
       throw stop.aborted ? stop.reason : cause;

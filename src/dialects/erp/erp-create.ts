@@ -1,10 +1,10 @@
-import type { BatchOptions, BatchOptionsInput } from '../../batches/batch.options.js';
+import type { BatchOptionsInput } from '../../batches/batch.options.js';
 import type { BatchView } from '../../batches/batch.view.js';
 import { AppError, invalidField } from '../../common/app-error.js';
 import type { CreateErpBatchRequest } from './erp.request.js';
 
 /** The batch's own settings; every other key of `options` is a parameter of the operation. */
-const SETTINGS: Record<keyof BatchOptions, true> = {
+const SETTINGS: Record<keyof BatchOptionsInput, true> = {
   batchSize: true,
   concurrency: true,
   retryAttempts: true,
