@@ -1,4 +1,4 @@
-import type { BatchOptions } from './batch.options.js';
+import type { BatchOptions, Priority } from './batch.options.js';
 import type { RunStatus } from './batch.state.js';
 import type { Dialect } from '../common/procedure.js';
 
@@ -13,7 +13,24 @@ export interface BatchCounts {
   pending: number;
 }
 
-/** A batch as JSON: its current run's state and counts in one snapshot. Times are ISO 8601. */
+/** How the changes that a batch made to records are taken back. */
+export interface RollbackView {
+  /** `due`: under way, or about to be. */
+  status: 'due' | 'done';
+  /** Records that got their earlier version back; 0 until it is done, as the next two. */
+  restored: number;
+  /** Records that the batch had created, removed. */
+  removed: number;
+  /** Records that somebody else has changed since. */
+  leftAlone: number;
+  /** When it became due, or was done. */
+  at: string;
+}
+
+/**
+ * A batch as JSON in one snapshot: the state and times of its current run, and the counts of all its items, with those that the current
+ * run does not repeat. Times are ISO 8601.
+ */
 export interface BatchView {
   id: string;
   dialect: Dialect;
@@ -44,6 +61,8 @@ export interface BatchView {
   meanDurationMs: number | null;
   /** True while nothing is left but items that wait for another try. */
   retrying: boolean;
+  /** Set when the current run's changes to records are taken back, because it failed or somebody asked for it. */
+  rollback: RollbackView | null;
   /** Sequence number of its newest event. */
   lastEventSeq: number;
   createdBy: string | null;
@@ -56,6 +75,8 @@ export interface BatchView {
 export interface OutcomeView {
   /** Position in the batch, from 0. */
   seq: number;
+  /** Number of the run that recorded it, from 1. */
+  run: number;
   key: string;
   status: 'succeeded' | 'failed' | 'skipped';
   output: unknown;
@@ -105,4 +126,62 @@ export interface BatchStats {
   total: number;
   byStatus: Record<BatchView['status'], number>;
   byOperation: Record<string, number>;
+}
+
+/** Items over many batches; `succeeded + failed + skipped + open + cancelled` is `total`. */
+export interface ItemTotals {
+  /** Batches that are pending, running or paused. */
+  activeBatches: number;
+  total: number;
+  succeeded: number;
+  failed: number;
+  skipped: number;
+  /** Of active batches: waiting or being worked. */
+  open: number;
+  cancelled: number;
+}
+
+/** How many batches there are, and what became of their items. */
+export interface BatchTotals {
+  batches: number;
+  /** Batches of which nothing is left but items that wait for another try; `byStatus` counts them as running. */
+  retrying: number;
+  byStatus: Record<BatchView['status'], number>;
+  byPriority: Record<Priority, number>;
+  /** The hundred most frequent. */
+  byOperation: Record<string, number>;
+  items: { total: number; succeeded: number; failed: number; skipped: number };
+  /** Of the last runs of the batches that were started and have ended: how many, how long they took together, and their finished items. */
+  ended: { batches: number; durationMs: number; processed: number };
+}
+
+/** An item that failed for good. */
+export interface ItemFailureView {
+  seq: number;
+  key: string;
+  kind: string;
+  message: string;
+  attempts: number;
+  recordedAt: string;
+}
+
+export interface ItemOutputView {
+  seq: number;
+  key: string;
+  output: unknown;
+}
+
+/** A batch's first items, failures and outputs: as many as were asked for and fit. */
+export interface BatchPreview {
+  payloads: unknown[];
+  failures: ItemFailureView[];
+  outputs: ItemOutputView[];
+}
+
+/** Figures of a batch at one moment. */
+export interface MetricView {
+  /** A process that worked the batch, or a caller. */
+  source: 'worker' | 'caller';
+  at: string;
+  data: Record<string, unknown>;
 }

@@ -57,6 +57,7 @@ const PROFILES: Record<Dialect, DialectProfile> = {
 };
 
 const ENGINE_DEFAULTS: Omit<BatchOptions, 'concurrency'> = {
+  laneWidth: 50,
   batchSize: 500,
   retryAttempts: 3,
   retryBackoff: 'exponential',
@@ -73,6 +74,9 @@ const ENGINE_DEFAULTS: Omit<BatchOptions, 'concurrency'> = {
   notifyOnComplete: false,
   notifyOnError: false,
   notifyProgressInterval: null,
+  conflictResolution: 'auto',
+  backupStrategy: 'none',
+  rollbackOnFailure: false,
 };
 
 export const DEFAULT_CONCURRENCY = 10;
@@ -90,7 +94,7 @@ export function completeOptions(
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== null));
   const concurrency = context.concurrency ?? DEFAULT_CONCURRENCY;
   const options = { ...ENGINE_DEFAULTS, concurrency, ...PROFILES[dialect].defaults(context.config), ...set };
-  return context.oneByOne ? { ...options, batchSize: 1 } : options;
+  return context.oneByOne ? { ...options, laneWidth: 1, batchSize: 1 } : options;
 }
 
 /** 1 for critical to 4 for low: the order in which bells are heard. */
@@ -98,19 +102,13 @@ export function rankOf(options: BatchOptions): number {
   return PRIORITIES.indexOf(options.priority) + 1;
 }
 
-/** Items that one lane works side by side. More concurrency makes more lanes, which may be on different machines. */
-const LANE_WIDTH = 50;
-
 /** How long a dialect's finished batches are kept, in milliseconds. */
 export function retentionMs(dialect: Dialect, config: Config): number {
   return dialect === 'documents' ? config.documentRetentionHours * HOUR_MS : config.batchRetentionDays * DAY_MS;
 }
 
-/**
- * The widths of a batch's lanes; they add up to its concurrency.
- * @param oneByOne its operation is worked in slots: each item may be on another machine
- */
-export function laneWidths(concurrency: number, oneByOne = false): number[] {
-  const lanes = Math.ceil(concurrency / (oneByOne ? 1 : LANE_WIDTH));
+/** The widths of a batch's lanes; they add up to its concurrency. */
+export function laneWidths({ concurrency, laneWidth }: Pick<BatchOptions, 'concurrency' | 'laneWidth'>): number[] {
+  const lanes = Math.ceil(concurrency / laneWidth);
   return Array.from({ length: lanes }, (_, no) => Math.floor(concurrency / lanes) + (no < concurrency % lanes ? 1 : 0));
 }

@@ -28,7 +28,7 @@ export interface IntakeReport {
 /** How an intake writes a slice: `reserve` gives the position of its first item. */
 export interface IntakeTarget {
   runId: string;
-  options: Pick<BatchOptions, 'batchSize' | 'concurrency'>;
+  options: Pick<BatchOptions, 'batchSize' | 'concurrency' | 'laneWidth'>;
   /** A slice is written staged and accepted at the end, or claimable at once. */
   staged: boolean;
   /** Runs `write` with a connection and the first free position of `count` new items. */
@@ -93,23 +93,28 @@ export class Intake {
     this.characters = 0;
     const { runId, options, staged } = this.target;
     // Few items of a batch with many lanes are spread over all of them.
-    const chunkSize = Math.min(options.batchSize, Math.ceil(texts.length / laneWidths(options.concurrency).length));
+    const chunkSize = Math.min(options.batchSize, Math.ceil(texts.length / laneWidths(options).length));
     await this.target.reserve(texts.length, async (connection, firstSeq) => {
       const state = staged ? CHUNK_STATE.staged : CHUNK_STATE.pending;
-      await insertChunks(connection, { runId, state, intake: staged ? this.id : null }, pack(texts, chunkSize, firstSeq));
+      await insertChunks(
+        connection,
+        { runId, state, intake: staged ? this.id : null },
+        packChunks(texts, chunkSize, (index) => firstSeq + index),
+      );
     });
     this.report.added += texts.length;
   }
 }
 
-function pack(texts: string[], chunkSize: number, firstSeq: number): PackedChunk[] {
+/** @param seqOf the position of each item */
+export function packChunks(texts: string[], chunkSize: number, seqOf: (index: number) => number): PackedChunk[] {
   const chunks: PackedChunk[] = [];
   let from = 0;
   while (from < texts.length) {
     let to = from;
     let characters = 0;
     while (to < texts.length && to - from < chunkSize && characters < CHUNK_CHARACTERS) characters += texts[to++]!.length;
-    chunks.push({ firstSeq: firstSeq + from, size: to - from, items: `[${texts.slice(from, to).join(',')}]` });
+    chunks.push({ firstSeq: seqOf(from), size: to - from, items: `[${texts.slice(from, to).join(',')}]` });
     from = to;
   }
   return chunks;

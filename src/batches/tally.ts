@@ -13,6 +13,14 @@ export interface TallyJson {
   errors: [string, string, number][];
 }
 
+/** What an outcome's row tells to a tally. */
+export interface StoredFigures {
+  duration_ms: number | null;
+  quality: number | null;
+  error_kind: string | null;
+  error: string | null;
+}
+
 /** Running figures over outcomes: duration percentiles, quality histogram, errors by message. Mergeable; its size is bounded. */
 export class Tally {
   private durationCount = 0;
@@ -32,8 +40,7 @@ export class Tally {
   addDuration(ms: number): void {
     this.durationCount += 1;
     this.durationSum += ms;
-    // Bucket 0 holds everything up to a microsecond.
-    const index = ms <= 0.001 ? 0 : Math.ceil(Math.log(ms * 1000) / LOG_GAMMA);
+    const index = durationBucket(ms);
     this.buckets.set(index, (this.buckets.get(index) ?? 0) + 1);
   }
 
@@ -41,7 +48,7 @@ export class Tally {
   addQuality(quality: number): void {
     this.qualityCount += 1;
     this.qualitySum += quality;
-    const bucket = Math.min(QUALITY_BUCKETS - 1, Math.floor(quality * QUALITY_BUCKETS + 1e-9));
+    const bucket = qualityBucket(quality);
     this.histogram[bucket] = (this.histogram[bucket] ?? 0) + 1;
   }
 
@@ -53,6 +60,26 @@ export class Tally {
     else this.addError('other', OTHER_ERRORS, count);
   }
 
+  /**
+   * Takes out an outcome that was added before, as it is stored: with the precision of its column, so that its duration may rarely
+   * be looked for in the neighbouring bucket and stay where it is.
+   */
+  remove({ duration_ms: ms, quality, error_kind: kind, error }: StoredFigures): void {
+    if (ms !== null) {
+      const index = durationBucket(ms);
+      this.durationCount -= 1;
+      this.durationSum = this.durationCount === 0 ? 0 : this.durationSum - ms;
+      this.buckets.set(index, Math.max(0, (this.buckets.get(index) ?? 0) - 1));
+    }
+    if (quality !== null) {
+      const bucket = qualityBucket(quality);
+      this.qualityCount -= 1;
+      this.qualitySum = this.qualityCount === 0 ? 0 : this.qualitySum - quality;
+      this.histogram[bucket] = Math.max(0, this.histogram[bucket]! - 1);
+    }
+    if (error !== null) this.removeError(kind!, error);
+  }
+
   merge(other: TallyJson): void {
     this.durationCount += other.durations.count;
     this.durationSum += other.durations.sum;
@@ -61,6 +88,16 @@ export class Tally {
     this.qualitySum += other.quality.sum;
     other.quality.histogram.forEach((count, bucket) => (this.histogram[bucket] = (this.histogram[bucket] ?? 0) + count));
     for (const [kind, message, count] of other.errors) this.addError(kind, message, count);
+  }
+
+  /** What is not there by its name was counted with the other errors. */
+  private removeError(kind: string, message: string): void {
+    const named = `${kind}\n${message}`;
+    const key = this.errorCounts.has(named) ? named : `other\n${OTHER_ERRORS}`;
+    const counted = this.errorCounts.get(key);
+    if (!counted) return;
+    counted.count -= 1;
+    if (counted.count === 0) this.errorCounts.delete(key);
   }
 
   toJSON(): TallyJson {
@@ -95,4 +132,13 @@ export class Tally {
     }
     return 0;
   }
+}
+
+/** Bucket 0 holds everything up to a microsecond. */
+function durationBucket(ms: number): number {
+  return ms <= 0.001 ? 0 : Math.ceil(Math.log(ms * 1000) / LOG_GAMMA);
+}
+
+function qualityBucket(quality: number): number {
+  return Math.min(QUALITY_BUCKETS - 1, Math.floor(quality * QUALITY_BUCKETS + 1e-9));
 }

@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { type ValidationError, validateSync } from 'class-validator';
 import { AppError, type FieldError } from './app-error.js';
+import { nullableFields } from './nullable.js';
 import { opaqueFields } from './opaque.js';
 import { isTooDeep, unsafeKey } from './safe-json.js';
 
@@ -55,11 +56,13 @@ function nulCharacters(instance: object, at: string): FieldError[] {
     });
 }
 
-/** A field that is null is as if it were not given. */
+/** A field that is null is as if it were not given, unless null means something there. */
 function toInstance<T extends object>(type: Type<T>, plain: Record<string, unknown>, at: string): T {
   const opaque = opaqueFields(type.prototype as object);
   const untouched = Object.fromEntries(opaque.map((field) => [field, plain[field] ?? undefined]));
-  const copied = Object.fromEntries(Object.entries(plain).filter(([field, value]) => !opaque.includes(field) && value !== null));
+  const nullable = nullableFields(type.prototype as object);
+  const isGiven = ([field, value]: [string, unknown]): boolean => !opaque.includes(field) && (value !== null || nullable.includes(field));
+  const copied = Object.fromEntries(Object.entries(plain).filter(isGiven));
   refuseUnsafe(copied, at);
   return Object.assign(plainToInstance(type, copied, { exposeUnsetFields: false }), untouched);
 }

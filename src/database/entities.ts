@@ -1,4 +1,5 @@
 import { BatchEventEntity } from '../batches/entities/batch-event.entity.js';
+import { BatchMetricEntity } from '../batches/entities/batch-metric.entity.js';
 import { BatchEntity } from '../batches/entities/batch.entity.js';
 import { ChunkEntity, ChunkItemsEntity } from '../batches/entities/chunk.entity.js';
 import { LaneEntity } from '../batches/entities/lane.entity.js';
@@ -7,6 +8,7 @@ import { RateBucketEntity } from '../batches/entities/rate-bucket.entity.js';
 import { RetryEntity } from '../batches/entities/retry.entity.js';
 import { RunEntity } from '../batches/entities/run.entity.js';
 import { FileEntity } from '../records/entities/file.entity.js';
+import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
 
 export const ENTITIES = [
@@ -18,7 +20,9 @@ export const ENTITIES = [
   OutcomeEntity,
   RetryEntity,
   BatchEventEntity,
+  BatchMetricEntity,
   RateBucketEntity,
   FileEntity,
   RecordEntity,
+  RecordBackupEntity,
 ];

@@ -59,9 +59,9 @@ export class ItemSlots {
   }
 
   /** Tells handlers in flight to stop; a failure they answer with is not counted: the item was not at fault. */
-  abort(reason: string): void {
+  abort(reason: Error): void {
     this.aborted = true;
-    for (const item of this.running) abortItem(item, new Error(reason));
+    for (const item of this.running) abortItem(item, reason);
   }
 
   /** Frees every slot; what its handler still returns is dropped and the item stays unrecorded. */

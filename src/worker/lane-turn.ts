@@ -5,6 +5,7 @@ import { markSuspect } from '../batches/store/mark-suspect.js';
 import { type Flushed, type LaneFence, recordOutcomes } from '../batches/store/record-outcomes.js';
 import { Tally } from '../batches/tally.js';
 import type { Connection } from '../database/sql.js';
+import { BatchStoppedError } from '../operations/item-handler.js';
 import { countOutcomes } from './count-outcomes.js';
 import type { HeldChunk } from './held-chunk.js';
 import { HeldChunks } from './held-chunks.js';
@@ -108,14 +109,14 @@ export class LaneTurn {
   stop(end: TurnEnd): void {
     this.end = end === 'lost' ? end : (this.end ?? end);
     if (end === 'lost') {
-      this.slots.abort('another worker has taken over');
+      this.slots.abort(new Error('another worker has taken over'));
       this.slots.abandon();
     }
     this.wake?.();
   }
 
   abort(reason: string): void {
-    this.slots.abort(reason);
+    this.slots.abort(new Error(reason));
   }
 
   abandon(): void {
@@ -276,7 +277,7 @@ export class LaneTurn {
     this.status = status;
     if (status === 'running') return;
     this.stop('stopped');
-    if (status === 'stopping' || isTerminal(status)) this.slots.abort('the batch was stopped');
+    if (status === 'stopping' || isTerminal(status)) this.slots.abort(new BatchStoppedError());
   }
 
   private nextChange(): Promise<void> {

@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationB
 import { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
 import { deleteExpiredBatches } from '../batches/store/delete-batches.js';
 import { endRun } from '../batches/store/end-run.js';
+import { findDueRollbacks } from '../batches/store/demand-rollback.js';
 import { findUnendedRuns, findWaitingRuns, timeOutRuns } from '../batches/store/find-work.js';
 import { discardAbandonedIntakes } from '../batches/store/insert-chunks.js';
 import { deleteIdleBuckets } from '../batches/store/take-tokens.js';
@@ -9,6 +10,7 @@ import { retentionMs } from '../batches/dialects.js';
 import { DIALECTS } from '../common/procedure.js';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
+import { rollBackBatch } from '../records/roll-back-batch.js';
 import { LaneWorker } from './lane-worker.js';
 
 const CLEAN_UP_MS = 3_600_000;
@@ -23,6 +25,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private timer?: NodeJS.Timeout;
   private stopped = false;
   private sweeping = Promise.resolve();
+  private rollingBack?: Promise<void>;
   private cleanedUpAt = 0;
 
   constructor(
@@ -40,6 +43,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     this.stopped = true;
     clearTimeout(this.timer);
     await this.sweeping;
+    await this.rollingBack;
   }
 
   /** With jitter, so that many workers do not look at the same moment. */
@@ -58,6 +62,9 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       await this.serveWaitingRuns();
       for (const runId of await timeOutRuns(this.database.pool)) await this.publisher.runChanged(runId);
       for (const runId of await findUnendedRuns(this.database.pool)) await this.end(runId);
+      // Not waited for: it may take minutes, and the rest of a sweep is urgent.
+      const due = await findDueRollbacks(this.database.pool);
+      this.rollingBack ??= this.rollBack(due).finally(() => (this.rollingBack = undefined));
       if (Date.now() - this.cleanedUpAt > CLEAN_UP_MS) await this.cleanUp();
     } catch (error) {
       this.logger.warn({ err: error }, 'a sweep failed; the next one tries again');
@@ -70,6 +77,17 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       await this.publisher.publish([await endRun(this.database, runId)]);
     } catch (error) {
       this.logger.error({ err: error, runId }, 'a run could not be ended; the next sweep tries again');
+    }
+  }
+
+  /** Takes back the changes of batches that failed. One that cannot be taken back does not keep the others from it. */
+  private async rollBack(batchIds: string[]): Promise<void> {
+    for (const batchId of batchIds) {
+      try {
+        await rollBackBatch(this.database, batchId, () => !this.stopped);
+      } catch (error) {
+        this.logger.error({ err: error, batchId }, 'a batch could not be rolled back; the next sweep tries again');
+      }
     }
   }
 

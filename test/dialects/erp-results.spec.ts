@@ -21,6 +21,7 @@ const analytics: BatchAnalytics = {
 const batch = { id: 'batch_1234567890_abc123', operation: 'annotate', status: 'completed', progress: 100 } as BatchView;
 
 const outcome: OutcomeView = {
+  run: 1,
   seq: 0,
   key: 'node_001',
   status: 'succeeded',

@@ -35,10 +35,15 @@ const FORBIDDEN: Record<string, string> = {
     WHERE r.total <> c.items`,
   'no outcome lies outside of its batch': `
     SELECT o.run_id, o.seq FROM outcome o JOIN run r ON r.id = o.run_id JOIN batch b ON b.id = r.batch_id AND NOT b.external
-    WHERE NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = o.run_id AND c.no >= 0 AND c.state <> 3 AND o.seq >= c.no AND o.seq < c.no + c.size)`,
+    WHERE r.no = 1
+      AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = o.run_id AND c.no >= 0 AND c.state <> 3 AND o.seq >= c.no AND o.seq < c.no + c.size)`,
   'no item has more attempts than one and its retries': `
     SELECT o.run_id, o.seq, o.attempts FROM outcome o JOIN run r ON r.id = o.run_id JOIN batch b ON b.id = r.batch_id AND NOT b.external
-    WHERE o.attempts > 1 + (b.options ->> 'retryAttempts')::int`,
+    WHERE o.attempts > greatest(
+      1 + (b.options ->> 'retryAttempts')::int,
+      -- tries that go on counting may have been used up before
+      1 + (SELECT p.attempts FROM outcome p JOIN run q ON q.id = p.run_id WHERE q.batch_id = b.id AND p.seq = o.seq AND p.repeated_in = r.id)
+    )`,
   'no item waits for a retry that has an outcome': `
     SELECT t.run_id, t.seq FROM retry t JOIN outcome o ON o.run_id = t.run_id AND o.seq = t.seq`,
   'no chunk of an ended run is claimed': `
@@ -80,6 +85,41 @@ const FORBIDDEN: Record<string, string> = {
     ) t WHERE NOT EXISTS (SELECT FROM run r JOIN batch b ON b.id = r.batch_id WHERE r.id = t.run_id)`,
   'a rate limit never gives more than it has, and goes with its batch': `
     SELECT * FROM rate_bucket k WHERE tokens < 0 OR (scope = 'batch' AND NOT EXISTS (SELECT FROM batch b WHERE b.id = k.name AND b.tenant = k.tenant))`,
+  'a later run repeats just the items that earlier runs gave to it, with their keys': `
+    SELECT r.id, r.total, p.items, o.strangers FROM run r,
+      LATERAL (SELECT count(*)::int AS items FROM outcome WHERE repeated_in = r.id) p,
+      LATERAL (
+        SELECT count(*)::int AS strangers FROM outcome o WHERE o.run_id = r.id
+          AND NOT EXISTS (SELECT FROM outcome p WHERE p.repeated_in = r.id AND p.seq = o.seq AND p.key = o.key)
+      ) o
+    WHERE r.no > 1 AND (r.total <> p.items OR o.strangers > 0)`,
+  'only failed outcomes of an earlier run of the same batch are repeated': `
+    SELECT o.run_id, o.seq, o.status, o.repeated_in FROM outcome o JOIN run r ON r.id = o.run_id
+    LEFT JOIN run later ON later.id = o.repeated_in AND later.batch_id = r.batch_id AND later.no > r.no
+    WHERE o.repeated_in IS NOT NULL AND (later.id IS NULL OR o.status <> 2)`,
+  'at most one outcome of an item counts': `
+    SELECT r.batch_id, o.seq, count(*)::int AS counting FROM outcome o JOIN run r ON r.id = o.run_id
+    WHERE o.repeated_in IS NULL GROUP BY 1, 2 HAVING count(*) > 1`,
+  'a run carries what the run before it counted, without the failures that it repeats': `
+    SELECT r.id, r.no, to_json(r) AS run, to_json(p) AS before FROM run r LEFT JOIN run p ON p.batch_id = r.batch_id AND p.no = r.no - 1
+    WHERE CASE WHEN r.no = 1 THEN r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled <> 0
+      ELSE p.ended_at IS NULL OR least(r.carried_succeeded, r.carried_failed, r.carried_skipped, r.carried_cancelled) < 0 OR r.total = 0
+        OR (r.carried_succeeded, r.carried_failed + r.total, r.carried_skipped, r.carried_cancelled) IS DISTINCT FROM
+          (p.carried_succeeded + p.succeeded, p.carried_failed + p.failed, p.carried_skipped + p.skipped, p.carried_cancelled + p.cancelled)
+      END`,
+  'the outcomes that count are those that the batch counts': `
+    SELECT b.id, r.no, to_json(o) AS outcomes, to_json(l) AS lanes, r.carried_succeeded, r.carried_failed, r.carried_skipped
+    FROM batch b JOIN run r ON r.id = b.run_id, LATERAL (${LANE_COUNTS}) l,
+      LATERAL (
+        SELECT count(*) FILTER (WHERE o.status = 1)::int AS succeeded, count(*) FILTER (WHERE o.status = 2)::int AS failed,
+          count(*) FILTER (WHERE o.status = 3)::int AS skipped
+        FROM outcome o JOIN run any_run ON any_run.id = o.run_id WHERE any_run.batch_id = b.id AND o.repeated_in IS NULL
+      ) o
+    WHERE (o.succeeded, o.failed, o.skipped) IS DISTINCT FROM
+      (l.succeeded + r.carried_succeeded, l.failed + r.carried_failed, l.skipped + r.carried_skipped)`,
+  'the current run of a batch is its newest, and all before it have ended': `
+    SELECT b.id, r.no FROM batch b JOIN run r ON r.id = b.run_id
+    WHERE EXISTS (SELECT FROM run o WHERE o.batch_id = b.id AND (o.no > r.no OR (o.no < r.no AND o.ended_at IS NULL)))`,
   'every chunk has its items': `
     SELECT run_id, no FROM chunk c FULL JOIN chunk_items i USING (run_id, no) WHERE c.size IS NULL OR i.items IS NULL`,
 };

@@ -97,7 +97,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       const batch = { id, runId, total, added, input, plan, options };
       const { view, events } = await this.database.transaction((connection) => this.insert(connection, batch, intake));
       await this.publisher.publish(events);
-      if (plan.starts) await this.lanes.ring({ runId, rank: rankOf(options) }, laneWidths(options.concurrency, plan.oneByOne).length);
+      if (plan.starts) await this.lanes.ring({ runId, rank: rankOf(options) }, laneWidths(options).length);
       return view;
     } catch (error) {
       await intake.discard(this.database.pool);
@@ -124,7 +124,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       batch.total,
       plan.external ? 0 : batch.added,
       rankOf(options),
-      laneWidths(options.concurrency, plan.oneByOne),
+      laneWidths(options),
       caller.tenant,
       caller.dialect ?? 'native',
       input.operation,

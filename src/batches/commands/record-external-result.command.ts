@@ -74,10 +74,10 @@ export class RecordExternalResultHandler implements ICommandHandler<RecordExtern
     }
     const started = batch.status === 'pending' ? await startRun(connection, batch.run_id, batch.sealed) : undefined;
     const recorded = await recordExternalOutcome(connection, batch.run_id, { ...input, output });
-    if (recorded && batch.sealed && batch.succeeded + batch.failed >= batch.total) {
+    if (recorded && batch.sealed && batch.succeeded + batch.failed + batch.cancelled >= batch.total) {
       throw new AppError('CONFLICT', `batch ${batchId} has all of its ${batch.total} results; ${input.key} would be one more`);
     }
-    if (input.last) await sealRun(connection, batch.run_id);
+    if (input.last) await sealRun(connection, await selectBatch(connection, caller.tenant, batchId));
     const ended = await endRunWithin(connection, batch.run_id);
     const progressed = recorded && !ended ? await recordProgress(connection, batch.run_id) : undefined;
     return [started, progressed, ended];

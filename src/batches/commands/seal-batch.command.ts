@@ -29,7 +29,7 @@ export class SealBatchHandler implements ICommandHandler<SealBatch> {
     const { row, events } = await this.database.transaction(async (connection) => {
       const batch = await lockBatch(connection, caller.tenant, batchId);
       assertMove('seal', batch.status, batchId);
-      await sealRun(connection, batch.run_id);
+      await sealRun(connection, batch);
       // Nobody else starts a batch of results from outside that gets none.
       const starts = batch.external && batch.status === 'pending';
       const started = starts ? await startRun(connection, batch.run_id, true) : undefined;

@@ -2,7 +2,10 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 export const OUTCOME_STATUS = { succeeded: 1, failed: 2, skipped: 3 } as const;
 
-/** What an item ended as: one row an item, inserted in bulk, never changed. Cancelled items have none: they never started. */
+/**
+ * What an item ended as: one row an item of a run, inserted in bulk. Cancelled items have none: they never started. Nothing of it
+ * changes, but that a later run may repeat the item: then this one is history, and the later one counts.
+ */
 @Entity('outcome')
 export class OutcomeEntity {
   @PrimaryColumn('bigint', { name: 'run_id' }) runId: string;
@@ -16,4 +19,6 @@ export class OutcomeEntity {
   @Column('text', { nullable: true }) error: string | null;
   @Column('jsonb', { nullable: true }) output: unknown;
   @Column('timestamptz', { name: 'recorded_at', default: () => 'now()' }) recordedAt: Date;
+  /** The later run that repeats the item; null while this outcome counts. */
+  @Column('bigint', { name: 'repeated_in', nullable: true }) repeatedIn: string | null;
 }

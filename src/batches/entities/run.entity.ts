@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { RunStatus } from '../batch.state.js';
 
-/** One pass over a batch's items. A finished run never changes (a trigger sees to it). */
+/** One pass over a batch's items, or over those that are repeated. A finished run never changes (a trigger sees to it). */
 @Entity('run')
 export class RunEntity {
   @PrimaryColumn('bigint') id: string;
@@ -14,6 +14,7 @@ export class RunEntity {
   @Column('text', { nullable: true }) reason: string | null;
   /** No more items will come. */
   @Column('boolean') sealed: boolean;
+  /** Its own items; those of the batch are these and the four carried counts. */
   @Column('integer', { default: 0 }) total: number;
   /** The next item's position. It may run ahead of `total`: a refused intake leaves a gap. */
   @Column('integer', { name: 'next_seq', default: 0 }) nextSeq: number;
@@ -24,6 +25,13 @@ export class RunEntity {
   @Column('integer', { default: 0 }) failed: number;
   @Column('integer', { default: 0 }) skipped: number;
   @Column('integer', { default: 0 }) cancelled: number;
+  /** How the items ended in earlier runs that this one does not touch. */
+  @Column('integer', { name: 'carried_succeeded', default: 0 }) carriedSucceeded: number;
+  @Column('integer', { name: 'carried_failed', default: 0 }) carriedFailed: number;
+  @Column('integer', { name: 'carried_skipped', default: 0 }) carriedSkipped: number;
+  @Column('integer', { name: 'carried_cancelled', default: 0 }) carriedCancelled: number;
+  /** Durations, quality and errors of the same, see tally.ts. */
+  @Column('json', { name: 'carried_tally', nullable: true }) carriedTally: unknown;
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
   @Column('timestamptz', { name: 'started_at', nullable: true }) startedAt: Date | null;
   @Column('timestamptz', { name: 'ended_at', nullable: true }) endedAt: Date | null;

@@ -4,30 +4,26 @@ import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import type { BatchAnalytics } from '../batch.view.js';
 import type { BatchEventRecord } from '../events/batch.events.js';
-import { selectBatch } from '../store/lock-batch.js';
-import { toBatchView } from '../store/select-batches.js';
-import { Tally, type TallyJson } from '../tally.js';
+import { selectBatch, selectRunIds } from '../store/lock-batch.js';
+import { type BatchRow, toBatchView } from '../store/select-batches.js';
+import { selectTally } from '../store/select-tally.js';
+import type { Tally } from '../tally.js';
 
 /** Up to this many outcomes percentiles are read from the rows themselves (about 5 ms); beyond, from the lanes' sketches. */
 const EXACT_UP_TO = 10_000;
 
-/** A batch's durations, quality, errors and progress over time. */
+/** A batch's durations, quality and errors, of the outcomes that count, and the progress of its current run over time. */
 export class GetBatchAnalytics extends Query<BatchAnalytics> {
   @IsString() batchId: string;
 
   caller: Caller;
 }
 
-const SELECT_TALLIES: Statement = {
-  name: 'select-tallies',
-  text: `SELECT tally FROM lane WHERE run_id = $1 AND tally IS NOT NULL`,
-};
-
 const EXACT_PERCENTILES: Statement = {
   name: 'exact-percentiles',
   text: `
     SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY duration_ms) AS percentiles
-    FROM outcome WHERE run_id = $1 AND duration_ms IS NOT NULL`,
+    FROM outcome WHERE run_id = ANY ($1::bigint[]) AND repeated_in IS NULL AND duration_ms IS NOT NULL`,
 };
 
 const SELECT_TIMELINE: Statement = {
@@ -48,10 +44,9 @@ export class GetBatchAnalyticsHandler implements IQueryHandler<GetBatchAnalytics
     const { pool } = this.database;
     const batch = await selectBatch(pool, caller.tenant, batchId);
     const view = toBatchView(batch);
-    const tally = new Tally();
-    for (const row of await run<{ tally: TallyJson }>(pool, SELECT_TALLIES, [batch.run_id])) tally.merge(row.tally);
+    const tally = await selectTally(pool, batch.run_id);
     const { count, sum } = tally.durations;
-    const [p50, p95, p99] = await this.percentiles(batch.run_id, tally);
+    const [p50, p95, p99] = await this.percentiles(batch, tally);
     const { quality } = tally;
     return {
       batchId,
@@ -68,9 +63,10 @@ export class GetBatchAnalyticsHandler implements IQueryHandler<GetBatchAnalytics
     };
   }
 
-  private async percentiles(runId: string, tally: Tally): Promise<[number, number, number]> {
+  private async percentiles(batch: BatchRow, tally: Tally): Promise<[number, number, number]> {
     if (tally.durations.count > EXACT_UP_TO) return [tally.percentile(0.5), tally.percentile(0.95), tally.percentile(0.99)];
-    const [row] = await run<{ percentiles: [number, number, number] | null }>(this.database.pool, EXACT_PERCENTILES, [runId]);
+    const { pool } = this.database;
+    const [row] = await run<{ percentiles: [number, number, number] | null }>(pool, EXACT_PERCENTILES, [await selectRunIds(pool, batch)]);
     return row?.percentiles ?? [0, 0, 0];
   }
 

@@ -2,13 +2,12 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
-import { Database, run, type Statement } from '../../database/sql.js';
+import { type Connection, Database, run, type Statement } from '../../database/sql.js';
 import { isTerminal } from '../batch.state.js';
 import type { ItemView, Page } from '../batch.view.js';
 import { CHUNK_STATE } from '../entities/chunk.entity.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
-import { selectBatch } from '../store/lock-batch.js';
-import type { BatchRow } from '../store/select-batches.js';
+import { selectBatch, selectRunIds } from '../store/lock-batch.js';
 
 /** A batch's items with their payloads and present states, in order. */
 export class ListItems extends Query<Page<ItemView>> {
@@ -21,14 +20,14 @@ export class ListItems extends Query<Page<ItemView>> {
 }
 
 /**
- * Chunks in order with the number of items before each, so that a page is found without unpacking what is not on it.
+ * Chunks of the first run in order with the number of items before each, so that a page is found without unpacking what is not on it.
  * A page ends after about 16 MB of payloads. Chunks of retries hold items that are in a chunk already.
  */
 const SELECT_CHUNKS: Statement = {
   name: 'select-chunks-of-page',
   text: `
     SELECT * FROM (
-    SELECT c.no, c.size, c.state, c.settled, c.before, i.items, l.item_progress, l.width,
+    SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, l.width,
       sum(octet_length(i.items)) OVER (ORDER BY c.no) - octet_length(i.items) AS bytes_before
     FROM (
       SELECT no, size, state, settled, lane, (sum(size) OVER (ORDER BY no) - size)::int AS before
@@ -40,18 +39,35 @@ const SELECT_CHUNKS: Statement = {
     ) page WHERE bytes_before < 16000000 ORDER BY no`,
 };
 
+/** Chunks of a run that repeats some of the items, as far as they hold items from one position to another. */
+const SELECT_REPEATED: Statement = {
+  name: 'select-chunks-of-repeated-items',
+  text: `
+    SELECT c.no, c.size, c.state, c.settled, 0 AS before, c.lane, i.items, l.item_progress, l.width
+    FROM chunk c
+    JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
+    LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane
+    WHERE c.run_id = $1 AND c.no <= $3 AND c.no >= coalesce((SELECT max(no) FROM chunk WHERE run_id = $1 AND no BETWEEN 0 AND $2::bigint), 0)
+    ORDER BY c.no`,
+};
+
 const SELECT_STATES: Statement = {
   name: 'select-item-states',
   text: `
-    SELECT seq, status, attempts, error_kind, error FROM outcome WHERE run_id = $1 AND seq = ANY ($2::int[])
+    SELECT seq, status, attempts, error_kind, error FROM outcome
+    WHERE run_id = ANY ($1::bigint[]) AND seq = ANY ($3::int[]) AND repeated_in IS NULL
     UNION ALL
-    SELECT seq, 0, attempt - 1, error_kind, error FROM retry WHERE run_id = $1 AND seq = ANY ($2::int[])`,
+    SELECT seq, 0, attempt - 1, error_kind, error FROM retry WHERE run_id = $2 AND seq = ANY ($3::int[])`,
 };
 
-/** Results from outside come in their own order: they are found by the item's key. */
+/** Results from outside come in their own order: they are found by the item's key. Those still to come have the status -1. */
 const SELECT_EXTERNAL_STATES: Statement = {
   name: 'select-external-item-states',
-  text: `SELECT key, status, attempts, error_kind, error FROM outcome WHERE run_id = $1 AND key = ANY ($2::text[])`,
+  text: `
+    SELECT key, status, attempts, error_kind, error FROM outcome
+    WHERE run_id = ANY ($1::bigint[]) AND key = ANY ($3::text[]) AND repeated_in IS NULL
+    UNION ALL
+    SELECT key, -1, 0, NULL, NULL FROM external_result WHERE run_id = $2 AND key = ANY ($3::text[]) AND NOT recorded`,
 };
 
 interface ChunkRow {
@@ -62,6 +78,7 @@ interface ChunkRow {
   before: number;
   items: string;
   item_progress: Record<string, number> | null;
+  lane: number | null;
   /** Items that the chunk's lane runs side by side. */
   width: number | null;
 }
@@ -75,7 +92,8 @@ interface StateRow {
   error: string | null;
 }
 
-const OUTCOME_NAMES: Record<number, ItemView['status']> = {
+const STATE_NAMES: Record<number, ItemView['status']> = {
+  '-1': 'pending',
   0: 'retrying',
   [OUTCOME_STATUS.succeeded]: 'succeeded',
   [OUTCOME_STATUS.failed]: 'failed',
@@ -89,28 +107,50 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
   async execute(input: ListItems): Promise<Page<ItemView>> {
     const { pool } = this.database;
     const batch = await selectBatch(pool, input.caller.tenant, input.batchId);
+    const runIds = await selectRunIds(pool, batch);
+    const ended = isTerminal(batch.status);
     const limit = input.limit ?? 100;
     const offset = input.offset ?? 0;
-    const chunks = await run<ChunkRow>(pool, SELECT_CHUNKS, [batch.run_id, offset, limit]);
-    const items = chunks.flatMap((chunk) => unpack(chunk, batch)).filter(({ place }) => place >= offset && place < offset + limit);
+    const chunks = await run<ChunkRow>(pool, SELECT_CHUNKS, [runIds[0], offset, limit]);
+    // A run that another one followed has ended: what it left undone was cancelled, unless it is repeated.
+    const busy = new Map<number, number>();
+    const items = chunks
+      .flatMap((chunk) => unpack(chunk, ended || runIds.length > 1, busy))
+      .filter(({ place }) => place >= offset && place < offset + limit)
+      .map(({ view }) => view);
+    const repeated = runIds.length > 1 ? await repeatedItems(pool, batch.run_id, items, ended) : new Map<number, ItemView>();
     const name = batch.external ? 'key' : 'seq';
     const statement = batch.external ? SELECT_EXTERNAL_STATES : SELECT_STATES;
-    const states = await run<StateRow>(pool, statement, [batch.run_id, items.map(({ view }) => view[name])]);
+    const states = await run<StateRow>(pool, statement, [runIds, batch.run_id, items.map((item) => item[name])]);
     const byName = new Map(states.map((state) => [state[name], state]));
-    const rows = items.map(({ view }) => withState(view, byName.get(view[name])));
+    const rows = items.map((item) => withState(repeated.get(item.seq) ?? item, byName.get(item[name]), ended));
     return { rows, total: batch.total, limit, offset, hasMore: offset + rows.length < batch.total };
   }
 }
 
-function unpack(chunk: ChunkRow, batch: BatchRow): { place: number; view: ItemView }[] {
+/** Those of the items that the run works again, by position. */
+async function repeatedItems(pool: Connection, runId: string, items: ItemView[], ended: boolean): Promise<Map<number, ItemView>> {
+  if (items.length === 0) return new Map();
+  const chunks = await run<ChunkRow>(pool, SELECT_REPEATED, [runId, items[0]!.seq, items.at(-1)!.seq]);
+  const busy = new Map<number, number>();
+  return new Map(chunks.flatMap((chunk) => unpack(chunk, ended, busy)).map(({ view }) => [view.seq, view]));
+}
+
+interface PackedItem {
+  seq?: number;
+  attempt?: number;
+  key?: string;
+  payload?: unknown;
+}
+
+/** @param busy items that each lane is known to run so far; it takes its chunks in order, and holds more of them than it can run */
+function unpack(chunk: ChunkRow, ended: boolean, busy: Map<number, number>): { place: number; view: ItemView }[] {
   const firstSeq = Number(chunk.no);
-  const packed = JSON.parse(chunk.items) as { key?: string; payload?: unknown }[];
-  let free = chunk.width ?? 0;
+  const packed = JSON.parse(chunk.items) as PackedItem[];
   return packed.map((item, index) => {
-    const seq = firstSeq + index;
-    const state = openStatus(chunk, index, batch);
-    // A lane takes a chunk's items in order, so many at a time; the others of the chunk still wait.
-    const status = state === 'running' && free-- <= 0 ? 'pending' : state;
+    const seq = item.seq ?? firstSeq + index;
+    const state = openStatus(chunk, index, ended);
+    const status = state === 'running' && !takesSlot(chunk, busy) ? 'pending' : state;
     const progress = status === 'running' ? (chunk.item_progress?.[String(seq)] ?? 0) : null;
     const view: ItemView = {
       seq,
@@ -118,24 +158,31 @@ function unpack(chunk: ChunkRow, batch: BatchRow): { place: number; view: ItemVi
       payload: item.payload ?? null,
       status,
       progress,
-      attempts: 0,
+      attempts: (item.attempt ?? 1) - 1,
       error: null,
     };
     return { place: chunk.before + index, view };
   });
 }
 
+/** A lane runs so many items at a time; the others of its chunks still wait. */
+function takesSlot({ lane, width }: ChunkRow, busy: Map<number, number>): boolean {
+  const taken = busy.get(lane ?? 0) ?? 0;
+  busy.set(lane ?? 0, taken + 1);
+  return taken < (width ?? 0);
+}
+
 /** The state of an item without an outcome. An item that was settled without one waits in a chunk of retries. */
-function openStatus(chunk: ChunkRow, index: number, batch: BatchRow): ItemView['status'] {
-  if (isTerminal(batch.status)) return 'cancelled';
+function openStatus(chunk: ChunkRow, index: number, ended: boolean): ItemView['status'] {
+  if (ended) return 'cancelled';
   if (chunk.state === CHUNK_STATE.pending) return 'pending';
   if (chunk.state === CHUNK_STATE.done || chunk.settled.includes(index)) return 'retrying';
   return 'running';
 }
 
-function withState(item: ItemView, state: StateRow | undefined): ItemView {
+function withState(item: ItemView, state: StateRow | undefined, ended: boolean): ItemView {
   if (!state) return item;
-  const status = state.status === 0 && item.status === 'cancelled' ? 'cancelled' : OUTCOME_NAMES[state.status]!;
+  const status = state.status <= 0 && ended ? 'cancelled' : STATE_NAMES[state.status]!;
   const error = state.error === null ? null : { kind: state.error_kind!, message: state.error };
   return { ...item, status, progress: null, attempts: state.attempts, error };
 }

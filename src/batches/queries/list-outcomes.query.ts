@@ -1,22 +1,25 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
 import { Database } from '../../database/sql.js';
 import type { OutcomeView, Page } from '../batch.view.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
-import { selectBatch } from '../store/lock-batch.js';
+import { selectBatch, selectRunIds } from '../store/lock-batch.js';
+import type { BatchRow } from '../store/select-batches.js';
 
 /** A page ends after about so many bytes of outputs, however many rows were asked for. */
 const MAX_PAGE_BYTES = 16_000_000;
 
 type OutcomeStatus = OutcomeView['status'];
 
-/** What a batch's items ended as so far, in the items' order. */
+/** What a batch's items ended as so far, in the items' order: of an item that was repeated what counts, or all of it. */
 export class ListOutcomes extends Query<Page<OutcomeView>> {
   @IsString() batchId: string;
   @IsOptional() @IsIn(Object.keys(OUTCOME_STATUS)) status?: OutcomeStatus;
   @IsOptional() @IsString() @MaxLength(512) key?: string;
+  /** Also what repeated items ended as before, by run. */
+  @IsOptional() @IsBoolean() history?: boolean;
   /** Default 100. */
   @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(10_000) limit?: number;
   @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(2_000_000_000) offset?: number;
@@ -26,6 +29,7 @@ export class ListOutcomes extends Query<Page<OutcomeView>> {
 
 interface OutcomeRow {
   seq: number;
+  run: number;
   key: string;
   status: number;
   output: unknown;
@@ -42,37 +46,54 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomes> {
   constructor(private readonly database: Database) {}
 
   async execute(input: ListOutcomes): Promise<Page<OutcomeView>> {
-    const batch = await selectBatch(this.database.pool, input.caller.tenant, input.batchId);
+    const { pool } = this.database;
+    const batch = await selectBatch(pool, input.caller.tenant, input.batchId);
+    const runIds = await selectRunIds(pool, batch);
     const limit = input.limit ?? 100;
     const offset = input.offset ?? 0;
-    const where = `run_id = $1 AND ($2::smallint IS NULL OR status = $2) AND ($3::text IS NULL OR key = $3)`;
-    const values = [batch.run_id, input.status ? OUTCOME_STATUS[input.status] : null, input.key ?? null];
-    const { pool } = this.database;
+    const values = [runIds, input.status ? OUTCOME_STATUS[input.status] : null, input.key ?? null, input.history ?? false];
+    const page = runIds.length === 1 ? pageOfOne(limit, offset) : pageOfSeveral(limit, offset);
     const found = await pool.query<OutcomeRow>(
-      `SELECT * FROM (
-         SELECT p.*, sum(size) OVER (ORDER BY seq) - size AS before FROM (
-           SELECT seq, key, status, output, error_kind, error, attempts, duration_ms, quality, recorded_at,
-             coalesce(octet_length(output::text), 0) AS size
-           FROM outcome WHERE ${where} ORDER BY seq LIMIT ${limit} OFFSET ${offset}
-         ) p
-       ) page WHERE before < ${MAX_PAGE_BYTES} ORDER BY seq`,
+      `SELECT page.*, r.no AS run FROM (
+         SELECT p.*, sum(size) OVER (ORDER BY seq, run_id) - size AS before FROM (${page}) p
+       ) page JOIN run r ON r.id = page.run_id WHERE before < ${MAX_PAGE_BYTES} ORDER BY seq, run_id`,
       values,
     );
-    const total = await this.total(input, batch, values, where);
+    const total = await this.total(input, batch, values);
     return { rows: found.rows.map(toOutcomeView), total, limit, offset, hasMore: offset + found.rows.length < total };
   }
 
-  /** The lanes' own counts answer without looking at the outcomes, except for one key. */
-  private async total(input: ListOutcomes, counts: Record<OutcomeStatus, number>, values: unknown[], where: string): Promise<number> {
-    if (input.key !== undefined) {
-      const counted = await this.database.pool.query<{ total: number }>(
-        `SELECT count(*)::int AS total FROM outcome WHERE ${where}`,
-        values,
-      );
-      return counted.rows[0]!.total;
+  /** The lanes' own counts answer without looking at the outcomes, except for one key or for history. */
+  private async total(input: ListOutcomes, batch: BatchRow, values: unknown[]): Promise<number> {
+    if (input.key === undefined && (!input.history || batch.run_no === 1)) {
+      return input.status ? batch[input.status] : batch.succeeded + batch.failed + batch.skipped;
     }
-    return input.status ? counts[input.status] : counts.succeeded + counts.failed + counts.skipped;
+    const counted = await this.database.pool.query<{ total: number }>(
+      `SELECT count(*)::int AS total FROM outcome o WHERE run_id = ANY ($1::bigint[]) AND ${WANTED}`,
+      values,
+    );
+    return counted.rows[0]!.total;
   }
+}
+
+const COLUMNS = `o.run_id, o.seq, o.key, o.status, o.output, o.error_kind, o.error, o.attempts, o.duration_ms, o.quality, o.recorded_at,
+  coalesce(octet_length(o.output::text), 0) AS size`;
+
+const WANTED = `($2::smallint IS NULL OR o.status = $2) AND ($3::text IS NULL OR o.key = $3) AND ($4::boolean OR o.repeated_in IS NULL)`;
+
+/** One run's outcomes lie in their index in the items' order. */
+function pageOfOne(limit: number, offset: number): string {
+  return `SELECT ${COLUMNS} FROM outcome o WHERE o.run_id = ($1::bigint[])[1] AND ${WANTED} ORDER BY o.seq LIMIT ${limit} OFFSET ${offset}`;
+}
+
+/** Of each run the first ones in that order, merged; outputs are read only of those on the page. */
+function pageOfSeveral(limit: number, offset: number): string {
+  return `
+    SELECT ${COLUMNS} FROM (
+      SELECT f.run_id, f.seq FROM unnest($1::bigint[]) AS r (id), LATERAL (
+        SELECT o.run_id, o.seq FROM outcome o WHERE o.run_id = r.id AND ${WANTED} ORDER BY o.seq LIMIT ${limit + offset}
+      ) f ORDER BY f.seq, f.run_id LIMIT ${limit} OFFSET ${offset}
+    ) place JOIN outcome o ON o.run_id = place.run_id AND o.seq = place.seq`;
 }
 
 const STATUS_NAMES = Object.fromEntries(Object.entries(OUTCOME_STATUS).map(([name, number]) => [number, name])) as Record<
@@ -83,6 +104,7 @@ const STATUS_NAMES = Object.fromEntries(Object.entries(OUTCOME_STATUS).map(([nam
 function toOutcomeView(row: OutcomeRow): OutcomeView {
   return {
     seq: row.seq,
+    run: row.run,
     key: row.key,
     status: STATUS_NAMES[row.status]!,
     output: row.output,

@@ -12,6 +12,8 @@ const DELETE_BATCHES: Statement = {
       outcomes AS (DELETE FROM outcome x USING runs WHERE x.run_id = runs.id),
       retries AS (DELETE FROM retry x USING runs WHERE x.run_id = runs.id),
       externals AS (DELETE FROM external_result x USING runs WHERE x.run_id = runs.id),
+      metrics AS (DELETE FROM batch_metric x USING gone WHERE x.batch_id = gone.id),
+      backups AS (DELETE FROM record_backup x USING gone WHERE x.batch_id = gone.id),
       events AS (DELETE FROM batch_event x USING gone WHERE x.batch_id = gone.id),
       buckets AS (DELETE FROM rate_bucket x USING gone WHERE x.tenant = gone.tenant AND x.scope = 'batch' AND x.name = gone.id)
     SELECT id FROM gone`,
@@ -23,13 +25,16 @@ export async function deleteBatches(connection: Connection, batchIds: string[]):
   return gone.length;
 }
 
+/** The batch's row is locked too: it says which run is the current one, and a new run may begin at this moment. */
 const FIND_EXPIRED: Statement = {
   name: 'find-expired-batches',
   text: `
-    SELECT b.id, r.total FROM batch b JOIN run r ON r.id = b.run_id
+    SELECT b.id, r.total + r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled AS total
+    FROM batch b JOIN run r ON r.id = b.run_id
     WHERE r.ended_at < now() - $1 * interval '1 millisecond'
+      AND (b.rollback ->> 'status' = 'due' AND (b.rollback ->> 'runId')::bigint = b.run_id) IS NOT TRUE
       AND ($2::text IS NULL OR b.tenant = $2) AND ($3::text IS NULL OR b.dialect = $3)
-    LIMIT 100 FOR UPDATE OF r SKIP LOCKED`,
+    LIMIT 100 FOR UPDATE OF r, b SKIP LOCKED`,
 };
 
 export interface Expiry {

@@ -3,6 +3,7 @@ import type { BatchView } from '../batch.view.js';
 import type { BatchEventRecord, BatchEventType } from '../events/batch.events.js';
 import { type Connection, type Database, run, type Statement } from '../../database/sql.js';
 import { appendEvent } from './append-event.js';
+import { demandRollbackOfFailure } from './demand-rollback.js';
 import { evictDeadLanes } from './surrender-lane.js';
 
 const LOCK_RUN: Statement = { name: 'lock-run', text: `SELECT status FROM run WHERE id = $1 FOR UPDATE` };
@@ -10,7 +11,8 @@ const LOCK_RUN: Statement = { name: 'lock-run', text: `SELECT status FROM run WH
 /**
  * Ends a run that has nothing left to do. It is decided by looking, never by counting down: no open chunk and no waiting
  * retry (an external run: as many results as items); a stopping run ends when no lane is held any more. The caller holds the run's
- * row lock, so of two lanes that finish at the same moment the second one sees the first one's work.
+ * row lock, so of two lanes that finish at the same moment the second one sees the first one's work. Success is the whole batch's:
+ * what earlier runs achieved counts too.
  */
 const END_RUN: Statement = {
   name: 'end-run',
@@ -18,9 +20,10 @@ const END_RUN: Statement = {
     UPDATE run r SET
       status = CASE
         WHEN r.status = 'stopping' THEN r.ends_as
-        WHEN done.succeeded + done.skipped > 0 OR r.total = 0 THEN 'completed'
+        WHEN done.succeeded + done.skipped + r.carried_succeeded + r.carried_skipped > 0 OR r.total = 0 THEN 'completed'
         ELSE 'failed' END,
-      reason = CASE WHEN r.status = 'running' AND done.succeeded + done.skipped = 0 AND r.total > 0 THEN 'every item failed' ELSE r.reason END,
+      reason = CASE WHEN r.status = 'running' AND done.succeeded + done.skipped + r.carried_succeeded + r.carried_skipped = 0 AND r.total > 0
+        THEN 'every item failed' ELSE r.reason END,
       succeeded = done.succeeded, failed = done.failed, skipped = done.skipped,
       cancelled = r.total - done.succeeded - done.failed - done.skipped,
       sealed = true, ended_at = clock_timestamp()
@@ -56,5 +59,6 @@ export async function endRunWithin(connection: Connection, runId: string): Promi
   const [locked] = await run<{ status: RunStatus }>(connection, LOCK_RUN, [runId]);
   if (locked?.status === 'stopping') await evictDeadLanes(connection, runId);
   const [ended] = await run<{ batch_id: string; status: BatchView['status'] }>(connection, END_RUN, [runId]);
+  if (ended) await demandRollbackOfFailure(connection, ended.batch_id, ended.status);
   return ended && appendEvent(connection, ended.batch_id, END_EVENTS[ended.status]!);
 }

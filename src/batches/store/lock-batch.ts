@@ -16,8 +16,23 @@ export async function selectBatch(connection: Connection, tenant: string, batchI
   return row;
 }
 
-/** The batch with its run's row locked until the transaction ends: of two commands at once, the second sees the first one's work. */
+/**
+ * The batch with its current run's row locked until the transaction ends: of two commands at once, the second sees the first
+ * one's work. When that work was to begin a new run, the new one's row is locked as well.
+ */
 export async function lockBatch(connection: Connection, tenant: string, batchId: string): Promise<BatchRow> {
-  await run(connection, LOCK, [batchId, tenant]);
-  return selectBatch(connection, tenant, batchId);
+  for (;;) {
+    const [locked] = await run<{ id: string }>(connection, LOCK, [batchId, tenant]);
+    const batch = await selectBatch(connection, tenant, batchId);
+    if (locked?.id === batch.run_id) return batch;
+  }
+}
+
+const SELECT_RUN_IDS: Statement = { name: 'select-run-ids', text: `SELECT id FROM run WHERE batch_id = $1 ORDER BY no` };
+
+/** The ids of all of the batch's runs, oldest first. The first one's chunks hold its items. */
+export async function selectRunIds(connection: Connection, batch: Pick<BatchRow, 'id' | 'run_id' | 'run_no'>): Promise<string[]> {
+  if (batch.run_no === 1) return [batch.run_id];
+  const runs = await run<{ id: string }>(connection, SELECT_RUN_IDS, [batch.id]);
+  return runs.map(({ id }) => id);
 }

@@ -1,6 +1,8 @@
+import { AppError } from '../../common/app-error.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 import { Tally, type TallyJson } from '../tally.js';
+import type { BatchRow } from './select-batches.js';
 
 const CLAIM_KEY: Statement = {
   name: 'claim-external-key',
@@ -8,19 +10,21 @@ const CLAIM_KEY: Statement = {
     WITH claimed AS (
       INSERT INTO external_result (run_id, key, recorded) VALUES ($1, $2, true)
       ON CONFLICT (run_id, key) DO UPDATE SET recorded = true WHERE NOT external_result.recorded
-      RETURNING 1
+      RETURNING seq
     )
     UPDATE run SET next_seq = next_seq + 1, total = CASE WHEN sealed THEN total ELSE total + 1 END
-    WHERE id = $1 AND EXISTS (SELECT FROM claimed)
-    RETURNING next_seq - 1 AS seq, (SELECT tally FROM lane WHERE run_id = $1 AND no = 0) AS tally`,
+    FROM claimed WHERE id = $1
+    RETURNING coalesce(claimed.seq, next_seq - 1) AS seq, (SELECT tally FROM lane WHERE run_id = $1 AND no = 0) AS tally`,
 };
 
 const EXPECT_KEYS: Statement = {
   name: 'expect-external-keys',
-  text: `INSERT INTO external_result (run_id, key, recorded) SELECT $1, key, false FROM unnest($2::text[]) AS k (key)`,
+  text: `
+    INSERT INTO external_result (run_id, key, recorded, seq)
+    SELECT $1, key, false, no - 1 FROM unnest($2::text[]) WITH ORDINALITY AS k (key, no)`,
 };
 
-/** The items that results are expected of, when they were listed. */
+/** The items that results are expected of, when they were listed. Their results take their places, whenever they come. */
 export async function expectExternalKeys(connection: Connection, runId: string, keys: string[]): Promise<void> {
   await run(connection, EXPECT_KEYS, [runId, keys]);
 }
@@ -28,11 +32,11 @@ export async function expectExternalKeys(connection: Connection, runId: string, 
 const IS_UNEXPECTED: Statement = {
   name: 'is-unexpected-key',
   text: `
-    SELECT EXISTS (SELECT FROM chunk WHERE run_id = $1)
+    SELECT EXISTS (SELECT FROM run WHERE id = $1 AND (no > 1 OR EXISTS (SELECT FROM chunk WHERE run_id = $1)))
       AND NOT EXISTS (SELECT FROM external_result WHERE run_id = $1 AND key = $2) AS unexpected`,
 };
 
-/** Whether the batch's items were listed and none has this key. */
+/** Whether the run's items were listed, or are repeated, and none has this key. */
 export async function isUnexpectedKey(connection: Connection, runId: string, key: string): Promise<boolean> {
   const [found] = await run<{ unexpected: boolean }>(connection, IS_UNEXPECTED, [runId, key]);
   return found!.unexpected;
@@ -96,7 +100,14 @@ const SEAL_RUN: Statement = {
     FROM batch b WHERE r.id = $1 AND b.id = r.batch_id`,
 };
 
-/** No more will come. Of a batch with results from outside, what came is all there is. */
-export async function sealRun(connection: Connection, runId: string): Promise<void> {
-  await run(connection, SEAL_RUN, [runId]);
+/**
+ * No more will come. Of a batch with results from outside, what came is all there is.
+ * @throws AppError CONFLICT when results of items that are repeated are still to come: without them the batch would lose these items
+ */
+export async function sealRun(connection: Connection, batch: BatchRow): Promise<void> {
+  const open = batch.total - batch.succeeded - batch.failed - batch.cancelled;
+  if (batch.external && batch.run_no > 1 && open > 0) {
+    throw new AppError('CONFLICT', `batch ${batch.id} still waits for results of ${open} repeated items; record them, or cancel the batch`);
+  }
+  await run(connection, SEAL_RUN, [batch.run_id]);
 }

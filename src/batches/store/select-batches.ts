@@ -1,18 +1,23 @@
 import { isTerminal, type RunStatus } from '../batch.state.js';
 import type { BatchOptions } from '../batch.options.js';
-import type { BatchCounts, BatchView } from '../batch.view.js';
+import type { BatchCounts, BatchView, RollbackView } from '../batch.view.js';
 import type { Dialect } from '../../common/procedure.js';
 
 /**
  * A batch with its current run and live counts, all from one snapshot. Until a run has ended its counts are the sums over
- * its lanes (at most a few dozen rows); items in flight are bounded by their lane's width.
+ * its lanes (at most a few dozen rows); items in flight are bounded by their lane's width. A run that repeats some of the
+ * batch's items carries the counts of the others.
  */
 export const SELECT_BATCHES = `
   SELECT b.id, b.tenant, b.dialect, b.operation, b.name, b.description, b.filters, b.parameters, b.options, b.external,
-    b.created_by, b.created_at, b.event_seq, r.id AS run_id, r.no AS run_no, r.status, r.ends_as, r.reason, r.sealed, r.total,
-    r.started_at, r.ended_at, r.cancelled,
-    coalesce(done.succeeded, r.succeeded) AS succeeded, coalesce(done.failed, r.failed) AS failed,
-    coalesce(done.skipped, r.skipped) AS skipped, coalesce(active.items, 0) AS running, timed.mean_duration_ms,
+    b.created_by, b.created_at, b.event_seq, r.id AS run_id, r.no AS run_no, r.status, r.ends_as, r.reason, r.sealed,
+    r.total + r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled AS total,
+    r.started_at, r.ended_at, r.cancelled + r.carried_cancelled AS cancelled,
+    coalesce(done.succeeded, r.succeeded) + r.carried_succeeded AS succeeded,
+    coalesce(done.failed, r.failed) + r.carried_failed AS failed, coalesce(done.skipped, r.skipped) + r.carried_skipped AS skipped,
+    r.carried_succeeded + r.carried_failed + r.carried_skipped AS processed_before,
+    coalesce(active.items, 0) AS running, timed.mean_duration_ms,
+    CASE WHEN (b.rollback ->> 'runId')::bigint = r.id THEN b.rollback END AS rollback,
     r.status = 'running' AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
       AND EXISTS (SELECT FROM retry t WHERE t.run_id = r.id) AS retrying
   FROM batch b
@@ -22,8 +27,8 @@ export const SELECT_BATCHES = `
     FROM lane l WHERE l.run_id = r.id AND r.ended_at IS NULL
   ) done ON true
   LEFT JOIN LATERAL (
-    SELECT sum((l.tally #>> '{durations,sum}')::float8) / nullif(sum((l.tally #>> '{durations,count}')::float8), 0) AS mean_duration_ms
-    FROM lane l WHERE l.run_id = r.id AND l.tally IS NOT NULL
+    SELECT sum((t.tally #>> '{durations,sum}')::float8) / nullif(sum((t.tally #>> '{durations,count}')::float8), 0) AS mean_duration_ms
+    FROM (SELECT l.tally FROM lane l WHERE l.run_id = r.id AND l.tally IS NOT NULL UNION ALL SELECT r.carried_tally) t
   ) timed ON true
   LEFT JOIN LATERAL (
     SELECT sum(least(l.width, held.items))::int AS items
@@ -61,9 +66,13 @@ export interface BatchRow {
   failed: number;
   skipped: number;
   cancelled: number;
+  /** Succeeded, failed or skipped in earlier runs and not repeated in this one. */
+  processed_before: number;
   running: number;
   mean_duration_ms: number | null;
   retrying: boolean;
+  /** That of the current run. */
+  rollback: RollbackView | null;
 }
 
 export function toBatchView(row: BatchRow): BatchView {
@@ -88,12 +97,17 @@ export function toBatchView(row: BatchRow): BatchView {
     etaMs: toEta(row, counts),
     meanDurationMs: row.mean_duration_ms,
     retrying: row.retrying,
+    rollback: row.rollback && toRollback(row.rollback),
     lastEventSeq: row.event_seq,
     createdBy: row.created_by,
     createdAt: row.created_at.toISOString(),
     startedAt: row.started_at?.toISOString() ?? null,
     endedAt: row.ended_at?.toISOString() ?? null,
   };
+}
+
+function toRollback({ status, restored, removed, leftAlone, at }: RollbackView): RollbackView {
+  return { status, restored, removed, leftAlone, at: new Date(at).toISOString() };
 }
 
 function shownStatus(row: BatchRow): BatchView['status'] {
@@ -106,17 +120,17 @@ function toCounts(row: BatchRow): BatchCounts {
   return { total, succeeded, failed, skipped, cancelled, running, pending };
 }
 
-/** Floored, and 100 only for a run that has ended with nothing cancelled: 999 of 1,000 is 99. */
+/** Floored, and 100 only for a batch that has ended with nothing cancelled: 999 of 1,000 is 99. */
 function toProgress(row: BatchRow, counts: BatchCounts): number {
   const processed = counts.succeeded + counts.failed + counts.skipped;
-  if (row.status === 'completed') return 100;
+  if (row.status === 'completed' && counts.cancelled === 0) return 100;
   if (counts.total === 0) return 0;
   const percent = Math.floor((100 * processed) / counts.total);
   return isTerminal(row.status) ? percent : Math.min(99, percent);
 }
 
 function toEta(row: BatchRow, counts: BatchCounts): number | null {
-  const processed = counts.succeeded + counts.failed + counts.skipped;
+  const processed = counts.succeeded + counts.failed + counts.skipped - row.processed_before;
   if (row.status !== 'running' || processed === 0 || !row.started_at) return null;
   const elapsed = Date.now() - row.started_at.getTime();
   return Math.max(0, Math.round((elapsed / processed) * (counts.running + counts.pending)));
