@@ -14,7 +14,12 @@ export default {
   // Packages too are compiled, once (about 10 s), and then cached.
   transformIgnorePatterns: [],
   // Sources import "./x.js", as Node wants it; the file on disk is "./x.ts".
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    // Its CommonJS form imports pdf.js dynamically, which Jest cannot do in a file that it does not compile.
+    '^unpdf$': '<rootDir>/node_modules/unpdf/dist/index.mjs',
+    '^unpdf/pdfjs$': '<rootDir>/node_modules/unpdf/dist/pdfjs.mjs',
+  },
   setupFiles: ['reflect-metadata'],
   cacheDirectory: '<rootDir>/.jest-cache',
   maxWorkers: 2,

@@ -1,16 +1,13 @@
-import { type DynamicModule, Global, Module, type ModuleMetadata } from '@nestjs/common';
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { AccessModule } from './access/access.module.js';
 import { BatchesModule } from './batches/batches.module.js';
 import { loggingModule } from './common/logging.module.js';
-import { Config } from './config.js';
+import type { Config } from './config.js';
+import { ConfigModule } from './config.module.js';
 import { DatabaseModule } from './database/database.module.js';
-import { AnnotationsModule } from './dialects/annotations/annotations.module.js';
-import { BatchServiceModule } from './dialects/batch-service/batch-service.module.js';
-import { DocumentsModule } from './dialects/documents/documents.module.js';
-import { ErpModule } from './dialects/erp/erp.module.js';
+import { DIALECT_MODULES } from './dialects/dialect-modules.js';
 import { NativeModule } from './dialects/native/native.module.js';
-import { UploadsModule } from './dialects/uploads/uploads.module.js';
 import { HealthModule } from './health/health.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { QueueModule } from './queue/queue.module.js';
@@ -21,26 +18,8 @@ import { WorkerModule } from './worker/worker.module.js';
 
 type Modules = NonNullable<ModuleMetadata['imports']>;
 
-@Global()
-@Module({})
-class ConfigModule {
-  static with(config: Config): DynamicModule {
-    return { module: ConfigModule, providers: [{ provide: Config, useValue: config }], exports: [Config] };
-  }
-}
-
 /** The five documented interfaces, the service's own, and what all of them share. */
-const INTERFACES = [
-  ErpModule,
-  AnnotationsModule,
-  UploadsModule,
-  BatchServiceModule,
-  DocumentsModule,
-  NativeModule,
-  RecordsModule,
-  RealtimeModule,
-  RpcModule,
-];
+const INTERFACES = [...DIALECT_MODULES, NativeModule, RecordsModule, RealtimeModule, RpcModule];
 
 /** Which modules a process has: every role has the engine and its item handlers, the interfaces and the worker depend on it. */
 @Module({})

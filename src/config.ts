@@ -83,6 +83,9 @@ const schema = z.object({
   AI_BREAKER_OPEN_MS: count.max(3_600_000).default(30_000),
 });
 
+/** The variables of .env.example, as text. */
+export type Variables = Partial<Record<keyof z.input<typeof schema>, string>>;
+
 /** The service's settings: one checked, frozen object. Times are milliseconds unless a name says otherwise. */
 export class Config {
   readonly nodeEnv: 'development' | 'production' | 'test';
@@ -226,8 +229,12 @@ export function loadConfig(overrides: Record<string, string | undefined> = {}): 
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const config = Config.from({ ...process.env, ...overrides });
-  if (config.role === 'all' || config.databaseUrl) return config;
-  throw new Error(
-    `Wrong configuration:\n  DATABASE_URL: must be set for ROLE=${config.role}: the processes of one service share a database`,
-  );
+  assertSharedDatabase(config);
+  return config;
+}
+
+/** @throws Error when processes that are to share a database are given none */
+export function assertSharedDatabase({ role, databaseUrl }: Pick<Config, 'role' | 'databaseUrl'>): void {
+  if (role === 'all' || databaseUrl !== undefined) return;
+  throw new Error(`Wrong configuration:\n  DATABASE_URL: must be set for ROLE=${role}: the processes of one service share a database`);
 }

@@ -34,6 +34,8 @@ export interface BatchPlan {
   sealed: boolean;
   /** The handler's own default, when the caller gives none. */
   concurrency: number | undefined;
+  /** The operation is worked in slots, one item at a time. */
+  oneByOne: boolean;
 }
 
 /** Checks a new batch against its operation before anything is written. */
@@ -75,7 +77,8 @@ export class BatchPlanner {
       logger: handlerLogger(input.operation, batchId),
     };
     const source = chooseSource(input, registered, context);
-    return { source, external: false, starts, sealed: !open, concurrency: registered.concurrency };
+    const oneByOne = registered.handler.slotsPerWorker !== undefined;
+    return { source, external: false, starts, sealed: !open, concurrency: registered.concurrency, oneByOne };
   }
 
   private unknownOperation(operation: string): AppError {
@@ -93,7 +96,7 @@ function planExternal(input: BatchRequest, registered: RegisteredHandler | undef
   assertExternalParameters(input, registered);
   // Nothing to expect is as good as nothing told: the caller says which result is the last one.
   const counted = (input.totalItems ?? input.items?.length ?? 0) > 0;
-  return { source: itemsFromArray(input.items ?? []), external: true, starts: false, sealed: counted, concurrency: 1 };
+  return { source: itemsFromArray(input.items ?? []), external: true, starts: false, sealed: counted, concurrency: 1, oneByOne: false };
 }
 
 /** The keys of listed items, as results from outside name them: an item without one is called by its number. */

@@ -20,12 +20,22 @@ export type Priority = (typeof PRIORITIES)[number];
 export const BACKOFFS = ['none', 'fixed', 'linear', 'exponential'] as const;
 export type Backoff = (typeof BACKOFFS)[number];
 
+export const CONFLICT_RESOLUTIONS = ['auto', 'overwrite', 'skip', 'merge', 'fail'] as const;
+/** What an operation does with a record that is there already; `auto` is the operation's own way, see docs/records.md. */
+export type ConflictResolution = (typeof CONFLICT_RESOLUTIONS)[number];
+
+export const BACKUP_STRATEGIES = ['none', 'auto'] as const;
+/** `auto`: before the batch writes a record, the record's earlier version is saved. */
+export type BackupStrategy = (typeof BACKUP_STRATEGIES)[number];
+
 /** A batch's settings, complete: what the caller did not give is filled from the dialect's defaults. Times are milliseconds. */
 export interface BatchOptions {
   /** Items in a chunk: the unit of claiming and of database traffic. */
   batchSize: number;
   /** Items side by side. */
   concurrency: number;
+  /** Items that one of its lanes works side by side, at most; lanes may be on different machines. Decided by the service. */
+  laneWidth: number;
   /** Tries after the first. */
   retryAttempts: number;
   retryBackoff: Backoff;
@@ -52,6 +62,15 @@ export interface BatchOptions {
   notifyOnError: boolean;
   /** The same whenever another so many percent are done; null for never. */
   notifyProgressInterval: number | null;
+  conflictResolution: ConflictResolution;
+  backupStrategy: BackupStrategy;
+  /** Take back what the batch changed when it ends as failed or timed out. Needs a backup, and so makes one. */
+  rollbackOnFailure: boolean;
+}
+
+/** Whether the earlier versions of the records that the batch writes are saved. */
+export function keepsBackup({ backupStrategy, rollbackOnFailure }: BatchOptions): boolean {
+  return backupStrategy === 'auto' || rollbackOnFailure;
 }
 
 /** A rate that several batches share. */
@@ -82,4 +101,7 @@ export class BatchOptionsInput implements Partial<BatchOptions> {
   @IsOptional() @IsBoolean() notifyOnComplete?: boolean;
   @IsOptional() @IsBoolean() notifyOnError?: boolean;
   @IsOptional() @IsInt() @Min(1) @Max(100) notifyProgressInterval?: number;
+  @IsOptional() @IsIn(CONFLICT_RESOLUTIONS) conflictResolution?: ConflictResolution;
+  @IsOptional() @IsIn(BACKUP_STRATEGIES) backupStrategy?: BackupStrategy;
+  @IsOptional() @IsBoolean() rollbackOnFailure?: boolean;
 }

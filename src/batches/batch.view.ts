@@ -13,6 +13,20 @@ export interface BatchCounts {
   pending: number;
 }
 
+/** How the changes that a batch made to records are taken back. */
+export interface RollbackView {
+  /** `due`: under way, or about to be. */
+  status: 'due' | 'done';
+  /** Records that got their earlier version back; 0 until it is done, as the next two. */
+  restored: number;
+  /** Records that the batch had created, removed. */
+  removed: number;
+  /** Records that somebody else has changed since. */
+  leftAlone: number;
+  /** When it became due, or was done. */
+  at: string;
+}
+
 /**
  * A batch as JSON in one snapshot: the state and times of its current run, and the counts of all its items, with those that the current
  * run does not repeat. Times are ISO 8601.
@@ -47,6 +61,8 @@ export interface BatchView {
   meanDurationMs: number | null;
   /** True while nothing is left but items that wait for another try. */
   retrying: boolean;
+  /** Set when the current run's changes to records are taken back, because it failed or somebody asked for it. */
+  rollback: RollbackView | null;
   /** Sequence number of its newest event. */
   lastEventSeq: number;
   createdBy: string | null;
@@ -110,6 +126,19 @@ export interface BatchStats {
   total: number;
   byStatus: Record<BatchView['status'], number>;
   byOperation: Record<string, number>;
+}
+
+/** Items over many batches; `succeeded + failed + skipped + open + cancelled` is `total`. */
+export interface ItemTotals {
+  /** Batches that are pending, running or paused. */
+  activeBatches: number;
+  total: number;
+  succeeded: number;
+  failed: number;
+  skipped: number;
+  /** Of active batches: waiting or being worked. */
+  open: number;
+  cancelled: number;
 }
 
 /** How many batches there are, and what became of their items. */

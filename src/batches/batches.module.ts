@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { Procedures } from '../common/procedure.js';
+import { ServiceInProcess } from '../common/running-service.js';
 import { ItemHandlersModule } from '../operations/item-handlers.module.js';
 import { BatchPlanner } from './batch-planner.js';
 import { AddItemsHandler } from './commands/add-items.command.js';
@@ -16,6 +17,7 @@ import { SealBatchHandler } from './commands/seal-batch.command.js';
 import { StartBatchHandler } from './commands/start-batch.command.js';
 import { UpdateBatchHandler } from './commands/update-batch.command.js';
 import { BatchEventPublisher } from './events/batch-event-publisher.js';
+import { CountItemsHandler } from './queries/count-items.query.js';
 import { FindOutputsHandler } from './queries/find-outputs.query.js';
 import { GetBatchAnalyticsHandler } from './queries/get-batch-analytics.query.js';
 import { GetBatchStatsHandler } from './queries/get-batch-stats.query.js';
@@ -45,6 +47,7 @@ const COMMANDS = [
 ];
 
 const QUERIES = [
+  CountItemsHandler,
   FindOutputsHandler,
   GetBatchAnalyticsHandler,
   GetBatchHandler,
@@ -61,7 +64,7 @@ const QUERIES = [
 /** The engine's procedures. Whoever imports it may call them through {@link Procedures}. */
 @Module({
   imports: [ItemHandlersModule],
-  providers: [Procedures, BatchPlanner, BatchEventPublisher, ...COMMANDS, ...QUERIES],
+  providers: [Procedures, ServiceInProcess, BatchPlanner, BatchEventPublisher, ...COMMANDS, ...QUERIES],
   exports: [Procedures, BatchEventPublisher],
 })
 export class BatchesModule {}

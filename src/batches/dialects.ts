@@ -57,6 +57,7 @@ const PROFILES: Record<Dialect, DialectProfile> = {
 };
 
 const ENGINE_DEFAULTS: Omit<BatchOptions, 'concurrency'> = {
+  laneWidth: 50,
   batchSize: 500,
   retryAttempts: 3,
   retryBackoff: 'exponential',
@@ -73,6 +74,9 @@ const ENGINE_DEFAULTS: Omit<BatchOptions, 'concurrency'> = {
   notifyOnComplete: false,
   notifyOnError: false,
   notifyProgressInterval: null,
+  conflictResolution: 'auto',
+  backupStrategy: 'none',
+  rollbackOnFailure: false,
 };
 
 export const DEFAULT_CONCURRENCY = 10;
@@ -81,15 +85,16 @@ export function newBatchId(dialect: Dialect): string {
   return PROFILES[dialect].newId();
 }
 
-/** What the caller gave, over the dialect's defaults, over the engine's. */
+/** What the caller gave, over the dialect's defaults, over the engine's. Chunks of an operation that is worked in slots hold one item. */
 export function completeOptions(
   given: Partial<BatchOptions>,
   dialect: Dialect,
-  context: { config: Config; concurrency: number | undefined },
+  context: { config: Config; concurrency: number | undefined; oneByOne?: boolean },
 ): BatchOptions {
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== null));
   const concurrency = context.concurrency ?? DEFAULT_CONCURRENCY;
-  return { ...ENGINE_DEFAULTS, concurrency, ...PROFILES[dialect].defaults(context.config), ...set };
+  const options = { ...ENGINE_DEFAULTS, concurrency, ...PROFILES[dialect].defaults(context.config), ...set };
+  return context.oneByOne ? { ...options, laneWidth: 1, batchSize: 1 } : options;
 }
 
 /** 1 for critical to 4 for low: the order in which bells are heard. */
@@ -97,16 +102,13 @@ export function rankOf(options: BatchOptions): number {
   return PRIORITIES.indexOf(options.priority) + 1;
 }
 
-/** Items that one lane works side by side. More concurrency makes more lanes, which may be on different machines. */
-const LANE_WIDTH = 50;
-
 /** How long a dialect's finished batches are kept, in milliseconds. */
 export function retentionMs(dialect: Dialect, config: Config): number {
   return dialect === 'documents' ? config.documentRetentionHours * HOUR_MS : config.batchRetentionDays * DAY_MS;
 }
 
 /** The widths of a batch's lanes; they add up to its concurrency. */
-export function laneWidths(concurrency: number): number[] {
-  const lanes = Math.ceil(concurrency / LANE_WIDTH);
+export function laneWidths({ concurrency, laneWidth }: Pick<BatchOptions, 'concurrency' | 'laneWidth'>): number[] {
+  const lanes = Math.ceil(concurrency / laneWidth);
   return Array.from({ length: lanes }, (_, no) => Math.floor(concurrency / lanes) + (no < concurrency % lanes ? 1 : 0));
 }

@@ -28,7 +28,7 @@ export interface IntakeReport {
 /** How an intake writes a slice: `reserve` gives the position of its first item. */
 export interface IntakeTarget {
   runId: string;
-  options: Pick<BatchOptions, 'batchSize' | 'concurrency'>;
+  options: Pick<BatchOptions, 'batchSize' | 'concurrency' | 'laneWidth'>;
   /** A slice is written staged and accepted at the end, or claimable at once. */
   staged: boolean;
   /** Runs `write` with a connection and the first free position of `count` new items. */
@@ -93,7 +93,7 @@ export class Intake {
     this.characters = 0;
     const { runId, options, staged } = this.target;
     // Few items of a batch with many lanes are spread over all of them.
-    const chunkSize = Math.min(options.batchSize, Math.ceil(texts.length / laneWidths(options.concurrency).length));
+    const chunkSize = Math.min(options.batchSize, Math.ceil(texts.length / laneWidths(options).length));
     await this.target.reserve(texts.length, async (connection, firstSeq) => {
       const state = staged ? CHUNK_STATE.staged : CHUNK_STATE.pending;
       await insertChunks(

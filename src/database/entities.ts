@@ -4,9 +4,11 @@ import { BatchEntity } from '../batches/entities/batch.entity.js';
 import { ChunkEntity, ChunkItemsEntity } from '../batches/entities/chunk.entity.js';
 import { LaneEntity } from '../batches/entities/lane.entity.js';
 import { OutcomeEntity } from '../batches/entities/outcome.entity.js';
+import { RateBucketEntity } from '../batches/entities/rate-bucket.entity.js';
 import { RetryEntity } from '../batches/entities/retry.entity.js';
 import { RunEntity } from '../batches/entities/run.entity.js';
 import { FileEntity } from '../records/entities/file.entity.js';
+import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
 
 export const ENTITIES = [
@@ -19,6 +21,8 @@ export const ENTITIES = [
   RetryEntity,
   BatchEventEntity,
   BatchMetricEntity,
+  RateBucketEntity,
   FileEntity,
   RecordEntity,
+  RecordBackupEntity,
 ];

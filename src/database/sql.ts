@@ -1,6 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
 import type { Pool, PoolClient } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
+
+/** Named, so that an application that embeds the engine can have a database of its own beside it. */
+export const DATA_SOURCE = 'batchwise';
 
 /** A named statement: PostgreSQL parses and plans it once a connection. */
 export interface Statement {
@@ -19,7 +23,7 @@ export async function run<Row extends object>(connection: Connection, statement:
 /** The pool below TypeORM, for the statements whose speed matters, and transactions that both share. */
 @Injectable()
 export class Database {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(@InjectDataSource(DATA_SOURCE) private readonly dataSource: DataSource) {}
 
   get pool(): Pool {
     return (this.dataSource.driver as unknown as { master: Pool }).master;

@@ -1,9 +1,11 @@
 import { Controller, Get, type OnModuleDestroy, ServiceUnavailableException } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { Public } from '../access/access.guard.js';
 import { AppError } from '../common/app-error.js';
+import { DATA_SOURCE } from '../database/sql.js';
 import { LaneQueue } from '../queue/lane-queue.js';
 
 const CHECK_LIMIT_MS = 2_000;
@@ -18,7 +20,7 @@ export class HealthController implements OnModuleDestroy {
   constructor(
     private readonly health: HealthCheckService,
     private readonly indicators: HealthIndicatorService,
-    private readonly dataSource: DataSource,
+    @InjectDataSource(DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly queue: LaneQueue,
   ) {}
 

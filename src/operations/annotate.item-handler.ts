@@ -32,6 +32,9 @@ const SLICE = 100;
 /**
  * Reads records and writes what it found into their `annotation` field, with `annotation_status: "done"`. An item's key is its
  * record's key; the filters choose records (see docs/records.md), no filters all of the collection.
+ *
+ * A record that changed while it was being read is tried again, or written all the same when the batch's `conflictResolution` is
+ * `overwrite`. With `skip` or `fail` a record that is annotated already, by somebody else than this batch, is left as it is.
  */
 @ItemHandler('annotate', { parameters: AnnotateParameters, filters: 'any' })
 export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotateParameters, Record<string, unknown>> {
@@ -58,7 +61,9 @@ export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotatePa
     const keys = items.map(({ key }) => key);
     const patches = new Map<string, FieldsPatch & { patch: { annotation: Annotation } }>();
     const durations = new Map<string, number>();
-    for (const record of (await this.records.byKeys(place, keys)).values()) {
+    const records = await this.records.byKeys(place, keys);
+    for (const record of records.values()) {
+      if (isKept(record, context)) continue;
       context.signal.throwIfAborted();
       const startedAt = performance.now();
       patches.set(record.key, await this.annotate(record, context.tenant, textFields));
@@ -66,10 +71,12 @@ export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotatePa
       // Analysis holds the processor: heartbeats, requests and other lanes get their turn between two records.
       await setImmediate();
     }
-    const written = await this.records.merge(place, [...patches.values()]);
+    const anyVersion = context.conflictResolution === 'overwrite';
+    const written = await this.records.merge(place, [...patches.values()], { anyVersion, batch: context });
     return keys.map((key) => {
+      if (!records.has(key)) return { error: new PermanentError(`record ${key} not found in collection ${collection}`) };
       const annotation = patches.get(key)?.patch.annotation;
-      if (!annotation) return { error: new PermanentError(`record ${key} not found in collection ${collection}`) };
+      if (!annotation) return toConflict(key, context);
       if (!written.has(key)) return { error: new Error(`record ${key} changed while it was being read`) };
       return { output: annotation, quality: annotation.qualityScore, durationMs: durations.get(key) };
     });
@@ -79,4 +86,15 @@ export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotatePa
     const file = fileId ? await this.files.readText(tenant, fileId) : undefined;
     return { key, version, patch: { annotation: analyze(readableOf(fields, { textFields, file })), annotation_status: 'done' } };
   }
+}
+
+/** A record that this batch has annotated itself is one of a try that was cut off before its result was recorded. */
+function isKept({ fields, writtenBy }: StoredRecord, { conflictResolution, batchId }: ChunkContext): boolean {
+  const keeps = conflictResolution === 'skip' || conflictResolution === 'fail';
+  return keeps && fields.annotation_status === 'done' && writtenBy !== batchId;
+}
+
+function toConflict(key: string, { conflictResolution }: ChunkContext): ItemOutcome {
+  const reason = `record ${key} is annotated already`;
+  return conflictResolution === 'fail' ? { error: new PermanentError(reason) } : { skipped: reason };
 }

@@ -8,7 +8,8 @@ import { ROW_FORMATS, type RowFormat } from '../records/parse/parse-rows.js';
 import { readFileRows } from '../records/read-file-rows.js';
 import { type Fields, keyOfRow, problemOfFields } from '../records/record-fields.js';
 import { RecordStore } from '../records/record-store.js';
-import type { NewRecord } from '../records/store/upsert-records.js';
+import type { Inserted } from '../records/store/insert-records.js';
+import type { NewRecord, Upserted } from '../records/store/upsert-records.js';
 import {
   type BatchContext,
   type ChunkContext,
@@ -38,6 +39,9 @@ const SLICE = 500;
  * Writes rows into a collection: an item's payload is the row, its record's key the row's key field or else the item's key.
  * Rows come as the batch's items, or from a stored file that the parameters or filters name. At the default concurrency a batch has one
  * lane, which writes rows in their order: of two rows with the same key the later one stays.
+ *
+ * A record that is there already is overwritten, unless the batch's `conflictResolution` says otherwise: its fields stay where the row
+ * has none (`merge`), or it stays as it is and the row ends as skipped or failed.
  */
 @ItemHandler('import', { parameters: ImportParameters, filters: ImportFilters })
 export class ImportItemHandler implements ItemHandlerClass<unknown, ImportParameters, ImportFilters> {
@@ -64,22 +68,62 @@ export class ImportItemHandler implements ItemHandlerClass<unknown, ImportParame
     return outcomes;
   }
 
-  private async importSlice(items: Item[], { tenant, parameters }: ChunkContext<ImportParameters>): Promise<ItemOutcome[]> {
-    const { collection, keyField } = parameters;
+  private async importSlice(items: Item[], context: ChunkContext<ImportParameters>): Promise<ItemOutcome[]> {
+    const { collection, keyField } = context.parameters;
     const rows = items.map((item) => toRecord(item, keyField));
-    // One statement cannot write a record twice: of rows with the same key the last one counts.
-    const last = new Map<string, NewRecord>();
-    for (const row of rows) if (!('problem' in row)) last.set(row.key, row);
-    const results = await this.records.upsert({ tenant, collection }, [...last.values()]);
+    const chosen = chooseRows(rows, context.conflictResolution);
+    const results = await this.write([...chosen.values()], context);
     return rows.map((row) => {
       if ('problem' in row) return { error: new PermanentError(row.problem) };
-      if (last.get(row.key) !== row) return { skipped: `a later row has the same key ${row.key}` };
-      return { output: { collection, key: row.key, result: results.get(row.key) } };
+      const isChosen = chosen.get(row.key) === row;
+      const conflict = toConflict(row.key, { isChosen, isThere: results.get(row.key) === 'exists', context });
+      return conflict ?? { output: { collection, key: row.key, result: results.get(row.key) } };
     });
+  }
+
+  private write(records: NewRecord[], context: ChunkContext<ImportParameters>): Promise<Map<string, Upserted | Inserted>> {
+    const { tenant, parameters, conflictResolution } = context;
+    const place = { tenant, collection: parameters.collection };
+    if (conflictResolution === 'skip' || conflictResolution === 'fail') return this.records.insert(place, records, context);
+    return this.records.upsert(place, records, { onConflict: conflictResolution === 'merge' ? 'merge' : 'overwrite', batch: context });
   }
 }
 
-function toRecord({ key, payload }: Item, keyField: string | undefined): NewRecord | { problem: string } {
+type Row = NewRecord | { problem: string };
+
+/** One statement cannot write a record twice: of rows with the same key the last one counts, the first one, or all of them as one. */
+function chooseRows(rows: Row[], conflictResolution: ChunkContext['conflictResolution']): Map<string, NewRecord> {
+  const chosen = new Map<string, NewRecord>();
+  for (const row of rows) {
+    if ('problem' in row) continue;
+    const earlier = chosen.get(row.key);
+    if (!earlier) chosen.set(row.key, row);
+    else if (conflictResolution === 'merge') chosen.set(row.key, { ...row, fields: { ...earlier.fields, ...row.fields } });
+    else if (conflictResolution !== 'skip' && conflictResolution !== 'fail') chosen.set(row.key, row);
+  }
+  return chosen;
+}
+
+interface RowState {
+  /** It is the one that counts of those with its key. */
+  isChosen: boolean;
+  /** A record with its key and other content was there. */
+  isThere: boolean;
+  context: ChunkContext<ImportParameters>;
+}
+
+/** What a row ends as that was not written. */
+function toConflict(key: string, { isChosen, isThere, context }: RowState): ItemOutcome | undefined {
+  const { conflictResolution, parameters } = context;
+  if (conflictResolution === 'merge' || (isChosen && !isThere)) return undefined;
+  if (conflictResolution === 'fail') {
+    return { error: new PermanentError(`record ${key} is there already in collection ${parameters.collection}`) };
+  }
+  if (isThere) return { skipped: `record ${key} is there already` };
+  return { skipped: `${conflictResolution === 'skip' ? 'an earlier' : 'a later'} row has the same key ${key}` };
+}
+
+function toRecord({ key, payload }: Item, keyField: string | undefined): Row {
   const problem = problemOfFields(payload);
   if (problem) return { problem };
   const fields = payload as Fields;

@@ -38,6 +38,10 @@ export class ItemHandlerRegistry implements OnModuleInit {
     if (!handler.run === !handler.runChunk) {
       throw new Error(`item handler ${name} of operation "${operation}" must have either run or runChunk`);
     }
+    const { slotsPerWorker: slots } = handler;
+    if (slots !== undefined && !(Number.isInteger(slots) && slots >= 1)) {
+      throw new Error(`item handler ${name} of operation "${operation}" has slotsPerWorker ${slots}; it must be a whole number from 1`);
+    }
     this.byOperation.set(operation, { ...metadata, handler });
   }
 }

@@ -1,4 +1,5 @@
 import { SetMetadata, type Type } from '@nestjs/common';
+import type { ConflictResolution } from '../batches/batch.options.js';
 
 /** Any JSON value. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -46,10 +47,14 @@ export interface HandlerLogger {
 
 export interface ChunkContext<Parameters = unknown> extends BatchContext<Parameters> {
   /**
-   * Aborted at the item's time limit (its reason is then a `TimeoutError`), when the batch is cancelled, and when the worker shuts
-   * down. Made on first use.
+   * Aborted at the item's time limit (its reason is then a `TimeoutError`), when the batch is cancelled or timed out (a
+   * {@link BatchStoppedError}: what is in flight may still finish and be recorded), and when the worker shuts down. Made on first use.
    */
   readonly signal: AbortSignal;
+  /** What to do with a record that is there already. */
+  readonly conflictResolution: ConflictResolution;
+  /** What the batch writes over is saved first. Hand the context to the record store's writes, which then do it. */
+  readonly keepsBackup: boolean;
 }
 
 export interface ItemContext<Parameters = unknown> extends ChunkContext<Parameters> {
@@ -78,6 +83,13 @@ export interface ItemHandlerClass<Payload = unknown, Parameters = unknown, Filte
   runChunk?(items: Item<Payload>[], context: ChunkContext<Parameters>): Promise<ItemOutcome[]>;
   /** Chooses a batch's items when it is created with filters instead of a list. Streamed: never held whole in memory. */
   selectItems?(filters: Filters, context: BatchContext<Parameters>): AsyncIterable<NewItem>;
+  /**
+   * At most so many items of this operation run at the same time in one worker process, over all batches, and each is chosen when a
+   * slot is free: that of the batch with the highest priority, and of equal ones the oldest. For few, heavy items: a choice costs
+   * a few statements. Its chunks are of one item. A call that ignores its abort signal for two seconds no longer counts.
+   * Default: only the lanes of the process and the batch's concurrency limit them.
+   */
+  readonly slotsPerWorker?: number;
 }
 
 export interface ItemHandlerOptions {
@@ -123,5 +135,14 @@ export class RetryLaterError extends Error {
     readonly delayMs: number,
   ) {
     super(message);
+  }
+}
+
+/** Why an item's signal is aborted when its batch was stopped. */
+export class BatchStoppedError extends Error {
+  override readonly name = 'BatchStoppedError';
+
+  constructor() {
+    super('the batch was stopped');
   }
 }

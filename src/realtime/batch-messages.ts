@@ -1,6 +1,5 @@
-import { isTerminal } from '../batches/batch.state.js';
 import type { BatchCounts, BatchView } from '../batches/batch.view.js';
-import type { BatchEventRecord, BatchEventType } from '../batches/events/batch.events.js';
+import type { BatchEventRecord, BatchEventType, BatchNotice, BatchSnapshot } from '../batches/events/batch.events.js';
 
 /** What a socket is sent. */
 export interface SocketMessage {
@@ -26,11 +25,15 @@ export interface BatchMessage {
   at: string;
 }
 
-/** Sent at the end of a batch that was created with `notifyOnComplete`. */
+/** Sent when a batch starts, passes a mark of its progress, or ends, as its `notify…` options ask. */
 export interface BatchNotification {
   batchId: string;
   name: string | null;
+  kind: BatchNotice['kind'];
   status: BatchView['status'];
+  /** Whole percent, 0 to 100. */
+  progress: number;
+  /** The same in words. */
   message: string;
 }
 
@@ -39,21 +42,18 @@ export function toBatchMessage({ type, batchId, seq, run, at, data }: BatchEvent
   return { type, batchId, seq, run, operation, name, status, reason, progress, counts, at };
 }
 
-/** The event under its own name, and the notification that its batch asked for. */
-export function toBatchMessages(record: BatchEventRecord): SocketMessage[] {
-  const messages: SocketMessage[] = [{ name: record.type, payload: toBatchMessage(record) }];
-  if (isEnd(record) && record.data.notifyOnComplete) messages.push({ name: 'batch.notification', payload: toNotification(record) });
-  return messages;
+/** What the batch asked to be notified of, if this event is it. */
+export function toNotification({ batchId, data }: BatchEventRecord): BatchNotification | undefined {
+  const { notification, name, operation, status, progress } = data;
+  if (!notification) return undefined;
+  return { batchId, name, kind: notification.kind, status, progress, message: `${name ?? operation} ${inWords(data, notification)}` };
 }
 
-/** The event that ends a run. A cancelled batch reads "cancelled" in events before that one, while items in flight finish. */
-export function isEnd({ type, data }: BatchEventRecord): boolean {
-  return isTerminal(data.status) && (type === 'batch.completed' || type === 'batch.failed' || type === 'batch.cancelled');
-}
-
-function toNotification({ batchId, data: { name, operation, status, reason, counts } }: BatchEventRecord): BatchNotification {
+function inWords({ status, reason, counts }: BatchSnapshot, notice: BatchNotice): string {
+  if (notice.kind === 'started') return 'started';
+  if (notice.kind === 'progress') return `has reached ${notice.percent} %`;
   const words = status === 'timed_out' ? 'timed out' : `was ${status}`;
   const end = status === 'completed' || status === 'failed' ? status : words;
   const results = `${counts.succeeded + counts.skipped} of ${counts.total} succeeded, ${counts.failed} failed`;
-  return { batchId, name, status, message: `${name ?? operation} ${end}: ${results}${reason ? ` (${reason})` : ''}` };
+  return `${end}: ${results}${reason ? ` (${reason})` : ''}`;
 }

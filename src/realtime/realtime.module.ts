@@ -1,8 +1,9 @@
 import { Module } from '@nestjs/common';
 import { BatchesModule } from '../batches/batches.module.js';
 import { BatchGateway } from './batch.gateway.js';
+import { DashboardStream } from './dashboard-stream.js';
 import { BroadcastBatchEventsListener } from './broadcast-batch-events.listener.js';
 
-/** Live batch events over Socket.IO. */
-@Module({ imports: [BatchesModule], providers: [BatchGateway, BroadcastBatchEventsListener] })
+/** Live batch events over Socket.IO, and over the plain WebSocket of the document interface. */
+@Module({ imports: [BatchesModule], providers: [BatchGateway, DashboardStream, BroadcastBatchEventsListener] })
 export class RealtimeModule {}

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -6,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { AppError } from '../common/app-error.js';
 import { Config } from '../config.js';
+import { DATA_SOURCE } from '../database/sql.js';
 import { FileEntity } from './entities/file.entity.js';
 
 export interface NewFile {
@@ -13,6 +15,8 @@ export interface NewFile {
   /** What the caller calls it. Data only: no path is made from it. */
   name: string;
   mediaType: string;
+  /** The upload that it belongs to; without one it stays until somebody removes it. */
+  uploadId?: string;
 }
 
 const ABANDONED_MS = 86_400_000;
@@ -27,15 +31,19 @@ export class FileStore implements OnApplicationBootstrap {
 
   constructor(
     private readonly config: Config,
-    private readonly dataSource: DataSource,
+    @InjectDataSource(DATA_SOURCE) private readonly dataSource: DataSource,
   ) {
     this.folder = join(config.dataDir, 'files');
     this.incoming = join(this.folder, 'incoming');
   }
 
-  /** Removes what a process that died left of its uploads. Another process may be at work on younger ones. */
   async onApplicationBootstrap(): Promise<void> {
     await mkdir(this.incoming, { recursive: true });
+    await this.removeAbandoned();
+  }
+
+  /** Removes what processes that died left of files they were storing. Another process may be at work on younger ones. */
+  async removeAbandoned(): Promise<void> {
     for (const name of await readdir(this.incoming)) {
       const path = join(this.incoming, name);
       const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
@@ -44,15 +52,15 @@ export class FileStore implements OnApplicationBootstrap {
   }
 
   /** @throws AppError TOO_LARGE beyond MAX_UPLOAD_BYTES; nothing is kept of a file that was not stored whole */
-  async save(source: AsyncIterable<Buffer>, { tenant, name, mediaType }: NewFile): Promise<FileEntity> {
+  async save(source: AsyncIterable<Buffer>, { tenant, name, mediaType, uploadId }: NewFile): Promise<FileEntity> {
     const id = randomUUID();
     const partial = join(this.incoming, id);
-    const path = this.pathOf(id);
+    const path = this.pathOf({ id });
     try {
       const { size, sha256 } = await this.write(source, partial);
       await mkdir(dirname(path), { recursive: true });
       await rename(partial, path);
-      return await this.dataSource.getRepository(FileEntity).save({ id, tenant, name, mediaType, size: String(size), sha256 });
+      return await this.dataSource.getRepository(FileEntity).save({ id, tenant, name, mediaType, size: String(size), sha256, uploadId });
     } catch (error) {
       await Promise.all([rm(partial, { force: true }), rm(path, { force: true })]);
       throw error;
@@ -66,9 +74,15 @@ export class FileStore implements OnApplicationBootstrap {
     return file;
   }
 
+  /** Removes files for good. The bytes go first: a row without bytes is found again, bytes without a row are not. */
+  async remove(ids: string[]): Promise<void> {
+    for (const id of ids) await rm(this.pathOf({ id }), { force: true });
+    if (ids.length > 0) await this.dataSource.getRepository(FileEntity).delete(ids);
+  }
+
   /** The file's bytes. @param limit read no more than this many */
   read(file: Pick<FileEntity, 'id'>, limit?: number): AsyncIterable<Buffer> {
-    return createReadStream(this.pathOf(file.id), { end: limit === undefined ? undefined : limit - 1 });
+    return createReadStream(this.pathOf(file), { end: limit === undefined ? undefined : limit - 1 });
   }
 
   /** The beginning of a file, when it is text; undefined for other files and for those that are not there any more. */
@@ -104,8 +118,8 @@ export class FileStore implements OnApplicationBootstrap {
     return { size, sha256: hash.digest('hex') };
   }
 
-  /** Two letters of the id as folder, so that no folder grows to millions of entries. */
-  private pathOf(id: string): string {
+  /** Where the bytes lie, for readers that jump about in a file. Two letters of the id as folder, so that no folder grows to millions of entries. */
+  pathOf({ id }: Pick<FileEntity, 'id'>): string {
     return join(this.folder, id.slice(0, 2), id);
   }
 }

@@ -1,16 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/sql.js';
 import { parseRecordFilter } from './record-filter.js';
-import { type FieldsPatch, mergeFields } from './store/merge-fields.js';
+import type { CollectionOf, WritingBatch } from './store/record-write.js';
+import { type Inserted, insertRecords } from './store/insert-records.js';
+import { type FieldsPatch, type Merge, mergeFields } from './store/merge-fields.js';
 import { selectRecordsByKeys, type StoredRecord } from './store/select-records-by-keys.js';
 import { streamRecordKeys } from './store/stream-record-keys.js';
-import { type NewRecord, type Upserted, upsertRecords } from './store/upsert-records.js';
-
-/** A tenant's collection. */
-export interface CollectionOf {
-  tenant: string;
-  collection: string;
-}
+import { type NewRecord, type Upsert, type Upserted, upsertRecords } from './store/upsert-records.js';
 
 /** Records for item handlers, many at a time: each call is one statement. */
 @Injectable()
@@ -30,13 +26,21 @@ export class RecordStore {
     return selectRecordsByKeys(this.database.pool, tenant, collection, keys);
   }
 
-  /** Writes whole records. @param records each key once */
-  upsert({ tenant, collection }: CollectionOf, records: NewRecord[]): Promise<Map<string, Upserted>> {
-    return upsertRecords(this.database.pool, tenant, collection, records);
+  /**
+   * Writes whole records. Name the batch that writes (`{ batch: context }`), so that its backup is kept.
+   * @param records each key once
+   */
+  upsert(place: CollectionOf, records: NewRecord[], how?: Upsert): Promise<Map<string, Upserted>> {
+    return upsertRecords(this.database.pool, place, records, how);
+  }
+
+  /** Writes those records that are not there yet, and leaves the others as they are. @param records each key once */
+  insert(place: CollectionOf, records: NewRecord[], batch?: WritingBatch): Promise<Map<string, Inserted>> {
+    return insertRecords(this.database.pool, place, records, batch);
   }
 
   /** Writes fields into records that have not changed since they were read. Resolves to the keys that were written. */
-  merge({ tenant, collection }: CollectionOf, patches: FieldsPatch[]): Promise<Set<string>> {
-    return mergeFields(this.database.pool, tenant, collection, patches);
+  merge(place: CollectionOf, patches: FieldsPatch[], how?: Merge): Promise<Set<string>> {
+    return mergeFields(this.database.pool, place, patches, how);
   }
 }

@@ -1,4 +1,4 @@
-import type { BatchOptions } from '../batches/batch.options.js';
+import { type BatchOptions, type ConflictResolution, keepsBackup } from '../batches/batch.options.js';
 import { OUTCOME_STATUS } from '../batches/entities/outcome.entity.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import type { RecordedOutcome } from '../batches/store/record-outcomes.js';
@@ -19,7 +19,7 @@ export class ItemRunner {
   /** How often items have reported. */
   reports = 0;
   private readonly handler: ItemHandlerClass;
-  private readonly batch: BatchContext;
+  private readonly batch: BatchAtWork;
   private readonly options: BatchOptions;
   private readonly keyPrefix: string;
 
@@ -36,6 +36,8 @@ export class ItemRunner {
       operation: lane.operation,
       parameters: registered.parameters ? checkInput(registered.parameters, lane.parameters, 'parameters') : lane.parameters,
       logger: handlerLogger(lane.operation, lane.batch_id),
+      conflictResolution: lane.options.conflictResolution,
+      keepsBackup: keepsBackup(lane.options),
     };
   }
 
@@ -163,10 +165,12 @@ export class ItemRunner {
   }
 }
 
+type BatchAtWork = Omit<ChunkContext, 'signal'>;
+
 /** An item's context. A plain object with an AbortController costs about 4 microseconds an item: the signal is made when asked for. */
 class WorkContext implements ItemContext, ChunkContext {
   constructor(
-    private readonly batch: BatchContext,
+    private readonly batch: BatchAtWork,
     private readonly work: WorkItem,
     private readonly keyPrefix: string,
     private readonly report: (seq: number, percent: number) => void,
@@ -190,6 +194,14 @@ class WorkContext implements ItemContext, ChunkContext {
 
   get logger(): BatchContext['logger'] {
     return this.batch.logger;
+  }
+
+  get conflictResolution(): ConflictResolution {
+    return this.batch.conflictResolution;
+  }
+
+  get keepsBackup(): boolean {
+    return this.batch.keepsBackup;
   }
 
   get attempt(): number {

@@ -1,6 +1,7 @@
 import type { HandlerCall, HeldChunk, WorkItem } from './held-chunk.js';
 import type { ItemRunner } from './item-runner.js';
 import { isFailure, type Settlement } from './settlement.js';
+import type { StartTokens } from './start-tokens.js';
 
 /** After its abort signal a handler has this long before its slot is given to another item. */
 const ABORT_GRACE_MS = 2_000;
@@ -19,7 +20,7 @@ export class ItemSlots {
 
   constructor(
     private readonly runner: ItemRunner,
-    private readonly limits: { width: number; timeoutMs: number },
+    private readonly limits: { width: number; timeoutMs: number; tokens: StartTokens },
     private readonly events: { mayStart: () => boolean; onSettled: () => void; onStuck: (calls: number) => void },
   ) {}
 
@@ -27,16 +28,24 @@ export class ItemSlots {
     return this.running.size;
   }
 
-  /** Fills free slots from the chunks, in order. */
-  fill(chunks: readonly HeldChunk[]): void {
+  /** Items that may start beside those that run. */
+  get freeCount(): number {
+    if (this.runner.takesChunks) return this.running.size === 0 ? MAX_ITEMS_PER_CALL : 0;
+    return Math.max(0, this.limits.width - this.running.size);
+  }
+
+  /** Fills free slots from the chunks, in order, as far as there are tokens. */
+  fill(chunks: Iterable<HeldChunk>): void {
     if (!this.events.mayStart()) return;
+    const { width, tokens } = this.limits;
     for (const chunk of chunks) {
       if (chunk.cautious) continue;
       if (this.runner.takesChunks) {
-        if (chunk.waitingCount > 0 && this.running.size === 0) this.startChunk(chunk.nextSeveral(MAX_ITEMS_PER_CALL));
+        const size = Math.min(chunk.waitingCount, MAX_ITEMS_PER_CALL, tokens.left);
+        if (size > 0 && this.running.size === 0) this.startChunk(chunk.nextSeveral(size));
         continue;
       }
-      while (this.running.size < this.limits.width) {
+      while (this.running.size < width && tokens.left > 0) {
         const item = chunk.next();
         if (!item) break;
         this.start(item);
@@ -50,9 +59,9 @@ export class ItemSlots {
   }
 
   /** Tells handlers in flight to stop; a failure they answer with is not counted: the item was not at fault. */
-  abort(reason: string): void {
+  abort(reason: Error): void {
     this.aborted = true;
-    for (const item of this.running) abortItem(item, new Error(reason));
+    for (const item of this.running) abortItem(item, reason);
   }
 
   /** Frees every slot; what its handler still returns is dropped and the item stays unrecorded. */
@@ -91,6 +100,7 @@ export class ItemSlots {
   }
 
   private begin(item: WorkItem, call: HandlerCall): void {
+    this.limits.tokens.left -= 1;
     item.call = call;
     item.startedAt = performance.now();
     item.deadline = item.startedAt + this.limits.timeoutMs;

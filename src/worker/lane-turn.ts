@@ -2,20 +2,19 @@ import { isTerminal, type RunStatus } from '../batches/batch.state.js';
 import { claimDueRetries } from '../batches/store/claim-due-retries.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import { markSuspect } from '../batches/store/mark-suspect.js';
-import { type ClaimedChunk, type Flushed, type LaneFence, recordOutcomes } from '../batches/store/record-outcomes.js';
+import { type Flushed, type LaneFence, recordOutcomes } from '../batches/store/record-outcomes.js';
 import { Tally } from '../batches/tally.js';
 import type { Connection } from '../database/sql.js';
+import { BatchStoppedError } from '../operations/item-handler.js';
 import { countOutcomes } from './count-outcomes.js';
-import { HeldChunk } from './held-chunk.js';
+import type { HeldChunk } from './held-chunk.js';
+import { HeldChunks } from './held-chunks.js';
 import type { ItemRunner } from './item-runner.js';
 import { ItemSlots } from './item-slots.js';
+import { StartTokens } from './start-tokens.js';
 
-/** Results of a chunk that is not complete are recorded after this long, so that slow items show at least four times a second. */
-const FLUSH_MS = 250;
 /** Progress that items report is shown this often at most. */
 const PROGRESS_MS = 500;
-/** One flush carries at most about so many characters of outputs: PostgreSQL takes 256 MB in one JSON value. */
-const FLUSH_CHARACTERS = 32_000_000;
 /** A lane holds about this long's worth of items, so that the database works while the handler does. */
 const AHEAD_MS = 500;
 const MAX_HELD_ITEMS = 2_000;
@@ -23,8 +22,11 @@ const MAX_CHUNKS_PER_CLAIM = 40;
 /** While chunks are left, retries that are due wait this long to be pooled into full chunks. */
 const POOL_RETRIES_MS = 1_000;
 
-/** Why a turn stops taking items. `drained`: nothing is left to claim. `lost`: another worker took the lane over. */
-export type TurnEnd = 'drained' | 'yielded' | 'stopped' | 'shutdown' | 'lost';
+/**
+ * Why a turn stops taking items. `drained`: nothing is left to claim, or the one item of the turn is done. `held`: the rate limit has
+ * no tokens. `lost`: another worker took the lane over.
+ */
+export type TurnEnd = 'drained' | 'held' | 'yielded' | 'stopped' | 'shutdown' | 'lost';
 
 export interface TurnReport {
   end: TurnEnd;
@@ -32,6 +34,16 @@ export interface TurnReport {
   status: RunStatus;
   /** Milliseconds until the run's next retry is due, or null. */
   nextRetryMs: number | null;
+  /** Milliseconds until the rate limit has tokens again, of a turn that ended for them. */
+  heldMs: number;
+}
+
+export interface TurnSettings {
+  leaseMs: number;
+  /** The operation is worked in slots: the turn ends with its first item, and the most urgent run gets the slot. */
+  oneItem: boolean;
+  onFlush: () => void;
+  onStuck: (calls: number) => void;
 }
 
 /**
@@ -42,12 +54,15 @@ export class LaneTurn {
   readonly fence: LaneFence;
   private readonly tally: Tally;
   private readonly slots: ItemSlots;
-  private chunks: HeldChunk[] = [];
+  private readonly chunks = new HeldChunks();
+  private readonly tokens: StartTokens;
+  private readonly width: number;
   private status: RunStatus = 'running';
   private end?: TurnEnd;
   private nothingToClaim = false;
   private released = false;
   private retryDueAt: number | null = null;
+  private heldMs = 0;
   private leaseRenewedAt = performance.now();
   private readonly startedAt = performance.now();
   private flushedAt = 0;
@@ -58,11 +73,13 @@ export class LaneTurn {
     private readonly connection: Connection,
     private readonly lane: ClaimedLane,
     private readonly runner: ItemRunner,
-    private readonly settings: { leaseMs: number; onFlush: () => void; onStuck: (calls: number) => void },
+    private readonly settings: TurnSettings,
   ) {
     this.fence = { runId: lane.run_id, no: lane.no, fence: lane.fence };
     this.tally = Tally.from(lane.tally);
-    const limits = { width: lane.width, timeoutMs: lane.options.timeout };
+    this.tokens = new StartTokens(connection, lane);
+    this.width = settings.oneItem ? 1 : lane.width;
+    const limits = { width: this.width, timeoutMs: lane.options.timeout, tokens: this.tokens };
     this.slots = new ItemSlots(runner, limits, {
       mayStart: () => this.mayStart(),
       onSettled: () => this.onSettled(),
@@ -77,26 +94,29 @@ export class LaneTurn {
       this.slots.fill(this.chunks);
       const cautious = this.cautiousChunk();
       if (this.wantsFlush()) await this.flush(false);
-      else if (cautious && this.slots.busy === 0) await this.workOneAlone(cautious);
+      else if (this.wantsTokens()) await this.tokens.take(Math.min(this.chunks.waitingCount, this.slots.freeCount + this.ahead()));
+      else if (this.isOutOfTokens()) await this.holdRun();
+      else if (cautious && this.slots.busy === 0 && this.tokens.left > 0) await this.workOneAlone(cautious);
       else if (!this.isOver()) await this.nextChange();
     }
     while (!this.released && this.end !== 'lost') await this.flush(true);
+    await this.tokens.putBack();
     const nextRetryMs = this.retryDueAt === null ? null : this.retryDueAt - performance.now();
-    return { end: this.end ?? 'drained', status: this.status, nextRetryMs };
+    return { end: this.end ?? 'drained', status: this.status, nextRetryMs, heldMs: this.heldMs };
   }
 
   /** Takes no more items; those in flight finish. */
   stop(end: TurnEnd): void {
     this.end = end === 'lost' ? end : (this.end ?? end);
     if (end === 'lost') {
-      this.slots.abort('another worker has taken over');
+      this.slots.abort(new Error('another worker has taken over'));
       this.slots.abandon();
     }
     this.wake?.();
   }
 
   abort(reason: string): void {
-    this.slots.abort(reason);
+    this.slots.abort(new Error(reason));
   }
 
   abandon(): void {
@@ -125,6 +145,7 @@ export class LaneTurn {
   /** Called several times a second: deadlines, due retries, results that are old enough to record. */
   tick(now: number): void {
     this.slots.tick(now);
+    this.tokens.expire(now);
     if (this.retryDueAt !== null && now >= this.retryDueAt) this.nothingToClaim = false;
     this.wake?.();
   }
@@ -137,20 +158,37 @@ export class LaneTurn {
   private isOver(): boolean {
     if (this.end === 'lost') return true;
     if (this.slots.busy > 0) return false;
-    return this.end !== undefined || (this.nothingToClaim && this.waitingCount() === 0 && !this.wantsFlush());
+    if (this.end !== undefined || this.hasDoneItsItem()) return true;
+    return this.nothingToClaim && this.chunks.waitingCount === 0 && !this.wantsFlush();
   }
 
-  private waitingCount(): number {
-    return this.chunks.reduce((sum, chunk) => sum + chunk.waitingCount, 0);
+  private hasDoneItsItem(): boolean {
+    return this.settings.oneItem && this.slots.settledCount > 0;
   }
 
   /** The worker fences itself by the monotonic clock: without a fresh lease it starts nothing. */
   private mayStart(): boolean {
-    return this.end === undefined && performance.now() - this.leaseRenewedAt < this.settings.leaseMs * 0.8;
+    const isFresh = performance.now() - this.leaseRenewedAt < this.settings.leaseMs * 0.8;
+    return isFresh && this.end === undefined && !this.hasDoneItsItem();
   }
 
   private cautiousChunk(): HeldChunk | undefined {
-    return this.mayStart() ? this.chunks.find((chunk) => chunk.cautious && chunk.waitingCount > 0) : undefined;
+    return this.mayStart() ? this.chunks.firstCautious() : undefined;
+  }
+
+  private wantsTokens(): boolean {
+    if (!this.tokens.areLimited || !this.mayStart()) return false;
+    return this.tokens.areWanted(Math.min(this.chunks.waitingCount, this.slots.freeCount));
+  }
+
+  private isOutOfTokens(): boolean {
+    return this.tokens.areOut && this.slots.busy === 0 && this.chunks.waitingCount > 0;
+  }
+
+  /** Gives the lane back instead of waiting in it for tokens. */
+  private async holdRun(): Promise<void> {
+    this.heldMs = await this.tokens.hold();
+    this.stop('held');
   }
 
   /** A chunk that saw its worker die: one item at a time, named before it starts and recorded after it ends. */
@@ -168,7 +206,7 @@ export class LaneTurn {
   }
 
   private wantsFlush(): boolean {
-    return this.chunksToRecord(false).length > 0 || this.wantedChunks() > 0 || this.hasNewProgress();
+    return this.chunks.hasResultsDue || this.wantedChunks() > 0 || this.hasNewProgress();
   }
 
   /** Items that report how far they are, in a lane where nothing else happens. */
@@ -176,10 +214,10 @@ export class LaneTurn {
     return this.runner.reports !== this.shownReports && performance.now() - this.flushedAt >= PROGRESS_MS;
   }
 
-  /** Complete chunks go out at once, others when their results are old enough. */
-  private chunksToRecord(all: boolean): HeldChunk[] {
-    const now = performance.now();
-    return this.chunks.filter((chunk) => all || chunk.isComplete || chunk.bufferedFor(now) >= FLUSH_MS);
+  /** Items that are worked in a while at the present speed. */
+  private ahead(): number {
+    const perMs = this.slots.settledCount / Math.max(1, performance.now() - this.startedAt);
+    return Math.min(MAX_HELD_ITEMS, Math.floor(perMs * AHEAD_MS));
   }
 
   /**
@@ -188,20 +226,16 @@ export class LaneTurn {
    */
   private wantedChunks(): number {
     if (this.nothingToClaim || !this.mayStart()) return 0;
-    const perMs = this.slots.settledCount / Math.max(1, performance.now() - this.startedAt);
-    const ahead = Math.min(MAX_HELD_ITEMS, Math.floor(perMs * AHEAD_MS));
-    const free = Math.max(0, this.lane.width - this.slots.busy);
-    const waiting = this.waitingCount();
+    const ahead = this.ahead();
+    const free = Math.max(0, this.width - this.slots.busy);
+    const waiting = this.chunks.waitingCount;
     if (waiting >= free + ahead / 2) return 0;
     return Math.min(MAX_CHUNKS_PER_CLAIM, Math.ceil((free + ahead - waiting) / this.lane.options.batchSize));
   }
 
   /** @param giveBack record everything and release the lane, unless there is too much for one flush */
   private async flush(giveBack: boolean, all = giveBack): Promise<void> {
-    const due = this.chunksToRecord(all);
-    const results = due.flatMap((chunk) => chunk.takeResults(FLUSH_CHARACTERS / due.length));
-    const outcomes = results.flatMap((result) => ('outcome' in result ? [result.outcome] : []));
-    const release = giveBack && due.every((chunk) => !chunk.hasResults);
+    const { outcomes, deferred, moved, release } = this.chunks.gather(all, giveBack);
     this.released = release;
     const counts = countOutcomes(outcomes, this.tally);
     const claim = release ? 0 : this.wantedChunks();
@@ -215,14 +249,14 @@ export class LaneTurn {
       tally: outcomes.length > 0 ? JSON.stringify(this.tally) : null,
       itemProgress: this.runner.progress.size > 0 ? Object.fromEntries(this.runner.progress) : null,
       outcomes,
-      deferred: results.flatMap((result) => ('deferred' in result ? [result.deferred] : [])),
-      moved: due.map((chunk) => chunk.moved(release)),
+      deferred,
+      moved,
       claim,
     });
     if (!flushed.held) return this.stop('lost');
     this.leaseRenewedAt = sentAt;
-    this.chunks = this.chunks.filter((chunk) => !chunk.isComplete || chunk.hasResults);
-    this.hold(flushed.chunks);
+    this.chunks.dropComplete();
+    this.chunks.add(flushed.chunks);
     this.see(flushed.status);
     await this.lookForRetries(flushed, claim);
     if (outcomes.length > 0) this.settings.onFlush();
@@ -235,19 +269,15 @@ export class LaneTurn {
     const overdue = flushed.nextRetryMs === null ? -Infinity : -flushed.nextRetryMs;
     const asks = overdue >= (foundAll ? POOL_RETRIES_MS : 0);
     const chunk = asks ? await claimDueRetries(this.connection, this.fence, this.lane.options.batchSize) : undefined;
-    if (chunk) this.hold([chunk]);
+    if (chunk) this.chunks.add([chunk]);
     this.nothingToClaim = !foundAll && !chunk;
-  }
-
-  private hold(claimed: ClaimedChunk[]): void {
-    this.chunks.push(...claimed.map((chunk) => new HeldChunk(chunk)));
   }
 
   private see(status: RunStatus): void {
     this.status = status;
     if (status === 'running') return;
     this.stop('stopped');
-    if (status === 'stopping' || isTerminal(status)) this.slots.abort('the batch was stopped');
+    if (status === 'stopping' || isTerminal(status)) this.slots.abort(new BatchStoppedError());
   }
 
   private nextChange(): Promise<void> {

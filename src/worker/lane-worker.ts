@@ -1,7 +1,8 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
-import { claimLane, type ClaimedLane } from '../batches/store/claim-lane.js';
+import { claimLane, claimLaneOrSlotted, type ClaimedLane } from '../batches/store/claim-lane.js';
 import { endRun } from '../batches/store/end-run.js';
+import { findWaitingRuns } from '../batches/store/find-work.js';
 import { recordProgress } from '../batches/store/record-progress.js';
 import { renewLeases } from '../batches/store/renew-leases.js';
 import { surrenderLane } from '../batches/store/surrender-lane.js';
@@ -13,6 +14,8 @@ import { type Bell, LaneQueue } from '../queue/lane-queue.js';
 import { QuietWarning } from '../queue/quiet-warning.js';
 import { ItemRunner } from './item-runner.js';
 import { LaneTurn, type TurnReport } from './lane-turn.js';
+import { LaterBells } from './later-bells.js';
+import { OperationSlots } from './operation-slots.js';
 
 const HEARTBEAT_MS = 1_000;
 const HEARTBEATS_A_LEASE = 3;
@@ -20,6 +23,10 @@ const TICK_MS = 100;
 /** A turn gives way to waiting bells after this long. */
 const TURN_MS = 1_000;
 const PROGRESS_MS = 250;
+/** Runs that one look for a slot's next item finds: other processes may take the first of them meanwhile. */
+const CANDIDATES = 5;
+/** Of a held run's bell: the database's clock must have passed the time when it is heard. */
+const CLOCK_SLACK_MS = 10;
 /** More calls of handlers than this that ignore their abort signals, and the process takes no more lanes until some have ended. */
 const MAX_STUCK = 100;
 
@@ -27,6 +34,8 @@ interface Turn {
   turn: LaneTurn;
   bell: Bell;
   startedAt: number;
+  /** It ends with its first item anyway. */
+  oneItem: boolean;
 }
 
 /** Hears bells, takes lanes, and keeps their leases; what happens within a turn is {@link LaneTurn}'s. */
@@ -38,7 +47,8 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly turns = new Set<Turn>();
   private readonly workedRuns = new Set<string>();
   private readonly progressAt = new Map<string, number>();
-  private readonly wakeUps = new Set<NodeJS.Timeout>();
+  private readonly slots: OperationSlots;
+  private readonly later: LaterBells;
   private timers: NodeJS.Timeout[] = [];
   private draining = false;
   private beating = false;
@@ -51,7 +61,10 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly queue: LaneQueue,
     private readonly channel: EventChannel,
     private readonly publisher: BatchEventPublisher,
-  ) {}
+  ) {
+    this.slots = new OperationSlots(registry);
+    this.later = new LaterBells(queue);
+  }
 
   /** Not earlier: handlers and listeners are bound by now. */
   async onApplicationBootstrap(): Promise<void> {
@@ -66,7 +79,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     this.draining = true;
     const grace = this.config.shutdownGraceMs;
     await this.queue.mute();
-    for (const timer of this.wakeUps) clearTimeout(timer);
+    this.later.stop();
     for (const { turn } of this.turns) turn.stop('shutdown');
     if (!(await this.idleWithin(grace * 0.5))) for (const { turn } of this.turns) turn.abort('the worker shuts down');
     if (!(await this.idleWithin(grace * 0.25))) for (const { turn } of this.turns) turn.abandon();
@@ -76,6 +89,11 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
 
   get freeLanes(): number {
     return this.draining || this.stuck > MAX_STUCK ? 0 : this.config.workerLanes - this.turns.size;
+  }
+
+  /** Operations that this process can take items of now. */
+  get freeOperations(): string[] {
+    return this.registry.operations.filter((operation) => !this.slots.isFull(operation));
   }
 
   /** The runs this process has taken turns at since it was asked last. Active: it has one now. */
@@ -90,12 +108,41 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   async hear(bell: Bell): Promise<void> {
     if (this.freeLanes <= 0) return;
     try {
-      const lane = await claimLane(this.database.pool, bell.runId, this.config.leaseMs);
+      const where = { runId: bell.runId, leaseMs: this.config.leaseMs };
+      const { lane, slotted } = await claimLaneOrSlotted(this.database.pool, where, this.slots.operations);
       if (lane) await this.takeTurn(bell, lane);
+      else if (slotted !== undefined) await this.workSlot(slotted);
       else for (const { turn } of this.turnsOf(bell.runId)) turn.nudge();
     } catch (error) {
       this.turnFailed.warn(error);
     }
+  }
+
+  /** Works the operation's most urgent items in one of its slots, as long as there are any. Never rejects. */
+  private async workSlot(operation: string): Promise<void> {
+    if (!this.slots.take(operation)) return;
+    try {
+      while (this.freeLanes > 0) {
+        const next = await this.claimMostUrgent(operation);
+        if (!next) return;
+        // One bell is enough to fill all slots.
+        void this.workSlot(operation);
+        await this.takeTurn(next.bell, next.lane);
+        if (this.freeLanes <= 1 && (await this.queue.hasWaiting())) return await this.queue.ring(next.bell, 1);
+      }
+    } catch (error) {
+      this.turnFailed.warn(error);
+    } finally {
+      this.slots.giveBack(operation);
+    }
+  }
+
+  private async claimMostUrgent(operation: string): Promise<{ bell: Bell; lane: ClaimedLane } | undefined> {
+    for (const { run_id: runId, rank } of await findWaitingRuns(this.database.pool, [operation], CANDIDATES)) {
+      const lane = await claimLane(this.database.pool, runId, this.config.leaseMs);
+      if (lane) return { bell: { runId, rank }, lane };
+    }
+    return undefined;
   }
 
   private async takeTurn(bell: Bell, lane: ClaimedLane): Promise<void> {
@@ -108,11 +155,12 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     try {
       const settings = {
         leaseMs: this.config.leaseMs,
+        oneItem: registered.handler.slotsPerWorker !== undefined,
         onFlush: () => void this.tellProgress(lane.run_id),
         onStuck: (calls: number) => this.countStuck(calls),
       };
       const turn = new LaneTurn(this.database.pool, lane, new ItemRunner(registered, lane), settings);
-      entry = { turn, bell, startedAt: performance.now() };
+      entry = { turn, bell, startedAt: performance.now(), oneItem: settings.oneItem };
       this.turns.add(entry);
       this.workedRuns.add(bell.runId);
       if (this.draining) turn.stop('shutdown');
@@ -140,8 +188,10 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
         return this.queue.ring(bell, 1);
       case 'drained':
         await this.publisher.publish([await endRun(this.database, runId)]);
-        if (report.nextRetryMs !== null) this.ringLater(bell, report.nextRetryMs);
+        if (report.nextRetryMs !== null) this.later.ring(bell, report.nextRetryMs);
         return;
+      case 'held':
+        return this.later.ring(bell, report.heldMs + CLOCK_SLACK_MS);
       case 'stopped':
         await this.publisher.publish([await endRun(this.database, runId)]);
         // It may have been resumed while the lane was still held; if not, nobody hears this bell.
@@ -163,18 +213,6 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
         await new Promise((resolve) => setTimeout(resolve, 500));
       }
     }
-  }
-
-  private ringLater(bell: Bell, delayMs: number): void {
-    if (this.draining) return;
-    const timer = setTimeout(
-      () => {
-        this.wakeUps.delete(timer);
-        void this.queue.ring(bell, 1);
-      },
-      Math.max(0, delayMs),
-    );
-    this.wakeUps.add(timer);
   }
 
   private async beat(): Promise<void> {
@@ -206,7 +244,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   private tick(): void {
     const now = performance.now();
     for (const { turn } of this.turns) turn.tick(now);
-    const long = [...this.turns].filter(({ startedAt }) => now - startedAt > TURN_MS);
+    const long = [...this.turns].filter(({ startedAt, oneItem }) => !oneItem && now - startedAt > TURN_MS);
     if (long.length > 0 && this.turns.size >= this.config.workerLanes) void this.giveWay(long);
   }
 

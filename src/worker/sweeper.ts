@@ -2,13 +2,15 @@ import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationB
 import { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
 import { deleteExpiredBatches } from '../batches/store/delete-batches.js';
 import { endRun } from '../batches/store/end-run.js';
+import { findDueRollbacks } from '../batches/store/demand-rollback.js';
 import { findUnendedRuns, findWaitingRuns, timeOutRuns } from '../batches/store/find-work.js';
 import { discardAbandonedIntakes } from '../batches/store/insert-chunks.js';
+import { deleteIdleBuckets } from '../batches/store/take-tokens.js';
 import { retentionMs } from '../batches/dialects.js';
 import { DIALECTS } from '../common/procedure.js';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
-import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
+import { rollBackBatch } from '../records/roll-back-batch.js';
 import { LaneWorker } from './lane-worker.js';
 
 const CLEAN_UP_MS = 3_600_000;
@@ -23,12 +25,12 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private timer?: NodeJS.Timeout;
   private stopped = false;
   private sweeping = Promise.resolve();
+  private rollingBack?: Promise<void>;
   private cleanedUpAt = 0;
 
   constructor(
     private readonly database: Database,
     private readonly config: Config,
-    private readonly registry: ItemHandlerRegistry,
     private readonly worker: LaneWorker,
     private readonly publisher: BatchEventPublisher,
   ) {}
@@ -41,6 +43,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     this.stopped = true;
     clearTimeout(this.timer);
     await this.sweeping;
+    await this.rollingBack;
   }
 
   /** With jitter, so that many workers do not look at the same moment. */
@@ -59,6 +62,9 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       await this.serveWaitingRuns();
       for (const runId of await timeOutRuns(this.database.pool)) await this.publisher.runChanged(runId);
       for (const runId of await findUnendedRuns(this.database.pool)) await this.end(runId);
+      // Not waited for: it may take minutes, and the rest of a sweep is urgent.
+      const due = await findDueRollbacks(this.database.pool);
+      this.rollingBack ??= this.rollBack(due).finally(() => (this.rollingBack = undefined));
       if (Date.now() - this.cleanedUpAt > CLEAN_UP_MS) await this.cleanUp();
     } catch (error) {
       this.logger.warn({ err: error }, 'a sweep failed; the next one tries again');
@@ -74,11 +80,22 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     }
   }
 
+  /** Takes back the changes of batches that failed. One that cannot be taken back does not keep the others from it. */
+  private async rollBack(batchIds: string[]): Promise<void> {
+    for (const batchId of batchIds) {
+      try {
+        await rollBackBatch(this.database, batchId, () => !this.stopped);
+      } catch (error) {
+        this.logger.error({ err: error, batchId }, 'a batch could not be rolled back; the next sweep tries again');
+      }
+    }
+  }
+
   /** Turns are not waited for. Each takes its lane first, so that for a moment there may be more than WORKER_LANES. */
   private async serveWaitingRuns(): Promise<void> {
     const free = this.worker.freeLanes;
     if (free <= 0) return;
-    const waiting = await findWaitingRuns(this.database.pool, this.registry.operations, free);
+    const waiting = await findWaitingRuns(this.database.pool, this.worker.freeOperations, free);
     let left = free;
     for (const { run_id: runId, rank, lanes } of waiting) {
       for (let lane = 0; lane < lanes && left > 0; lane += 1, left -= 1) void this.worker.hear({ runId, rank });
@@ -88,6 +105,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private async cleanUp(): Promise<void> {
     this.cleanedUpAt = Date.now();
     await discardAbandonedIntakes(this.database.pool);
+    await deleteIdleBuckets(this.database.pool);
     for (const dialect of DIALECTS) {
       const expiry = { olderThanMs: retentionMs(dialect, this.config), dialect };
       let deleted = 0;

@@ -7,7 +7,7 @@ const config = Config.from({ BATCH_RETENTION_DAYS: '7' });
 
 test('the widths of lanes add up to the concurrency, none is empty and none above 50, and they differ by one at most', () => {
   for (let concurrency = 1; concurrency <= 1_000; concurrency += 1) {
-    const widths = laneWidths(concurrency);
+    const widths = laneWidths({ concurrency, laneWidth: 50 });
     expect(widths.reduce((sum, width) => sum + width, 0)).toBe(concurrency);
     expect(Math.max(...widths)).toBeLessThanOrEqual(50);
     expect(Math.min(...widths)).toBeGreaterThanOrEqual(1);

@@ -60,6 +60,7 @@ describe('the native REST interface', () => {
         etaMs: null,
         meanDurationMs: null,
         retrying: false,
+        rollback: null,
         lastEventSeq: 1,
         createdBy: null,
         createdAt: expect.stringMatching(ISO_TIME),

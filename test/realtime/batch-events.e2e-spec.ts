@@ -122,7 +122,8 @@ describe('batch events on sockets', () => {
     const silent = await create({ filters: { count: 2 } });
     await listener.until('batch.completed', silent.id);
     const { payload } = await listener.until('batch.notification', asked.id);
-    expect(payload).toEqual({ batchId: asked.id, name: 'Two', status: 'completed', message: 'Two completed: 2 of 2 succeeded, 0 failed' });
+    const message = 'Two completed: 2 of 2 succeeded, 0 failed';
+    expect(payload).toEqual({ batchId: asked.id, name: 'Two', kind: 'ended', status: 'completed', progress: 100, message });
     expect(listener.names(asked.id).filter((name) => name === 'batch.notification')).toHaveLength(1);
     expect(listener.names(silent.id)).not.toContain('batch.notification');
   });

@@ -65,6 +65,17 @@ class ScriptedChunkHandler implements ItemHandlerClass<Payload, ScriptParameters
   }
 }
 
+/** At most three at the same time in one worker. */
+@ItemHandler('scripted-slots', { parameters: ScriptParameters })
+class ScriptedSlotsHandler extends ScriptedItemHandler {
+  readonly slotsPerWorker: number = 3;
+}
+
+@ItemHandler('scripted-slot', { parameters: ScriptParameters })
+class ScriptedSlotHandler extends ScriptedItemHandler {
+  readonly slotsPerWorker: number = 1;
+}
+
 class CheckedPayload {
   @IsInt() @Min(1) size: number;
 }
@@ -76,7 +87,7 @@ class CheckedItemHandler implements ItemHandlerClass<CheckedPayload> {
   }
 }
 
-@Module({ providers: [ScriptedItemHandler, ScriptedChunkHandler, CheckedItemHandler] })
+@Module({ providers: [ScriptedItemHandler, ScriptedChunkHandler, ScriptedSlotsHandler, ScriptedSlotHandler, CheckedItemHandler] })
 class ScriptedModule {}
 
 export const TERMINAL = ['completed', 'failed', 'cancelled', 'timed_out'];
@@ -149,7 +160,7 @@ export class Engine {
 
   /** Rows of every table, to see that a refusal left nothing behind. */
   async rowCounts(): Promise<Record<string, number>> {
-    const tables = ['batch', 'run', 'lane', 'chunk', 'chunk_items', 'outcome', 'retry', 'external_result', 'batch_event'];
+    const tables = ['batch', 'run', 'lane', 'chunk', 'chunk_items', 'outcome', 'retry', 'external_result', 'batch_event', 'rate_bucket'];
     const parts = tables.map((table) => `(SELECT count(*)::int FROM ${table}) AS ${table}`);
     return (await this.sql<Record<string, number>>(`SELECT ${parts.join(', ')}`))[0]!;
   }

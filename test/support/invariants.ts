@@ -83,6 +83,8 @@ const FORBIDDEN: Record<string, string> = {
       UNION SELECT 'lane', run_id FROM lane UNION SELECT 'retry', run_id FROM retry UNION SELECT 'external_result', run_id FROM external_result
       UNION SELECT 'batch_event', run_id FROM batch_event
     ) t WHERE NOT EXISTS (SELECT FROM run r JOIN batch b ON b.id = r.batch_id WHERE r.id = t.run_id)`,
+  'a rate limit never gives more than it has, and goes with its batch': `
+    SELECT * FROM rate_bucket k WHERE tokens < 0 OR (scope = 'batch' AND NOT EXISTS (SELECT FROM batch b WHERE b.id = k.name AND b.tenant = k.tenant))`,
   'a later run repeats just the items that earlier runs gave to it, with their keys': `
     SELECT r.id, r.total, p.items, o.strangers FROM run r,
       LATERAL (SELECT count(*)::int AS items FROM outcome WHERE repeated_in = r.id) p,

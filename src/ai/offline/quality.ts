@@ -40,7 +40,8 @@ function completenessOf({ title, summary, keywords, filled }: Readable): number 
   return filled * 0.4 + (title ? 0.2 : 0) + (summary ? 0.25 : 0) + (keywords.length > 0 ? 0.15 : 0);
 }
 
-function readabilityOf(sentences: string[]): number {
+/** 0 to 1: how near sentences are to 16 words and words to 5 letters. */
+export function readabilityOf(sentences: string[]): number {
   if (sentences.length === 0) return 0;
   const words = sentences.flatMap((sentence) => wordsOf(sentence));
   if (words.length === 0) return 0;

@@ -97,7 +97,7 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
   }
 
   private async ring(batch: BatchRow): Promise<void> {
-    await this.lanes.ring({ runId: batch.run_id, rank: rankOf(batch.options) }, laneWidths(batch.options.concurrency).length);
+    await this.lanes.ring({ runId: batch.run_id, rank: rankOf(batch.options) }, laneWidths(batch.options).length);
   }
 }
 

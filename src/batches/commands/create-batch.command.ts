@@ -82,7 +82,8 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     const dialect = input.caller.dialect ?? 'native';
     const id = newBatchId(dialect);
     const plan = this.planner.plan(input, id, MAX_ITEMS_PER_REQUEST);
-    const options = completeOptions(input.options ?? {}, dialect, { config: this.config, concurrency: plan.concurrency });
+    const { concurrency, oneByOne } = plan;
+    const options = completeOptions(input.options ?? {}, dialect, { config: this.config, concurrency, oneByOne });
     const [ids] = await run<{ run_id: string; intake_id: string }>(this.database.pool, NEXT_IDS, []);
     const runId = ids!.run_id;
     const intake = this.newIntake(runId, ids!.intake_id, options);
@@ -96,7 +97,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       const batch = { id, runId, total, added, input, plan, options };
       const { view, events } = await this.database.transaction((connection) => this.insert(connection, batch, intake));
       await this.publisher.publish(events);
-      if (plan.starts) await this.lanes.ring({ runId, rank: rankOf(options) }, laneWidths(options.concurrency).length);
+      if (plan.starts) await this.lanes.ring({ runId, rank: rankOf(options) }, laneWidths(options).length);
       return view;
     } catch (error) {
       await intake.discard(this.database.pool);
@@ -123,7 +124,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       batch.total,
       plan.external ? 0 : batch.added,
       rankOf(options),
-      laneWidths(options.concurrency),
+      laneWidths(options),
       caller.tenant,
       caller.dialect ?? 'native',
       input.operation,

@@ -1,5 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { IsString } from 'class-validator';
+import { AppError } from '../../common/app-error.js';
 import type { Caller } from '../../common/procedure.js';
 import { Database } from '../../database/sql.js';
 import { assertMove } from '../batch.state.js';
@@ -21,6 +22,9 @@ export class DeleteBatchHandler implements ICommandHandler<DeleteBatch> {
     await this.database.transaction(async (connection) => {
       const batch = await lockBatch(connection, caller.tenant, batchId);
       assertMove('delete', batch.status, batchId);
+      if (batch.rollback?.status === 'due') {
+        throw new AppError('CONFLICT', `the changes of batch ${batchId} are being taken back; delete it when that is done`);
+      }
       await deleteBatches(connection, [batchId]);
     });
     return { deleted: true };

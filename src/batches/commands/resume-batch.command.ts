@@ -34,7 +34,7 @@ export class ResumeBatchHandler implements ICommandHandler<ResumeBatch> {
       event: 'batch.resumed',
     });
     await this.publisher.publish([event]);
-    await this.lanes.ring({ runId: row.run_id, rank: rankOf(row.options) }, laneWidths(row.options.concurrency).length);
+    await this.lanes.ring({ runId: row.run_id, rank: rankOf(row.options) }, laneWidths(row.options).length);
     // Its last items may have finished while it was paused.
     await this.publisher.publish([await endRun(this.database, row.run_id)]);
     return toBatchView(row);

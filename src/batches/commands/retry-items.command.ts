@@ -160,7 +160,7 @@ interface Repeat {
 }
 
 function laneCount({ options }: BatchRow): number {
-  return laneWidths(options.concurrency).length;
+  return laneWidths(options).length;
 }
 
 /** JSON texts of `{ seq, attempt, key, payload? }`. */

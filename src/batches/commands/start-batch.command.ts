@@ -41,7 +41,7 @@ export class StartBatchHandler implements ICommandHandler<StartBatch> {
       return { row: await selectBatch(connection, caller.tenant, batchId), started: event };
     });
     await this.publisher.publish([started]);
-    if (!row.external) await this.lanes.ring({ runId: row.run_id, rank: rankOf(row.options) }, laneWidths(row.options.concurrency).length);
+    if (!row.external) await this.lanes.ring({ runId: row.run_id, rank: rankOf(row.options) }, laneWidths(row.options).length);
     return toBatchView(row);
   }
 }

@@ -64,5 +64,5 @@ async function setOptions(connection: Connection, batch: BatchRow, given: BatchO
   if (options.batchSize !== batch.options.batchSize && batch.total > 0 && !batch.external) {
     throw new AppError('CONFLICT', `batchSize: the items of batch ${batch.id} are packed already, ${batch.options.batchSize} at a time`);
   }
-  await run(connection, SET_OPTIONS, [batch.run_id, options, rankOf(options), laneWidths(options.concurrency)]);
+  await run(connection, SET_OPTIONS, [batch.run_id, options, rankOf(options), laneWidths(options)]);
 }

@@ -1,6 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Dialect } from '../../common/procedure.js';
 import type { BatchOptions } from '../batch.options.js';
+import type { RollbackView } from '../batch.view.js';
 
 /** What a caller submitted: an operation, its settings, and whose it is. Its state is that of its current run. */
 @Entity('batch')
@@ -22,4 +23,6 @@ export class BatchEntity {
   @Column('bigint', { name: 'run_id' }) runId: string;
   /** Number of the newest event. */
   @Column('integer', { name: 'event_seq', default: 0 }) eventSeq: number;
+  /** How a run's changes to records are taken back. */
+  @Column('jsonb', { nullable: true }) rollback: (RollbackView & { runId: string }) | null;
 }

@@ -38,4 +38,6 @@ export class RunEntity {
   @Column('timestamptz', { name: 'deadline_at', nullable: true }) deadlineAt: Date | null;
   /** When its last progress event was written. */
   @Column('timestamptz', { name: 'progress_at', default: () => "'-infinity'" }) progressAt: Date;
+  /** No lane of it is taken before: its rate limit has no tokens until then. */
+  @Column('timestamptz', { name: 'held_until', default: () => "'-infinity'" }) heldUntil: Date;
 }

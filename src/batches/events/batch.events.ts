@@ -25,8 +25,12 @@ export interface BatchSnapshot {
   createdAt: string;
   startedAt: string | null;
   endedAt: string | null;
-  notifyOnComplete: boolean;
+  /** What the batch asked to be notified of, when this event is it. */
+  notification: BatchNotice | null;
 }
+
+/** `percent` is the highest of the wanted marks that was passed since the event before. */
+export type BatchNotice = { kind: 'started' } | { kind: 'progress'; percent: number } | { kind: 'ended' };
 
 /** One row of a batch's event log. `seq` counts from 1 without a gap within the batch. */
 export interface BatchEventRecord {
@@ -37,6 +41,11 @@ export interface BatchEventRecord {
   type: BatchEventType;
   at: string;
   data: BatchSnapshot;
+}
+
+/** The event that ends a run. A cancelled batch reads "cancelled" in events before that one, while items in flight finish. */
+export function isEnd({ type }: Pick<BatchEventRecord, 'type'>): boolean {
+  return type === 'batch.completed' || type === 'batch.failed' || type === 'batch.cancelled';
 }
 
 /** What is published on the EventBus of every process, once in each. A notice for those who like to know: it carries no duty. */

@@ -1,5 +1,6 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
-import type { BatchEventRecord, BatchEventType, BatchSnapshot } from '../events/batch.events.js';
+import type { BatchEventRecord, BatchEventType, BatchNotice, BatchSnapshot } from '../events/batch.events.js';
+import { dueNotification } from './due-notification.js';
 import { type BatchRow, SELECT_BATCHES, toBatchView } from './select-batches.js';
 
 const NEXT_SEQ: Statement = { name: 'next-event-seq', text: `UPDATE batch SET event_seq = event_seq + 1 WHERE id = $1` };
@@ -18,15 +19,14 @@ const INSERT: Statement = {
 export async function appendEvent(connection: Connection, batchId: string, type: BatchEventType): Promise<BatchEventRecord> {
   await run(connection, NEXT_SEQ, [batchId]);
   const [row] = await run<BatchRow>(connection, SELECT_ONE, [batchId]);
-  const data = toSnapshot(row!);
+  const data = toSnapshot(row!, await dueNotification(connection, row!, type));
   const [written] = await run<{ at: Date }>(connection, INSERT, [batchId, row!.event_seq, row!.run_id, type, JSON.stringify(data)]);
   return { tenant: row!.tenant, batchId, seq: row!.event_seq, run: row!.run_no, type, at: written!.at.toISOString(), data };
 }
 
-function toSnapshot(row: BatchRow): BatchSnapshot {
+function toSnapshot(row: BatchRow, notification: BatchNotice | null): BatchSnapshot {
   const view = toBatchView(row);
   const { dialect, operation, name, status, reason, progress, counts, meanDurationMs, createdBy, createdAt, startedAt, endedAt } = view;
-  const { notifyOnComplete } = view.options;
   const times = { meanDurationMs, createdAt, startedAt, endedAt };
-  return { dialect, operation, name, status, reason, progress, counts, createdBy, ...times, notifyOnComplete };
+  return { dialect, operation, name, status, reason, progress, counts, createdBy, ...times, notification };
 }

@@ -3,7 +3,7 @@ import { type Connection, run, type Statement } from '../../database/sql.js';
 import type { TallyJson } from '../tally.js';
 
 /**
- * Takes a running run's first free lane. A lane whose lease ended without being given back had a worker that died: its
+ * Takes a running run's first free lane, unless the run waits for tokens of its rate limit or its operation is one of `$3`. A lane whose lease ended without being given back had a worker that died: its
  * chunks become pending again and remember the crash, with the item that ran alone at the time, if one did.
  */
 const CLAIM_LANE: Statement = {
@@ -13,6 +13,7 @@ const CLAIM_LANE: Statement = {
       SELECT l.run_id, l.no
       FROM lane l JOIN run r ON r.id = l.run_id JOIN batch b ON b.id = r.batch_id AND NOT b.external
       WHERE l.run_id = $1 AND l.lease_until < clock_timestamp() AND r.status = 'running'
+        AND r.held_until < clock_timestamp() AND b.operation <> ALL ($3::text[])
       ORDER BY l.no LIMIT 1
       FOR UPDATE OF l SKIP LOCKED
     ), taken AS (
@@ -27,7 +28,8 @@ const CLAIM_LANE: Statement = {
     )
     SELECT taken.*, b.id AS batch_id, b.tenant, b.operation, b.parameters, b.options, r.no AS run_no,
       (SELECT count(*)::int FROM reclaimed) AS reclaimed
-    FROM taken JOIN run r ON r.id = taken.run_id JOIN batch b ON b.id = r.batch_id`,
+    FROM run r JOIN batch b ON b.id = r.batch_id LEFT JOIN taken ON true
+    WHERE r.id = $1 AND (taken.no IS NOT NULL OR b.operation = ANY ($3::text[]))`,
 };
 
 export interface ClaimedLane {
@@ -51,6 +53,22 @@ export interface ClaimedLane {
 
 /** @returns undefined when no lane is free or the run is not running: somebody else does the work, drop the bell */
 export async function claimLane(connection: Connection, runId: string, leaseMs: number): Promise<ClaimedLane | undefined> {
-  const [lane] = await run<ClaimedLane>(connection, CLAIM_LANE, [runId, leaseMs]);
+  const [lane] = await run<ClaimedLane>(connection, CLAIM_LANE, [runId, leaseMs, []]);
   return lane;
+}
+
+/**
+ * The same for a bell, which does not say what the run's operation is.
+ * @param slotted operations whose items are worked in slots, the most urgent run's first, which may not be this run's
+ * @returns the name of a slotted operation instead of a lane
+ */
+export async function claimLaneOrSlotted(
+  connection: Connection,
+  where: { runId: string; leaseMs: number },
+  slotted: string[],
+): Promise<{ lane?: ClaimedLane; slotted?: string }> {
+  const [row] = await run<Omit<ClaimedLane, 'no'> & { no: number | null }>(connection, CLAIM_LANE, [where.runId, where.leaseMs, slotted]);
+  if (!row) return {};
+  const { no } = row;
+  return no === null ? { slotted: row.operation } : { lane: { ...row, no } };
 }

@@ -4,7 +4,7 @@ import { type Connection, run, type Statement } from '../../database/sql.js';
 const DELETE_BATCHES: Statement = {
   name: 'delete-batches',
   text: `
-    WITH gone AS (DELETE FROM batch WHERE id = ANY ($1::text[]) RETURNING id),
+    WITH gone AS (DELETE FROM batch WHERE id = ANY ($1::text[]) RETURNING id, tenant),
       runs AS (DELETE FROM run r USING gone WHERE r.batch_id = gone.id RETURNING r.id),
       lanes AS (DELETE FROM lane x USING runs WHERE x.run_id = runs.id),
       chunks AS (DELETE FROM chunk x USING runs WHERE x.run_id = runs.id),
@@ -13,7 +13,9 @@ const DELETE_BATCHES: Statement = {
       retries AS (DELETE FROM retry x USING runs WHERE x.run_id = runs.id),
       externals AS (DELETE FROM external_result x USING runs WHERE x.run_id = runs.id),
       metrics AS (DELETE FROM batch_metric x USING gone WHERE x.batch_id = gone.id),
-      events AS (DELETE FROM batch_event x USING gone WHERE x.batch_id = gone.id)
+      backups AS (DELETE FROM record_backup x USING gone WHERE x.batch_id = gone.id),
+      events AS (DELETE FROM batch_event x USING gone WHERE x.batch_id = gone.id),
+      buckets AS (DELETE FROM rate_bucket x USING gone WHERE x.tenant = gone.tenant AND x.scope = 'batch' AND x.name = gone.id)
     SELECT id FROM gone`,
 };
 
@@ -30,6 +32,7 @@ const FIND_EXPIRED: Statement = {
     SELECT b.id, r.total + r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled AS total
     FROM batch b JOIN run r ON r.id = b.run_id
     WHERE r.ended_at < now() - $1 * interval '1 millisecond'
+      AND (b.rollback ->> 'status' = 'due' AND (b.rollback ->> 'runId')::bigint = b.run_id) IS NOT TRUE
       AND ($2::text IS NULL OR b.tenant = $2) AND ($3::text IS NULL OR b.dialect = $3)
     LIMIT 100 FOR UPDATE OF r, b SKIP LOCKED`,
 };

@@ -3,6 +3,7 @@ import type { BatchView } from '../batch.view.js';
 import type { BatchEventRecord, BatchEventType } from '../events/batch.events.js';
 import { type Connection, type Database, run, type Statement } from '../../database/sql.js';
 import { appendEvent } from './append-event.js';
+import { demandRollbackOfFailure } from './demand-rollback.js';
 import { evictDeadLanes } from './surrender-lane.js';
 
 const LOCK_RUN: Statement = { name: 'lock-run', text: `SELECT status FROM run WHERE id = $1 FOR UPDATE` };
@@ -58,5 +59,6 @@ export async function endRunWithin(connection: Connection, runId: string): Promi
   const [locked] = await run<{ status: RunStatus }>(connection, LOCK_RUN, [runId]);
   if (locked?.status === 'stopping') await evictDeadLanes(connection, runId);
   const [ended] = await run<{ batch_id: string; status: BatchView['status'] }>(connection, END_RUN, [runId]);
+  if (ended) await demandRollbackOfFailure(connection, ended.batch_id, ended.status);
   return ended && appendEvent(connection, ended.batch_id, END_EVENTS[ended.status]!);
 }

@@ -2,7 +2,7 @@ import { type Connection, run, type Statement } from '../../database/sql.js';
 
 /**
  * Runs that have work and a lane nobody holds: what lost bells, dead workers and due retries leave behind.
- * Urgent ones first, then those that have waited longest.
+ * Urgent ones first, then those that have waited longest; those that wait for tokens of a rate limit are left alone.
  */
 const FIND_WAITING_RUNS: Statement = {
   name: 'find-waiting-runs',
@@ -13,7 +13,7 @@ const FIND_WAITING_RUNS: Statement = {
       FROM lane l WHERE l.run_id = r.id AND l.lease_until < clock_timestamp()
     ) free ON free.lanes > 0
     JOIN batch b ON b.id = r.batch_id AND NOT b.external
-    WHERE r.status = 'running' AND b.operation = ANY ($1::text[]) AND (
+    WHERE r.status = 'running' AND r.held_until < clock_timestamp() AND b.operation = ANY ($1::text[]) AND (
       free.orphaned
       OR EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state = 0)
       OR EXISTS (

@@ -1,6 +1,6 @@
 import { isTerminal, type RunStatus } from '../batch.state.js';
 import type { BatchOptions } from '../batch.options.js';
-import type { BatchCounts, BatchView } from '../batch.view.js';
+import type { BatchCounts, BatchView, RollbackView } from '../batch.view.js';
 import type { Dialect } from '../../common/procedure.js';
 
 /**
@@ -17,6 +17,7 @@ export const SELECT_BATCHES = `
     coalesce(done.failed, r.failed) + r.carried_failed AS failed, coalesce(done.skipped, r.skipped) + r.carried_skipped AS skipped,
     r.carried_succeeded + r.carried_failed + r.carried_skipped AS processed_before,
     coalesce(active.items, 0) AS running, timed.mean_duration_ms,
+    CASE WHEN (b.rollback ->> 'runId')::bigint = r.id THEN b.rollback END AS rollback,
     r.status = 'running' AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
       AND EXISTS (SELECT FROM retry t WHERE t.run_id = r.id) AS retrying
   FROM batch b
@@ -70,6 +71,8 @@ export interface BatchRow {
   running: number;
   mean_duration_ms: number | null;
   retrying: boolean;
+  /** That of the current run. */
+  rollback: RollbackView | null;
 }
 
 export function toBatchView(row: BatchRow): BatchView {
@@ -94,12 +97,17 @@ export function toBatchView(row: BatchRow): BatchView {
     etaMs: toEta(row, counts),
     meanDurationMs: row.mean_duration_ms,
     retrying: row.retrying,
+    rollback: row.rollback && toRollback(row.rollback),
     lastEventSeq: row.event_seq,
     createdBy: row.created_by,
     createdAt: row.created_at.toISOString(),
     startedAt: row.started_at?.toISOString() ?? null,
     endedAt: row.ended_at?.toISOString() ?? null,
   };
+}
+
+function toRollback({ status, restored, removed, leftAlone, at }: RollbackView): RollbackView {
+  return { status, restored, removed, leftAlone, at: new Date(at).toISOString() };
 }
 
 function shownStatus(row: BatchRow): BatchView['status'] {

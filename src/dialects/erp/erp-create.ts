@@ -1,10 +1,10 @@
-import type { BatchOptions, BatchOptionsInput } from '../../batches/batch.options.js';
+import type { BatchOptionsInput } from '../../batches/batch.options.js';
 import type { BatchView } from '../../batches/batch.view.js';
 import { AppError, invalidField } from '../../common/app-error.js';
 import type { CreateErpBatchRequest } from './erp.request.js';
 
 /** The batch's own settings; every other key of `options` is a parameter of the operation. */
-const SETTINGS: Record<keyof BatchOptions, true> = {
+const SETTINGS: Record<keyof BatchOptionsInput, true> = {
   batchSize: true,
   concurrency: true,
   retryAttempts: true,
@@ -22,21 +22,13 @@ const SETTINGS: Record<keyof BatchOptions, true> = {
   notifyOnComplete: true,
   notifyOnError: true,
   notifyProgressInterval: true,
+  conflictResolution: true,
+  backupStrategy: true,
+  rollbackOnFailure: true,
 };
 
 /** What other batch systems and this one's plans know by these names. Asking for it must not be taken for granted. */
-const NOT_BUILT_YET = [
-  'rollbackOnFailure',
-  'backupStrategy',
-  'conflictResolution',
-  'resourceLimits',
-  'notificationSettings',
-  'schedule',
-  'webhook',
-  'template',
-  'dependsOn',
-  'failureThreshold',
-];
+const NOT_BUILT_YET = ['resourceLimits', 'notificationSettings', 'schedule', 'webhook', 'template', 'dependsOn', 'failureThreshold'];
 
 function assertBuilt(options: Record<string, unknown>): void {
   const key = NOT_BUILT_YET.find((name) => name in options);

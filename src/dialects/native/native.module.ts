@@ -6,6 +6,7 @@ import { BatchFiguresController } from './batch-figures.controller.js';
 import { BatchJobsController } from './batch-jobs.controller.js';
 import { BatchMovesController } from './batch-moves.controller.js';
 import { BatchesController } from './batches.controller.js';
+import { RestoresController } from './restores.controller.js';
 import { RetriesController } from './retries.controller.js';
 
 /** The service's own REST interface, `/api/batches`, which is the batch service's too. */
@@ -17,6 +18,7 @@ import { RetriesController } from './retries.controller.js';
     BatchContentsController,
     BatchMovesController,
     RetriesController,
+    RestoresController,
     BatchJobsController,
   ],
 })

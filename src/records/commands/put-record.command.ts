@@ -35,7 +35,7 @@ export class PutRecordHandler implements ICommandHandler<PutRecord> {
     const wrongFields = problemOfFields(fields);
     if (wrongFields) throw invalidField('fields', wrongFields);
     if (fileId !== undefined) await this.files.find(caller.tenant, fileId);
-    await upsertRecords(this.database.pool, caller.tenant, collection, [{ key, fields, fileId }]);
+    await upsertRecords(this.database.pool, { tenant: caller.tenant, collection }, [{ key, fields, fileId }]);
     return toRecordView((await selectRecord(this.database.pool, caller.tenant, collection, key))!);
   }
 }

@@ -10,4 +10,6 @@ export class RecordEntity {
   @Column('uuid', { name: 'file_id', nullable: true }) fileId: string | null;
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
   @Column('timestamptz', { name: 'updated_at', default: () => 'now()' }) updatedAt: Date;
+  /** The batch that wrote it last; null when that was not a batch. */
+  @Column('text', { name: 'written_by', nullable: true }) writtenBy: string | null;
 }

@@ -28,7 +28,7 @@ export interface CsvOptions {
  * @throws AppError INVALID_INPUT when the header is missing or wrong
  */
 export async function* parseCsv({ head, all }: OpenSource, options: CsvOptions): AsyncGenerator<ParsedRow[]> {
-  const delimiter = delimiterOf(head);
+  const delimiter = delimiterOf(head.toString('latin1'));
   let table: CsvTable | undefined;
   for await (let lines of cutCsvRows(all, delimiter)) {
     if (!table) {
@@ -40,8 +40,9 @@ export async function* parseCsv({ head, all }: OpenSource, options: CsvOptions):
   if (!table) throw invalidField('source', 'the CSV is empty; its first line must name the columns');
 }
 
-function delimiterOf(head: Buffer): string {
-  const firstLine = head.toString('latin1').split('\n', 1)[0]!;
+/** Comma, semicolon or tab, whichever the first line of the text has most of. */
+export function delimiterOf(head: string): string {
+  const firstLine = head.split('\n', 1)[0]!;
   const counts = DELIMITERS.map((delimiter) => firstLine.split(delimiter).length);
   return DELIMITERS[counts.indexOf(Math.max(...counts))]!;
 }

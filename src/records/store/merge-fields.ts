@@ -1,5 +1,6 @@
-import { type Connection, run } from '../../database/sql.js';
+import { type Connection, run, type Statement } from '../../database/sql.js';
 import type { Fields } from '../record-fields.js';
+import { type CollectionOf, MAY_WRITE, SAVED, type WritingBatch } from './record-write.js';
 
 export interface FieldsPatch {
   key: string;
@@ -9,32 +10,45 @@ export interface FieldsPatch {
   version: string;
 }
 
+export interface Merge {
+  /** Write also into records that have changed since. */
+  anyVersion?: boolean;
+  batch?: WritingBatch;
+}
+
 /** Locks in the order of keys, as the upsert does. A record that changed since the patch was made is left as it is. */
-const MERGE = {
+const MERGE: Statement = {
   name: 'merge-fields',
   text: `
-    WITH patch AS (SELECT * FROM json_to_recordset($3::json) AS p(key text, patch jsonb, version text)),
-    locked AS (
-      SELECT r.key, p.patch
+    WITH patch AS (SELECT * FROM json_to_recordset($3::json) AS p (key text, patch jsonb, version text)),
+    ${MAY_WRITE},
+    earlier AS (
+      SELECT r.key, r.fields, r.file_id, r.updated_at, r.written_by, p.patch
         FROM record r JOIN patch p ON p.key = r.key
-       WHERE r.tenant = $1 AND r.collection = $2 AND r.updated_at = p.version::timestamptz
+       WHERE (NOT $5::boolean OR EXISTS (SELECT FROM may_write))
+         AND r.tenant = $1 AND r.collection = $2 AND ($6::boolean OR r.updated_at = p.version::timestamptz)
        ORDER BY r.key
-         FOR UPDATE OF r)
-    UPDATE record r
-       SET fields = r.fields || locked.patch, updated_at = clock_timestamp()
-      FROM locked
-     WHERE r.tenant = $1 AND r.collection = $2 AND r.key = locked.key
-    RETURNING r.key`,
+         FOR UPDATE OF r
+    ),
+    written AS (
+      UPDATE record r SET fields = r.fields || e.patch, written_by = $4, updated_at = clock_timestamp()
+        FROM earlier e
+       WHERE r.tenant = $1 AND r.collection = $2 AND r.key = e.key
+      RETURNING r.key, r.updated_at, false AS created
+    ),
+    ${SAVED}
+    SELECT key FROM written`,
 };
 
 /** Writes patches into many records in one statement. Resolves to the keys that were written. */
 export async function mergeFields(
   connection: Connection,
-  tenant: string,
-  collection: string,
+  { tenant, collection }: CollectionOf,
   patches: FieldsPatch[],
+  { anyVersion = false, batch }: Merge = {},
 ): Promise<Set<string>> {
   if (patches.length === 0) return new Set();
-  const rows = await run<{ key: string }>(connection, MERGE, [tenant, collection, JSON.stringify(patches)]);
+  const values = [tenant, collection, JSON.stringify(patches), batch?.batchId ?? null, batch?.keepsBackup ?? false, anyVersion];
+  const rows = await run<{ key: string }>(connection, MERGE, values);
   return new Set(rows.map(({ key }) => key));
 }

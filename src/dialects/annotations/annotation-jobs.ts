@@ -1,0 +1,97 @@
+import { Injectable } from '@nestjs/common';
+import type { BatchView, OutcomeView, Page } from '../../batches/batch.view.js';
+import { CancelBatch } from '../../batches/commands/cancel-batch.command.js';
+import { CreateBatch } from '../../batches/commands/create-batch.command.js';
+import { GetBatch } from '../../batches/queries/get-batch.query.js';
+import { ListOutcomes } from '../../batches/queries/list-outcomes.query.js';
+import { AppError, type FieldError } from '../../common/app-error.js';
+import { inputError } from '../../common/check-input.js';
+import { type Caller, Procedures } from '../../common/procedure.js';
+import { toStorableText } from '../../common/safe-json.js';
+import { Config } from '../../config.js';
+import type { AnnotationTier, BatchJobProgress, BatchJobStarted, CancelJobReply } from './annotations.reply.js';
+import type { CreateBatchJobRequest, JobStatusQuery } from './annotations.request.js';
+import { toBatchJobProgress, toJobStatus } from './batch-job.js';
+import { estimateDurationMinutes } from './duration-estimate.js';
+
+const DEFAULT_CONCURRENCY = 5;
+const MAX_ID_LENGTH = 512;
+const MAX_ERRORS = 1_000;
+/** Wrong ids that an answer names. */
+const MAX_REPORTED = 100;
+
+/** What the REST interface and `BatchProcessor` have in common: jobs within the limits of a tier. */
+@Injectable()
+export class AnnotationJobs {
+  constructor(
+    private readonly procedures: Procedures,
+    private readonly config: Config,
+  ) {}
+
+  async start(request: CreateBatchJobRequest, tier: AnnotationTier, caller: Caller): Promise<BatchJobStarted> {
+    assertImageIds(request.imageIds);
+    const limits = this.config.annotationTiers[tier];
+    const concurrency = Math.min(request.concurrency ?? DEFAULT_CONCURRENCY, limits.concurrency);
+    const perMinute = Math.min(request.rateLimitPerMinute ?? limits.perMinute, limits.perMinute);
+    const options = {
+      concurrency,
+      rateLimitPool: { name: `annotations:${tier}`, perMinute: limits.perMinute },
+      rateLimitPerMinute: perMinute < limits.perMinute ? perMinute : undefined,
+    };
+    const batch = await this.procedures.call(CreateBatch, { operation: 'annotate-image', items: request.imageIds, options }, caller);
+    return {
+      jobId: batch.id,
+      status: toJobStatus(batch.status),
+      total: batch.counts.total,
+      tier,
+      concurrency,
+      rateLimitPerMinute: perMinute,
+      estimatedDurationMinutes: estimateDurationMinutes(batch.counts.total, { requestsPerMinute: perMinute }),
+    };
+  }
+
+  /** @throws AppError NOT_FOUND */
+  async progress(batchId: string, query: JobStatusQuery, caller: Caller): Promise<BatchJobProgress> {
+    const batch = await this.procedures.call(GetBatch, { batchId }, caller);
+    return toBatchJobProgress(batch, await this.failures(batch, query, caller));
+  }
+
+  /**
+   * Stops a job for good; what is done stays done. One that has ended stays as it ended.
+   * @throws AppError NOT_FOUND
+   */
+  async cancel(batchId: string, caller: Caller): Promise<CancelJobReply> {
+    try {
+      const { status } = await this.procedures.call(CancelBatch, { batchId }, caller);
+      return { jobId: batchId, status: toJobStatus(status), message: 'Job cancelled successfully', cancelled: true };
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'CONFLICT') throw error;
+      const status = toJobStatus((await this.procedures.call(GetBatch, { batchId }, caller)).status);
+      const message = status === 'cancelled' ? 'Job already cancelled' : `Job already ${status}; nothing left to be cancelled`;
+      return { jobId: batchId, status, message, cancelled: false };
+    }
+  }
+
+  private async failures(batch: BatchView, query: JobStatusQuery, caller: Caller): Promise<Page<OutcomeView>> {
+    const limit = Math.min(query.errorsLimit ?? MAX_ERRORS, MAX_ERRORS);
+    const offset = query.errorsOffset ?? 0;
+    if (batch.counts.failed === 0) return { rows: [], total: 0, limit, offset, hasMore: false };
+    return this.procedures.call(ListOutcomes, { batchId: batch.id, status: 'failed', limit, offset }, caller);
+  }
+}
+
+function assertImageIds(imageIds: unknown[]): void {
+  const errors: FieldError[] = [];
+  for (let index = 0; index < imageIds.length && errors.length < MAX_REPORTED; index += 1) {
+    const error = problemOfId(imageIds[index]);
+    if (error) errors.push({ ...error, path: `imageIds.${index}`, message: `imageIds.${index} ${error.message}` });
+  }
+  if (errors.length > 0) throw inputError(errors);
+}
+
+function problemOfId(id: unknown): Pick<FieldError, 'message' | 'code'> | undefined {
+  if (typeof id !== 'string') return { message: 'must be a string', code: 'invalid_type' };
+  if (id === '') return { message: 'must not be empty', code: 'too_small' };
+  if (id.length > MAX_ID_LENGTH) return { message: `may have at most ${MAX_ID_LENGTH} characters`, code: 'too_big' };
+  return toStorableText(id) === id ? undefined : { message: 'must not have NUL or broken characters', code: 'custom' };
+}

@@ -1,0 +1,81 @@
+import type { BatchView, ItemTotals, OutcomeView, Page } from '../../batches/batch.view.js';
+import type { BatchJob, BatchJobError, BatchJobProgress, BatchJobStatus, JobStatsReply } from './annotations.reply.js';
+
+/** Jobs know neither pauses nor time limits. */
+const JOB_STATUS: Record<BatchView['status'], BatchJobStatus> = {
+  pending: 'pending',
+  running: 'processing',
+  paused: 'processing',
+  completed: 'completed',
+  failed: 'failed',
+  timed_out: 'failed',
+  cancelled: 'cancelled',
+};
+
+const MINUTE_MS = 60_000;
+
+export function toJobStatus(status: BatchView['status']): BatchJobStatus {
+  return JOB_STATUS[status];
+}
+
+/** @param failures a page of the batch's failed items */
+export function toBatchJobProgress(batch: BatchView, failures: Page<OutcomeView>): BatchJobProgress {
+  const { counts } = batch;
+  const successful = counts.succeeded + counts.skipped;
+  return {
+    jobId: batch.id,
+    status: toJobStatus(batch.status),
+    progress: {
+      total: counts.total,
+      processed: successful + counts.failed,
+      successful,
+      failed: counts.failed,
+      percentage: batch.progress,
+    },
+    errors: failures.rows.map(toBatchJobError),
+    errorsTotal: failures.total,
+    nextErrorsOffset: failures.hasMore ? failures.offset + failures.rows.length : undefined,
+    estimatedTimeRemaining: remainingMs(batch) || undefined,
+    paused: batch.status === 'paused' || undefined,
+    reason: batch.reason ?? undefined,
+    concurrency: batch.options.concurrency,
+    createdAt: batch.createdAt,
+    startedAt: batch.startedAt ?? undefined,
+    completedAt: batch.endedAt ?? undefined,
+  };
+}
+
+function toBatchJobError({ key, error, attempts }: OutcomeView): BatchJobError {
+  return { itemId: key, error: error?.message ?? 'unknown error', attemptNumber: attempts };
+}
+
+export function toBatchJob({ id, status, progress, counts, createdAt, startedAt }: BatchView): BatchJob {
+  return {
+    id,
+    status: toJobStatus(status),
+    processedItems: counts.succeeded + counts.skipped + counts.failed,
+    totalItems: counts.total,
+    failedItems: counts.failed,
+    percentage: progress,
+    createdAt,
+    startedAt: startedAt ?? undefined,
+  };
+}
+
+export function toJobStats(totals: ItemTotals): JobStatsReply {
+  return {
+    activeJobs: totals.activeBatches,
+    totalProcessing: totals.open,
+    totalSuccessful: totals.succeeded + totals.skipped,
+    totalFailed: totals.failed,
+    totalCancelled: totals.cancelled,
+  };
+}
+
+/** At the speed so far, but no sooner than its rate lets the last image start: a minute's worth at once, the others as they come. */
+function remainingMs({ etaMs, startedAt, counts, options }: BatchView): number | undefined {
+  if (etaMs === null || startedAt === null) return undefined;
+  const perMinute = Math.min(options.rateLimitPerMinute ?? Infinity, options.rateLimitPool?.perMinute ?? Infinity);
+  const lastStart = Date.parse(startedAt) + (counts.total / perMinute - 1) * MINUTE_MS;
+  return Math.max(etaMs, Math.ceil(lastStart - Date.now()));
+}

@@ -1,0 +1,49 @@
+import { CreateBatch } from '../../batches/commands/create-batch.command.js';
+import { invalidField, type FieldError } from '../../common/app-error.js';
+import { inputError } from '../../common/check-input.js';
+import type { Caller, Procedures } from '../../common/procedure.js';
+import { toStorableText } from '../../common/safe-json.js';
+import type { CreatedDocumentJob } from './documents.reply.js';
+import type { CreateDocumentJobRequest } from './documents.request.js';
+import { toJobStatus } from './document-job.js';
+
+const MAX_ID_LENGTH = 512;
+/** Wrong ids told in one answer. */
+const MAX_ERRORS = 100;
+
+/**
+ * Creates a job that starts by itself.
+ * @param request as its class has checked it
+ * @throws AppError INVALID_INPUT that names each wrong id
+ */
+export async function createJob(procedures: Procedures, request: CreateDocumentJobRequest, caller: Caller): Promise<CreatedDocumentJob> {
+  const { documentIds, type, options = {} } = request;
+  assertDocumentIds(documentIds);
+  const { maxConcurrent, timeout, retryAttempts, retryDelay } = options;
+  const input = {
+    operation: 'analyze-document',
+    parameters: { type },
+    items: documentIds,
+    options: { concurrency: maxConcurrent, batchTimeout: timeout, retryAttempts, retryDelay },
+  };
+  const batch = await procedures.call(CreateBatch, input, caller);
+  return { jobId: batch.id, status: toJobStatus(batch.status), documentCount: batch.counts.total, type };
+}
+
+function assertDocumentIds(ids: unknown[]): void {
+  const errors: FieldError[] = [];
+  for (const [index, id] of ids.entries()) {
+    const problem = problemOf(id);
+    if (problem) errors.push(...(invalidField(`documentIds.${index}`, problem.message, problem.code).details.errors ?? []));
+    if (errors.length === MAX_ERRORS) break;
+  }
+  if (errors.length > 0) throw inputError(errors.map((error) => ({ ...error, message: `${error.path} ${error.message}` })));
+}
+
+function problemOf(id: unknown): Pick<FieldError, 'message' | 'code'> | undefined {
+  if (typeof id !== 'string') return { message: 'must be a string', code: 'invalid_type' };
+  if (id === '') return { message: 'must not be empty', code: 'too_small' };
+  if (id.length > MAX_ID_LENGTH) return { message: `may have at most ${MAX_ID_LENGTH} characters`, code: 'too_big' };
+  if (toStorableText(id) !== id) return { message: 'must not hold NUL characters or broken surrogates', code: 'custom' };
+  return undefined;
+}

@@ -1,0 +1,51 @@
+/** What other code may use of this package: everything else may change without notice. */
+
+// The engine inside an application, or a whole service.
+export { BatchwiseModule, type BatchwiseSettings } from './batchwise.module.js';
+export { Config, loadConfig } from './config.js';
+export { startService, type RunningService, type ServiceOptions } from './service.js';
+
+// Procedures: hand one of the classes below to `Procedures.call`, with its input and who calls.
+export { type Caller, type Dialect, type InputOf, type OutputOf, type Procedure, Procedures } from './common/procedure.js';
+export { AppError, type ErrorCode, type FieldError } from './common/app-error.js';
+
+export { AddItems, type AddedItems } from './batches/commands/add-items.command.js';
+export { CancelBatch } from './batches/commands/cancel-batch.command.js';
+export { CleanUpBatches } from './batches/commands/clean-up-batches.command.js';
+export { CreateBatch } from './batches/commands/create-batch.command.js';
+export { DeleteBatch } from './batches/commands/delete-batch.command.js';
+export { PauseBatch } from './batches/commands/pause-batch.command.js';
+export { RecordExternalResult } from './batches/commands/record-external-result.command.js';
+export { ResumeBatch } from './batches/commands/resume-batch.command.js';
+export { SealBatch } from './batches/commands/seal-batch.command.js';
+export { StartBatch } from './batches/commands/start-batch.command.js';
+export { GetBatch } from './batches/queries/get-batch.query.js';
+export { GetBatchAnalytics } from './batches/queries/get-batch-analytics.query.js';
+export { GetBatchStats } from './batches/queries/get-batch-stats.query.js';
+export { ListBatches } from './batches/queries/list-batches.query.js';
+export { ListEvents } from './batches/queries/list-events.query.js';
+export { ListItems } from './batches/queries/list-items.query.js';
+export { ListOutcomes } from './batches/queries/list-outcomes.query.js';
+export { ImportRecords, type ImportReceipt } from './records/commands/import-records.command.js';
+export { PutRecord } from './records/commands/put-record.command.js';
+export { UploadFile } from './records/commands/upload-file.command.js';
+export { GetRecord } from './records/queries/get-record.query.js';
+export { ListRecords } from './records/queries/list-records.query.js';
+
+// What they take and give.
+export type { BatchOptions, BatchOptionsInput } from './batches/batch.options.js';
+export type { BatchAnalytics, BatchCounts, BatchStats, BatchView, ItemView, OutcomeView, Page } from './batches/batch.view.js';
+export { type ItemSource, itemsFromArray, itemsFromGenerator, itemsFromNdjson } from './batches/item-source.js';
+export type { FileView, RecordPage, RecordView } from './records/record.view.js';
+
+// Events, for `@EventsHandler`.
+export * from './batches/events/batch.events.js';
+
+// Item handlers.
+export * from './operations/item-handler.js';
+
+// The documented services.
+export { BatchProcessingFacade } from './dialects/erp/batch-processing.facade.js';
+
+// For tRPC clients.
+export type { AppRouter } from './rpc/router.js';

@@ -1,0 +1,40 @@
+import { IsIn } from 'class-validator';
+import { ANALYSIS_TYPES, type AnalysisType, type Findings } from '../ai/document/analysis.js';
+import { DocumentReader } from '../ai/document/document-reader.js';
+import { AnalysisProvider } from '../ai/provider/analysis-provider.js';
+import { Config } from '../config.js';
+import { type Item, type ItemContext, ItemHandler, type ItemHandlerClass, type ItemResult } from './item-handler.js';
+import { untilTimeLimit } from './until-time-limit.js';
+
+export class AnalyzeDocumentParameters {
+  @IsIn(ANALYSIS_TYPES) type: AnalysisType = 'FULL_ANALYSIS';
+}
+
+/**
+ * Reads a document and tells what it is about, what data it holds, how good it is and what does not fit in it. An item's key is the
+ * document's id. Nothing is written into the document: the findings are the item's output.
+ */
+@ItemHandler('analyze-document', { parameters: AnalyzeDocumentParameters, concurrency: 5 })
+export class AnalyzeDocumentItemHandler implements ItemHandlerClass<unknown, AnalyzeDocumentParameters> {
+  constructor(
+    private readonly documents: DocumentReader,
+    private readonly provider: AnalysisProvider,
+    private readonly config: Config,
+  ) {}
+
+  async run({ key }: Item, context: ItemContext<AnalyzeDocumentParameters>): Promise<ItemResult> {
+    const { tenant, idempotencyKey, parameters } = context;
+    const { signal, done } = untilTimeLimit(context.signal, this.config.documentTimeoutMs);
+    try {
+      const document = await this.documents.read(tenant, key, signal);
+      const { findings, analyzer, truncated } = await this.provider.analyze(document, parameters.type, { tenant, idempotencyKey, signal });
+      return { output: { ...findings, analyzer, truncated }, quality: qualityOf(findings) };
+    } finally {
+      done();
+    }
+  }
+}
+
+function qualityOf(findings: Findings<AnalysisType>): number | undefined {
+  return 'quality' in findings ? findings.quality.score : undefined;
+}

@@ -1,0 +1,38 @@
+import { fileTypeFromBuffer } from 'file-type';
+import { unreadable } from './contents.js';
+import { encodingOf, isTextSoFar } from './decode-text.js';
+
+export type FileKind = 'pdf' | 'zip' | 'csv' | 'text';
+
+/** Bytes from a file's beginning that tell what it is. */
+export const HEAD_BYTES = 4_100;
+
+/** Some programs write a few bytes before it. */
+const PDF_MARK_WITHIN = 1_024;
+const ZIP_MARK = Buffer.from([0x50, 0x4b, 0x03, 0x04]);
+
+/** @returns undefined for bytes that are neither PDF nor zip nor text */
+export function kindOf(head: Buffer, { name, mediaType }: { name: string; mediaType: string }): FileKind | undefined {
+  if (isPdf(head)) return 'pdf';
+  if (isZip(head)) return 'zip';
+  if (!isTextSoFar(head, encodingOf(head))) return undefined;
+  return /\.(?:csv|tsv)$/i.test(name) || /^text\/(?:csv|tab-separated-values)\b/i.test(mediaType) ? 'csv' : 'text';
+}
+
+export function isPdf(head: Buffer): boolean {
+  return head.subarray(0, PDF_MARK_WITHIN).includes('%PDF-');
+}
+
+export function isZip(head: Buffer): boolean {
+  return head.subarray(0, ZIP_MARK.length).equals(ZIP_MARK);
+}
+
+/** What bytes that cannot be read seem to be: "a file of type image/png". */
+export async function describeBytes(head: Buffer): Promise<string> {
+  const type = await fileTypeFromBuffer(head);
+  return type ? `a file of type ${type.mime}` : 'no text, and of no known type';
+}
+
+export async function unknownKind(head: Buffer): Promise<Error> {
+  return unreadable('file', `it is ${await describeBytes(head)}; PDF, Excel (.xlsx, .xlsm), CSV and plain text can be read`);
+}

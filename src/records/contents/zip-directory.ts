@@ -1,0 +1,58 @@
+import type { Readable } from 'node:stream';
+import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import { unreadable } from './contents.js';
+
+const MAX_ENTRIES = 10_000;
+/** Unpacked bytes of all entries: a small zip can hold a thousand times its size. */
+const MAX_UNPACKED_BYTES = 1_073_741_824;
+
+/** A zip's files, read by the directory at its end, in any order, and never longer than the directory says. */
+export class ZipDirectory {
+  private constructor(
+    private readonly zip: ZipFile,
+    private readonly entries: Map<string, Entry>,
+  ) {}
+
+  /** @throws AppError UNPROCESSABLE when it unpacks to too much; other errors when it is broken */
+  static async open(path: string): Promise<ZipDirectory> {
+    const zip = await openPromise(path, { lazyEntries: true, autoClose: false });
+    try {
+      if (zip.entryCount > MAX_ENTRIES) throw unreadable('zip file', `it holds ${zip.entryCount} files; at most ${MAX_ENTRIES} are read`);
+      const entries = new Map<string, Entry>();
+      let bytes = 0;
+      for await (const entry of zip.eachEntry()) {
+        entries.set(entry.fileName, entry);
+        bytes += entry.uncompressedSize;
+      }
+      if (bytes > MAX_UNPACKED_BYTES) {
+        throw unreadable('zip file', `it unpacks to ${bytes} bytes; at most ${MAX_UNPACKED_BYTES} are read`);
+      }
+      return new ZipDirectory(zip, entries);
+    } catch (error) {
+      zip.close();
+      throw error;
+    }
+  }
+
+  get names(): string[] {
+    return [...this.entries.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.entries.has(name);
+  }
+
+  /** Unpacked bytes; 0 for a file that it does not have. */
+  sizeOf(name: string): number {
+    return this.entries.get(name)?.uncompressedSize ?? 0;
+  }
+
+  /** The unpacked bytes of a file that it has. */
+  read(name: string): Promise<Readable> {
+    return this.zip.openReadStreamPromise(this.entries.get(name)!);
+  }
+
+  close(): void {
+    this.zip.close();
+  }
+}

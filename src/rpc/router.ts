@@ -1,0 +1,54 @@
+import { CancelBatch } from '../batches/commands/cancel-batch.command.js';
+import { CleanUpBatches } from '../batches/commands/clean-up-batches.command.js';
+import { CreateBatch } from '../batches/commands/create-batch.command.js';
+import { DeleteBatch } from '../batches/commands/delete-batch.command.js';
+import { PauseBatch } from '../batches/commands/pause-batch.command.js';
+import { RecordExternalResult } from '../batches/commands/record-external-result.command.js';
+import { ResumeBatch } from '../batches/commands/resume-batch.command.js';
+import { SealBatch } from '../batches/commands/seal-batch.command.js';
+import { StartBatch } from '../batches/commands/start-batch.command.js';
+import { GetBatchAnalytics } from '../batches/queries/get-batch-analytics.query.js';
+import { GetBatchStats } from '../batches/queries/get-batch-stats.query.js';
+import { GetBatch } from '../batches/queries/get-batch.query.js';
+import { ListBatches } from '../batches/queries/list-batches.query.js';
+import { ListEvents } from '../batches/queries/list-events.query.js';
+import { ListItems } from '../batches/queries/list-items.query.js';
+import { ListOutcomes } from '../batches/queries/list-outcomes.query.js';
+import { ImportRecords } from '../records/commands/import-records.command.js';
+import { PutRecord } from '../records/commands/put-record.command.js';
+import { GetRecord } from '../records/queries/get-record.query.js';
+import { ListRecords } from '../records/queries/list-records.query.js';
+import { additionOfItems, creation, mutation, query, router, subscription } from './rpc.js';
+
+/** The whole typed interface: each line is a command or query, whose class says what goes in and what comes out. */
+export const appRouter = router({
+  batch: router({
+    create: creation(CreateBatch),
+    addItems: additionOfItems,
+    start: mutation(StartBatch),
+    seal: mutation(SealBatch),
+    pause: mutation(PauseBatch),
+    resume: mutation(ResumeBatch),
+    cancel: mutation(CancelBatch),
+    recordResult: mutation(RecordExternalResult),
+    delete: mutation(DeleteBatch),
+    cleanUp: mutation(CleanUpBatches),
+    get: query(GetBatch),
+    list: query(ListBatches),
+    items: query(ListItems),
+    outcomes: query(ListOutcomes),
+    events: query(ListEvents),
+    analytics: query(GetBatchAnalytics),
+    stats: query(GetBatchStats),
+    onEvent: subscription,
+  }),
+  records: router({
+    import: creation(ImportRecords),
+    put: mutation(PutRecord),
+    get: query(GetRecord),
+    list: query(ListRecords),
+  }),
+});
+
+/** For clients: `import type { AppRouter }`. */
+export type AppRouter = typeof appRouter;

@@ -1,0 +1,13 @@
+import type { CreationLimit } from '../access/creation-limit.js';
+import type { Caller, Procedures } from '../common/procedure.js';
+import type { BatchFeeds } from './batch-feeds.js';
+
+/** What every procedure of the router is given beside its input. */
+export interface RpcContext {
+  caller: Caller;
+  /** When the caller's token ends, in milliseconds since 1970. */
+  expiresAt?: number;
+  procedures: Procedures;
+  creations: CreationLimit;
+  feeds: BatchFeeds;
+}

@@ -1,0 +1,61 @@
+import type { Type } from '@nestjs/common';
+import { initTRPC } from '@trpc/server';
+import { AddItems } from '../batches/commands/add-items.command.js';
+import { itemsFromArray } from '../batches/item-source.js';
+import { invalidField } from '../common/app-error.js';
+import { checkInput } from '../common/check-input.js';
+import type { InputOf, Procedure } from '../common/procedure.js';
+import type { RpcContext } from './rpc-context.js';
+import { toRpcErrorShape } from './rpc-error.js';
+import { WatchBatchRequest, watchBatch } from './watch-batch.js';
+
+const PING_MS = 5_000;
+
+const t = initTRPC.context<RpcContext>().create({
+  // In development tRPC would send stacks.
+  isDev: false,
+  errorFormatter: ({ error, path }) => toRpcErrorShape(error, path),
+  // A client that hears nothing of two pings opens the stream again.
+  sse: { ping: { enabled: true, intervalMs: PING_MS }, client: { reconnectAfterInactivityMs: 3 * PING_MS } },
+});
+
+export const { router } = t;
+
+/** A procedure's fields as a client gives them: streams are for callers in the same process. May be left out where no field is needed. */
+type RpcInput<P> = Omit<InputOf<P>, 'source'> extends infer Fields ? (Partial<Fields> extends Fields ? Fields | void : Fields) : never;
+
+/** Types the input only: it is checked by its procedure's class, as for every other interface. */
+function inputOf<P>(input: unknown): RpcInput<P> {
+  if (typeof input === 'object' && input !== null && 'source' in input) {
+    throw invalidField('source', 'is a stream, for callers in the same process; give the list itself', 'unrecognized_keys');
+  }
+  return (input ?? {}) as RpcInput<P>;
+}
+
+export const query = <P extends Procedure>(type: Type<P>) =>
+  t.procedure.input(inputOf<P>).query(({ ctx, input }) => ctx.procedures.call(type, input as InputOf<P>, ctx.caller));
+
+export const mutation = <P extends Procedure>(type: Type<P>) =>
+  t.procedure.input(inputOf<P>).mutation(({ ctx, input }) => ctx.procedures.call(type, input as InputOf<P>, ctx.caller));
+
+/** A mutation that makes a batch: one of so many that a tenant may make in a minute. */
+export const creation = <P extends Procedure>(type: Type<P>) =>
+  t.procedure.input(inputOf<P>).mutation(async ({ ctx, input }) => {
+    await ctx.creations.spend(ctx.caller);
+    return ctx.procedures.call(type, input as InputOf<P>, ctx.caller);
+  });
+
+type ListedItems = Omit<InputOf<AddItems>, 'source'> & { items: unknown[] };
+
+/** AddItems takes a stream; a client of this interface gives a list. */
+export const additionOfItems = t.procedure
+  .input((input: unknown) => inputOf<AddItems>(input) as ListedItems)
+  .mutation(({ ctx, input: { items, ...others } }) => {
+    if (!Array.isArray(items)) throw invalidField('items', 'items must be a list', 'invalid_type');
+    return ctx.procedures.call(AddItems, { ...others, source: itemsFromArray(items) }, ctx.caller);
+  });
+
+/** A batch's events: those of its log after `lastEventId`, then each as it happens. */
+export const subscription = t.procedure
+  .input((input: unknown) => input as WatchBatchRequest)
+  .subscription(({ ctx, input, signal }) => watchBatch(checkInput(WatchBatchRequest, input), ctx, signal));

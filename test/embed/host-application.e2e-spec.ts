@@ -1,0 +1,162 @@
+import { Controller, Get, Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CqrsModule, EventsHandler, type IEventHandler } from '@nestjs/cqrs';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DataSource } from 'typeorm';
+import {
+  BATCH_EVENTS,
+  type BatchEvent,
+  BatchProcessingFacade,
+  BatchwiseModule,
+  CreateBatch,
+  GetBatch,
+  GetRecord,
+  ImportRecords,
+  Procedures,
+} from '../../src/index.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
+
+const CALLER = { tenant: 'acme' };
+
+@Injectable()
+@EventsHandler(...BATCH_EVENTS)
+class Journal implements IEventHandler<BatchEvent> {
+  readonly entries: { batchId: string; type: string }[] = [];
+
+  handle({ record: { batchId, type } }: BatchEvent): void {
+    this.entries.push({ batchId, type });
+  }
+}
+
+@Controller('hello')
+class HelloController {
+  constructor(
+    readonly dataSource: DataSource,
+    readonly batches: BatchProcessingFacade,
+  ) {}
+
+  @Get()
+  hello(): string {
+    return 'hello';
+  }
+}
+
+describe('an application with routes, buses and a database of its own', () => {
+  let [engineDatabase, ownDatabase]: [TestDatabase?, TestDatabase?] = [];
+  let dataDir: string;
+  let app: NestFastifyApplication;
+  let url: string;
+
+  beforeAll(async () => {
+    [engineDatabase, ownDatabase] = [await createTestDatabase(), await createTestDatabase()];
+    dataDir = await mkdtemp(join(tmpdir(), 'batchwise-host-'));
+
+    @Module({
+      imports: [
+        BatchwiseModule.forRoot({ DATA_DIR: dataDir, DATABASE_URL: engineDatabase.url, SWEEP_MS: '200' }),
+        TypeOrmModule.forRoot({ type: 'postgres', url: ownDatabase.url, installExtensions: false }),
+        CqrsModule.forRoot(),
+      ],
+      controllers: [HelloController],
+      providers: [Journal],
+    })
+    class HostModule {}
+
+    app = await NestFactory.create<NestFastifyApplication>(HostModule, new FastifyAdapter(), { logger: ['error'] });
+    await app.listen(0, '127.0.0.1');
+    url = await app.getUrl();
+  });
+
+  afterAll(async () => {
+    await engineDatabase?.drop();
+    await ownDatabase?.drop();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  const procedures = () => app.get(Procedures);
+  const ended = (batchId: string) =>
+    eventually(
+      () => procedures().call(GetBatch, { batchId }, CALLER),
+      ({ endedAt }) => endedAt !== null,
+    );
+
+  it('keeps its own routes, unguarded, and gets none of the service', async () => {
+    expect((await fetch(`${url}/hello`)).status).toBe(200);
+    for (const path of [
+      'api/batches',
+      'api/batch/stats',
+      'api/records/x',
+      'api/files',
+      'health/live',
+      'metrics',
+      'docs',
+      'trpc/batch.stats',
+    ]) {
+      expect((await fetch(`${url}/${path}`)).status).toBe(404);
+    }
+  });
+
+  it('keeps its own database', async () => {
+    const { dataSource } = app.get(HelloController);
+    const [{ name }] = await dataSource.query<[{ name: string }]>('SELECT current_database() AS name');
+    expect(ownDatabase!.url).toContain(name);
+    expect(await dataSource.query(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`)).toEqual([]);
+  });
+
+  it('has its batches worked and hears every event once', async () => {
+    const batch = await procedures().call(CreateBatch, { operation: 'noop', items: ['a', 'b'] }, CALLER);
+    expect(await ended(batch.id)).toMatchObject({ status: 'completed', counts: { succeeded: 2 } });
+    const types = () =>
+      app.get(Journal).entries.flatMap(({ batchId, type }) => (batchId === batch.id && type !== 'batch.progress' ? [type] : []));
+    await eventually(types, (heard) => heard.includes('batch.completed'));
+    expect(types()).toEqual(['batch.created', 'batch.started', 'batch.completed']);
+  });
+
+  it('uses records and the documented services', async () => {
+    const { batch } = await procedures().call(
+      ImportRecords,
+      { collection: 'letters', keyField: 'no', rows: [{ no: '1', text: 'hi' }] },
+      CALLER,
+    );
+    await ended(batch.id);
+    const record = await procedures().call(GetRecord, { collection: 'letters', key: '1' }, CALLER);
+    expect(record.fields).toMatchObject({ text: 'hi' });
+    const { id } = await app.get(HelloController).batches.createBatch({ operation: 'report', name: 'Mine', total_items: 1 });
+    expect(await app.get(HelloController).batches.getBatch(id)).toMatchObject({ name: 'Mine', status: 'pending' });
+  });
+
+  it('input is checked as everywhere', async () => {
+    const wrong = procedures().call(CreateBatch, { operation: 5 as unknown as string }, CALLER);
+    await expect(wrong).rejects.toMatchObject({ code: 'INVALID_INPUT', details: { errors: [{ path: 'operation' }] } });
+  });
+
+  it('when it closes, items in flight are finished and recorded first', async () => {
+    const items = [{ key: 'a', payload: { durationMs: 1_500 } }];
+    const batch = await procedures().call(CreateBatch, { operation: 'noop', items }, CALLER);
+    await eventually(
+      () => procedures().call(GetBatch, { batchId: batch.id }, CALLER),
+      ({ counts }) => counts.running === 1,
+    );
+    await app.close();
+    const own = new DataSource({ type: 'postgres', url: engineDatabase!.url });
+    await own.initialize();
+    expect(await own.query('SELECT o.key FROM outcome o JOIN batch b ON b.run_id = o.run_id WHERE b.id = $1', [batch.id])).toEqual([
+      { key: 'a' },
+    ]);
+    await own.destroy();
+  });
+});
+
+it.each<[object, string]>([
+  [{ PORT: '80' }, 'PORT'],
+  [{ API_KEYS: 'a:0123456789abcdef' }, 'API_KEYS'],
+  [{ LEASE_MS: 'long' }, 'LEASE_MS'],
+  [{ ROLE: 'worker' }, 'DATABASE_URL'],
+])('wrong settings are refused by name: %j', (settings, name) => {
+  expect(() => BatchwiseModule.forRoot(settings)).toThrow(name);
+});

@@ -1,0 +1,309 @@
+import ExcelJS from 'exceljs';
+import { rm, writeFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { Contents, ReadOptions } from '../../src/records/contents/contents.js';
+import { FileContents } from '../../src/records/contents/file-contents.js';
+import { FileStore } from '../../src/records/file-store.js';
+import { csvOf, encryptedPdf, pdfOf, workbookOf, zipOf } from '../support/sample-files.js';
+import { startTestService, type TestService } from '../support/service.js';
+
+describe('the contents of stored files', () => {
+  let service: TestService;
+  let files: FileStore;
+  let contents: FileContents;
+
+  beforeAll(async () => {
+    service = await startTestService();
+    files = service.app.get(FileStore, { strict: false });
+    contents = service.app.get(FileContents, { strict: false });
+  });
+
+  afterAll(() => service.close());
+
+  const store = (name: string, bytes: Buffer | AsyncIterable<Buffer>, mediaType = 'application/octet-stream') =>
+    files.save(Buffer.isBuffer(bytes) ? Readable.from([bytes]) : bytes, { tenant: 'acme', name, mediaType });
+
+  const read = async <Kind extends Contents['kind']>(kind: Kind, name: string, bytes: Buffer, options?: ReadOptions) => {
+    const found = await contents.read('acme', (await store(name, bytes)).id, options);
+    expect(found.kind).toBe(kind);
+    return found as Extract<Contents, { kind: Kind }>;
+  };
+
+  const refusal = async (name: string, bytes: Buffer) => contents.read('acme', (await store(name, bytes)).id);
+
+  describe('a PDF', () => {
+    test('tells its pages and their text, page by page', async () => {
+      const percents: number[] = [];
+      const found = await read('pdf', 'menu.pdf', await pdfOf('Soup of the day', 'Main course', 'Cheese'), {
+        onProgress: (percent) => percents.push(Math.round(percent)),
+      });
+      expect(found).toEqual({ kind: 'pdf', pages: 3, text: 'Soup of the day\nMain course\nCheese', characters: 34 });
+      expect(percents).toEqual([33, 67, 100]);
+    });
+
+    test('is cut at the characters that were asked for, and counted whole', async () => {
+      const found = await read('pdf', 'menu.pdf', await pdfOf('Soup of the day', 'Main course'), { maxTextCharacters: 4 });
+      expect(found).toMatchObject({ text: 'Soup', characters: 27 });
+    });
+
+    test('is found by its bytes, whatever it is called', async () => {
+      expect(await read('pdf', 'menu.csv', await pdfOf('Soup'))).toMatchObject({ pages: 1 });
+    });
+
+    test('that wants a password cannot be opened', async () => {
+      await expect(refusal('secret.pdf', encryptedPdf())).rejects.toMatchObject({
+        code: 'UNPROCESSABLE',
+        message: expect.stringMatching(/^this PDF cannot be opened: .*password/i),
+      });
+    });
+
+    test('that is broken cannot be opened', async () => {
+      await expect(refusal('broken.pdf', Buffer.from('%PDF-1.7\nnothing more'))).rejects.toMatchObject({
+        code: 'UNPROCESSABLE',
+        message: expect.stringMatching(/^this PDF cannot be opened: \w/),
+      });
+    });
+
+    test('is left in the middle when the signal says so', async () => {
+      const stop = new AbortController();
+      const pages: number[] = [];
+      const bytes = await pdfOf(...Array.from({ length: 50 }, (_, page) => `Page ${page}`));
+      const reading = read('pdf', 'long.pdf', bytes, {
+        signal: stop.signal,
+        onProgress: (percent) => {
+          pages.push(percent);
+          if (percent >= 20) stop.abort(new Error('enough'));
+        },
+      });
+      await expect(reading).rejects.toThrow('enough');
+      expect(pages).toHaveLength(10);
+    });
+  });
+
+  describe('a workbook', () => {
+    test('tells the rows, columns and header of each sheet, in their order', async () => {
+      const bytes = await workbookOf({
+        Prices: [
+          ['Dish', 'Price', 'Since'],
+          ['Soup', 4.5, new Date('2026-01-31T00:00:00Z')],
+          ['Fish', { formula: '2*9', result: 18 }, new Date('2026-02-28T12:30:00Z')],
+        ],
+        Empty: [],
+        Notes: [[], ['Über', null, { richText: [{ text: 'so' }, { text: 'fort' }] }], [true]],
+      });
+      const found = await read('workbook', 'prices.xlsx', bytes);
+      expect(found.sheets).toEqual([
+        { name: 'Prices', rows: 3, columns: 3, header: ['Dish', 'Price', 'Since'] },
+        { name: 'Empty', rows: 0, columns: 0, header: [] },
+        { name: 'Notes', rows: 2, columns: 3, header: ['Über', 'sofort'] },
+      ]);
+      expect(found.text).toBe(
+        'Prices\nDish\tPrice\tSince\nSoup\t4.5\t2026-01-31\nFish\t18\t2026-02-28T12:30:00.000Z\nEmpty\nNotes\nÜber\tsofort\ntrue\n',
+      );
+      expect(found.characters).toBe(found.text.length);
+    });
+
+    test('keeps letters whole that lie at the border of two pieces', async () => {
+      const rows = Array.from({ length: 5_000 }, (_, index) => ['ä€𝄞'.repeat(1 + (index % 7)), index]);
+      const { text } = await read('workbook', 'letters.xlsx', await workbookOf({ All: rows }), { maxTextCharacters: 1_000_000 });
+      expect(text).toBe(`All\n${rows.map((row) => `${row.join('\t')}\n`).join('')}`);
+    });
+
+    test('that is cut off cannot be opened', async () => {
+      const bytes = await workbookOf({ Prices: [['Dish', 'Price']] });
+      await expect(refusal('cut.xlsx', bytes.subarray(0, bytes.length - 200))).rejects.toMatchObject({
+        code: 'UNPROCESSABLE',
+        message: expect.stringMatching(/^this workbook cannot be opened: .*central directory/i),
+      });
+    });
+
+    test('that is damaged in the middle cannot be opened', async () => {
+      const bytes = await workbookOf({ Prices: Array.from({ length: 2_000 }, (_, n) => [`Dish ${n * 7919}`, n]) });
+      bytes.fill(0x55, 2_000, 6_000);
+      await expect(refusal('damaged.xlsx', bytes)).rejects.toMatchObject({ code: 'UNPROCESSABLE' });
+    });
+
+    test('is not any other zip', async () => {
+      await expect(refusal('other.xlsx', zipOf({ 'a.txt': Buffer.from('text') }))).rejects.toMatchObject({
+        code: 'UNPROCESSABLE',
+        message: 'this workbook cannot be opened: it is a zip file without an Excel workbook in it',
+      });
+    });
+
+    const PARTS = {
+      '[Content_Types].xml': Buffer.from('<Types/>'),
+      'xl/workbook.xml': Buffer.from('<workbook><sheets><sheet name="One" sheetId="1" r:id="rId1"/></sheets></workbook>'),
+      'xl/_rels/workbook.xml.rels': Buffer.from(
+        '<Relationships><Relationship Id="rId1" Type="worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+      ),
+    };
+
+    test('that unpacks to more than it claims is left when that shows', async () => {
+      const sheet = Buffer.from(`<worksheet><sheetData>${'<row r="1"/>'.repeat(200_000)}</sheetData></worksheet>`);
+      await expect(refusal('bomb.xlsx', zipOf({ ...PARTS, 'xl/worksheets/sheet1.xml': sheet }, 200))).rejects.toMatchObject({
+        code: 'UNPROCESSABLE',
+        message: expect.stringMatching(/too many bytes/),
+      });
+    });
+
+    test('that claims to unpack to gigabytes is not unpacked', async () => {
+      const parts = { ...PARTS, 'xl/worksheets/sheet1.xml': Buffer.from('<worksheet/>') };
+      await expect(refusal('bomb.xlsx', zipOf(parts, 2_000_000_000))).rejects.toMatchObject({
+        code: 'UNPROCESSABLE',
+        message: expect.stringMatching(/unpacks to 8000000000 bytes/),
+      });
+    });
+  });
+
+  describe('a CSV', () => {
+    test('tells its rows and the type of each column', async () => {
+      const bytes = csvOf([
+        ['id', 'price', 'sold', 'day', 'name', 'note', 'zip', ''],
+        [1, 2.5, 'true', '2026-01-31', 'Soup, hot', '', '00501', 'x'],
+        [-20, 3, 'FALSE', '2026-02-28T12:00:00Z', 'He said "no"', '', '10115', ''],
+        [300, '1e3', 'true', '', 'two\nlines', '', '20095', ''],
+      ]);
+      expect(await read('csv', 'sales.csv', bytes)).toEqual({
+        kind: 'csv',
+        delimiter: ',',
+        rows: 3,
+        raggedRows: 0,
+        columns: [
+          { name: 'id', type: 'integer' },
+          { name: 'price', type: 'number' },
+          { name: 'sold', type: 'boolean' },
+          { name: 'day', type: 'date' },
+          { name: 'name', type: 'text' },
+          { name: 'note', type: 'empty' },
+          { name: 'zip', type: 'text' },
+          { name: 'column 8', type: 'text' },
+        ],
+        text: expect.stringContaining('Soup, hot'),
+        characters: expect.any(Number),
+      });
+    });
+
+    test('with semicolons, decimal commas and a byte order mark is read the same', async () => {
+      const bytes = csvOf(
+        [
+          ['Gericht', 'Preis', 'Tag'],
+          ['Suppe', '4,50', '31.01.2026'],
+        ],
+        { delimiter: ';', bom: true },
+      );
+      expect(await read('csv', 'preise.csv', bytes)).toMatchObject({
+        delimiter: ';',
+        columns: [
+          { name: 'Gericht', type: 'text' },
+          { name: 'Preis', type: 'number' },
+          { name: 'Tag', type: 'date' },
+        ],
+      });
+    });
+
+    test.each([
+      ['little', Buffer.from('\ufeffname,size\nÜ,1\n', 'utf16le')],
+      ['big', Buffer.from('\ufeffname,size\nÜ,1\n', 'utf16le').swap16()],
+    ])('in UTF-16, %s end first, is read the same', async (_, bytes) => {
+      expect(await read('csv', 'sizes.csv', bytes)).toMatchObject({
+        rows: 1,
+        text: 'name\tsize\nÜ\t1\n',
+        columns: [{ name: 'name' }, { name: 'size' }],
+      });
+    });
+
+    test('counts rows that are longer or shorter than the header, and passes over empty lines', async () => {
+      const found = await read('csv', 'ragged.csv', Buffer.from('a,b\n1,2\n3\n\n4,5,6\r\n7,8'));
+      expect(found).toMatchObject({ rows: 4, raggedRows: 2, columns: [{ type: 'integer' }, { type: 'integer' }] });
+    });
+
+    test.each([
+      ['is empty', Buffer.from('\n\n'), /empty; its first line must name the columns/],
+      ['is not UTF-8', Buffer.from('name\nM\xfcller\n'.repeat(1_000), 'latin1'), /file of type|no text/],
+      ['has a byte in the middle that is no text', Buffer.from(`a,b\n${'1,2\n'.repeat(40_000)}\0`), /not text in UTF-8/],
+      ['never closes a quote', Buffer.from('a,b\n"1,2\n'), /Quote Not Closed/],
+    ])('that %s cannot be opened', async (_, bytes, message) => {
+      await expect(refusal('wrong.csv', bytes)).rejects.toMatchObject({ code: 'UNPROCESSABLE', message: expect.stringMatching(message) });
+    });
+  });
+
+  test('other text tells its lines', async () => {
+    expect(await read('text', 'notes.txt', Buffer.from('one\ntwo\nthree'))).toEqual({
+      kind: 'text',
+      lines: 3,
+      text: 'one\ntwo\nthree',
+      characters: 13,
+    });
+  });
+
+  test('an image is named for what it is', async () => {
+    const png = Buffer.from(
+      '89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000a49444154789c63000100000500010d0a2db4',
+      'hex',
+    );
+    await expect(refusal('photo.csv', png)).rejects.toMatchObject({ code: 'UNPROCESSABLE', message: expect.stringContaining('image/png') });
+  });
+
+  test('a file of another tenant is not found', async () => {
+    const { id } = await store('menu.pdf', await pdfOf('Soup'));
+    await expect(contents.read('globex', id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('bytes that are away may come back', async () => {
+    const bytes = await workbookOf({ Prices: [['Dish']] });
+    const file = await store('prices.xlsx', bytes);
+    await rm(files.pathOf(file));
+    await expect(contents.read('acme', file.id)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: `the bytes of file ${file.id} cannot be had (ENOENT)`,
+    });
+    await writeFile(files.pathOf(file), bytes);
+    expect(await contents.read('acme', file.id)).toMatchObject({ kind: 'workbook' });
+  });
+
+  describe('of any size', () => {
+    const ROWS = 200_000;
+
+    /** The most that the heap grew while it worked, in bytes. */
+    const growth = async (work: () => Promise<unknown>): Promise<number> => {
+      const used = () => process.memoryUsage().heapUsed + process.memoryUsage().external;
+      const before = used();
+      let most = 0;
+      const timer = setInterval(() => (most = Math.max(most, used() - before)), 20);
+      await work();
+      clearInterval(timer);
+      return most;
+    };
+
+    test('a CSV of 200,000 rows is not held in memory', async () => {
+      const row = `${'some words of text '.repeat(8)},17,2026-01-31\n`;
+      async function* rows(): AsyncGenerator<Buffer> {
+        yield Buffer.from('text,number,day\n');
+        for (let sent = 0; sent < ROWS; sent += 1_000) yield Buffer.from(row.repeat(1_000));
+      }
+      const { id, size } = await store('large.csv', rows());
+      let found: Contents | undefined;
+      const grown = await growth(async () => (found = await contents.read('acme', id)));
+      expect(found).toMatchObject({ rows: ROWS, raggedRows: 0, columns: [{ type: 'text' }, { type: 'integer' }, { type: 'date' }] });
+      expect(Number(size)).toBeGreaterThan(30_000_000);
+      expect(grown).toBeLessThan(100_000_000);
+    }, 60_000);
+
+    test('a workbook of 200,000 rows is not held in memory', async () => {
+      const path = files.pathOf(await store('placeholder.xlsx', Buffer.from('x')));
+      const writer = new ExcelJS.stream.xlsx.WorkbookWriter({ filename: path });
+      const sheet = writer.addWorksheet('Rows');
+      for (let n = 0; n < ROWS; n += 1) sheet.addRow([`some words of text ${n}`, n, 'and some more words of text']).commit();
+      await writer.commit();
+      const bytes = (async function* () {
+        const { createReadStream } = await import('node:fs');
+        yield* createReadStream(path) as AsyncIterable<Buffer>;
+      })();
+      const { id } = await store('large.xlsx', bytes);
+      let found: Contents | undefined;
+      const grown = await growth(async () => (found = await contents.read('acme', id)));
+      expect(found).toMatchObject({ sheets: [{ name: 'Rows', rows: ROWS, columns: 3 }] });
+      expect(grown).toBeLessThan(150_000_000);
+    }, 120_000);
+  });
+});
