@@ -713,13 +713,13 @@ describe('statistics, metrics and the hook', () => {
   });
 
   test.each([
-    [{}, 'metrics'],
-    [{ memoryUsage: 'much' }, 'memoryUsage'],
-    [{ cpuUsage: -1 }, 'cpuUsage'],
-    [{ timestamp: '2026-01-01' }, 'timestamp'],
-    [{ note: 'x'.repeat(9_000) }, 'metrics'],
-    [['a'], 'body'],
-  ])('metrics %j are refused', async (metrics, path) => {
+    ['without a figure', {}, 'metrics'],
+    ['in words', { memoryUsage: 'much' }, 'memoryUsage'],
+    ['below nothing', { cpuUsage: -1 }, 'cpuUsage'],
+    ['with a time of their own', { timestamp: '2026-01-01' }, 'timestamp'],
+    ['beyond 8 kB', { note: 'x'.repeat(9_000) }, 'metrics'],
+    ['as a list', ['a'], 'body'],
+  ])('metrics %s are refused', async (_what, metrics, path) => {
     const { id } = await noop(['a']);
     const { status, body } = await api.post<Problem>(`/api/batches/${id}/metrics`, metrics);
     expect([status, body.details.errors]).toMatchObject([400, [{ path }]]);
