@@ -5,8 +5,11 @@ import { DeleteBatch } from '../batches/commands/delete-batch.command.js';
 import { PauseBatch } from '../batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../batches/commands/record-external-result.command.js';
 import { ResumeBatch } from '../batches/commands/resume-batch.command.js';
+import { RetryItems } from '../batches/commands/retry-items.command.js';
 import { SealBatch } from '../batches/commands/seal-batch.command.js';
 import { StartBatch } from '../batches/commands/start-batch.command.js';
+import { UpdateBatch } from '../batches/commands/update-batch.command.js';
+import { CountItems } from '../batches/queries/count-items.query.js';
 import { GetBatchAnalytics } from '../batches/queries/get-batch-analytics.query.js';
 import { GetBatchStats } from '../batches/queries/get-batch-stats.query.js';
 import { GetBatch } from '../batches/queries/get-batch.query.js';
@@ -16,6 +19,7 @@ import { ListItems } from '../batches/queries/list-items.query.js';
 import { ListOutcomes } from '../batches/queries/list-outcomes.query.js';
 import { ImportRecords } from '../records/commands/import-records.command.js';
 import { PutRecord } from '../records/commands/put-record.command.js';
+import { RestoreBatch } from '../records/commands/restore-batch.command.js';
 import { GetRecord } from '../records/queries/get-record.query.js';
 import { ListRecords } from '../records/queries/list-records.query.js';
 import { additionOfItems, creation, mutation, query, router, subscription } from './rpc.js';
@@ -30,6 +34,9 @@ export const appRouter = router({
     pause: mutation(PauseBatch),
     resume: mutation(ResumeBatch),
     cancel: mutation(CancelBatch),
+    update: mutation(UpdateBatch),
+    retryItems: mutation(RetryItems),
+    restore: mutation(RestoreBatch),
     recordResult: mutation(RecordExternalResult),
     delete: mutation(DeleteBatch),
     cleanUp: mutation(CleanUpBatches),
@@ -40,6 +47,7 @@ export const appRouter = router({
     events: query(ListEvents),
     analytics: query(GetBatchAnalytics),
     stats: query(GetBatchStats),
+    countItems: query(CountItems),
     onEvent: subscription,
   }),
   records: router({
