@@ -1,4 +1,4 @@
-import type { BatchOptions } from './batch.options.js';
+import type { BatchOptions, Priority } from './batch.options.js';
 import type { RunStatus } from './batch.state.js';
 import type { Dialect } from '../common/procedure.js';
 
@@ -139,4 +139,49 @@ export interface ItemTotals {
   /** Of active batches: waiting or being worked. */
   open: number;
   cancelled: number;
+}
+
+/** How many batches there are, and what became of their items. */
+export interface BatchTotals {
+  batches: number;
+  /** Batches of which nothing is left but items that wait for another try; `byStatus` counts them as running. */
+  retrying: number;
+  byStatus: Record<BatchView['status'], number>;
+  byPriority: Record<Priority, number>;
+  /** The hundred most frequent. */
+  byOperation: Record<string, number>;
+  items: { total: number; succeeded: number; failed: number; skipped: number };
+  /** Of the last runs of the batches that were started and have ended: how many, how long they took together, and their finished items. */
+  ended: { batches: number; durationMs: number; processed: number };
+}
+
+/** An item that failed for good. */
+export interface ItemFailureView {
+  seq: number;
+  key: string;
+  kind: string;
+  message: string;
+  attempts: number;
+  recordedAt: string;
+}
+
+export interface ItemOutputView {
+  seq: number;
+  key: string;
+  output: unknown;
+}
+
+/** A batch's first items, failures and outputs: as many as were asked for and fit. */
+export interface BatchPreview {
+  payloads: unknown[];
+  failures: ItemFailureView[];
+  outputs: ItemOutputView[];
+}
+
+/** Figures of a batch at one moment. */
+export interface MetricView {
+  /** A process that worked the batch, or a caller. */
+  source: 'worker' | 'caller';
+  at: string;
+  data: Record<string, unknown>;
 }

@@ -9,6 +9,7 @@ import { CleanUpBatchesHandler } from './commands/clean-up-batches.command.js';
 import { CreateBatchHandler } from './commands/create-batch.command.js';
 import { DeleteBatchHandler } from './commands/delete-batch.command.js';
 import { PauseBatchHandler } from './commands/pause-batch.command.js';
+import { RecordMetricsHandler } from './commands/record-metrics.command.js';
 import { RecordExternalResultHandler } from './commands/record-external-result.command.js';
 import { ResumeBatchHandler } from './commands/resume-batch.command.js';
 import { RetryItemsHandler } from './commands/retry-items.command.js';
@@ -17,13 +18,17 @@ import { StartBatchHandler } from './commands/start-batch.command.js';
 import { UpdateBatchHandler } from './commands/update-batch.command.js';
 import { BatchEventPublisher } from './events/batch-event-publisher.js';
 import { CountItemsHandler } from './queries/count-items.query.js';
+import { FindOutputsHandler } from './queries/find-outputs.query.js';
 import { GetBatchAnalyticsHandler } from './queries/get-batch-analytics.query.js';
 import { GetBatchStatsHandler } from './queries/get-batch-stats.query.js';
+import { GetBatchTotalsHandler } from './queries/get-batch-totals.query.js';
 import { GetBatchHandler } from './queries/get-batch.query.js';
 import { ListBatchesHandler } from './queries/list-batches.query.js';
 import { ListEventsHandler } from './queries/list-events.query.js';
 import { ListItemsHandler } from './queries/list-items.query.js';
+import { ListMetricsHandler } from './queries/list-metrics.query.js';
 import { ListOutcomesHandler } from './queries/list-outcomes.query.js';
+import { PreviewBatchesHandler } from './queries/preview-batches.query.js';
 
 const COMMANDS = [
   AddItemsHandler,
@@ -33,6 +38,7 @@ const COMMANDS = [
   DeleteBatchHandler,
   PauseBatchHandler,
   RecordExternalResultHandler,
+  RecordMetricsHandler,
   ResumeBatchHandler,
   RetryItemsHandler,
   SealBatchHandler,
@@ -42,13 +48,17 @@ const COMMANDS = [
 
 const QUERIES = [
   CountItemsHandler,
+  FindOutputsHandler,
   GetBatchAnalyticsHandler,
   GetBatchHandler,
   GetBatchStatsHandler,
+  GetBatchTotalsHandler,
   ListBatchesHandler,
   ListEventsHandler,
   ListItemsHandler,
+  ListMetricsHandler,
   ListOutcomesHandler,
+  PreviewBatchesHandler,
 ];
 
 /** The engine's procedures. Whoever imports it may call them through {@link Procedures}. */

@@ -1,4 +1,5 @@
 import { BatchEventEntity } from '../batches/entities/batch-event.entity.js';
+import { BatchMetricEntity } from '../batches/entities/batch-metric.entity.js';
 import { BatchEntity } from '../batches/entities/batch.entity.js';
 import { ChunkEntity, ChunkItemsEntity } from '../batches/entities/chunk.entity.js';
 import { LaneEntity } from '../batches/entities/lane.entity.js';
@@ -19,6 +20,7 @@ export const ENTITIES = [
   OutcomeEntity,
   RetryEntity,
   BatchEventEntity,
+  BatchMetricEntity,
   RateBucketEntity,
   FileEntity,
   RecordEntity,

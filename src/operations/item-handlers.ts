@@ -3,6 +3,7 @@ import { AnnotateImageItemHandler } from './annotate-image.item-handler.js';
 import { AnnotateItemHandler } from './annotate.item-handler.js';
 import { ImportItemHandler } from './import.item-handler.js';
 import { NoopItemHandler } from './noop.item-handler.js';
+import { ReadFileItemHandler } from './read-file.item-handler.js';
 
 /** The operations that this service can do by itself. To add one, write its handler and name it here. */
 export const ITEM_HANDLERS = [
@@ -10,5 +11,6 @@ export const ITEM_HANDLERS = [
   AnnotateItemHandler,
   AnnotateImageItemHandler,
   AnalyzeDocumentItemHandler,
+  ReadFileItemHandler,
   NoopItemHandler,
 ];

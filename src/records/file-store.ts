@@ -15,6 +15,8 @@ export interface NewFile {
   /** What the caller calls it. Data only: no path is made from it. */
   name: string;
   mediaType: string;
+  /** The upload that it belongs to; without one it stays until somebody removes it. */
+  uploadId?: string;
 }
 
 const ABANDONED_MS = 86_400_000;
@@ -35,9 +37,13 @@ export class FileStore implements OnApplicationBootstrap {
     this.incoming = join(this.folder, 'incoming');
   }
 
-  /** Removes what a process that died left of its uploads. Another process may be at work on younger ones. */
   async onApplicationBootstrap(): Promise<void> {
     await mkdir(this.incoming, { recursive: true });
+    await this.removeAbandoned();
+  }
+
+  /** Removes what processes that died left of files they were storing. Another process may be at work on younger ones. */
+  async removeAbandoned(): Promise<void> {
     for (const name of await readdir(this.incoming)) {
       const path = join(this.incoming, name);
       const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
@@ -46,7 +52,7 @@ export class FileStore implements OnApplicationBootstrap {
   }
 
   /** @throws AppError TOO_LARGE beyond MAX_UPLOAD_BYTES; nothing is kept of a file that was not stored whole */
-  async save(source: AsyncIterable<Buffer>, { tenant, name, mediaType }: NewFile): Promise<FileEntity> {
+  async save(source: AsyncIterable<Buffer>, { tenant, name, mediaType, uploadId }: NewFile): Promise<FileEntity> {
     const id = randomUUID();
     const partial = join(this.incoming, id);
     const path = this.pathOf({ id });
@@ -54,7 +60,7 @@ export class FileStore implements OnApplicationBootstrap {
       const { size, sha256 } = await this.write(source, partial);
       await mkdir(dirname(path), { recursive: true });
       await rename(partial, path);
-      return await this.dataSource.getRepository(FileEntity).save({ id, tenant, name, mediaType, size: String(size), sha256 });
+      return await this.dataSource.getRepository(FileEntity).save({ id, tenant, name, mediaType, size: String(size), sha256, uploadId });
     } catch (error) {
       await Promise.all([rm(partial, { force: true }), rm(path, { force: true })]);
       throw error;
@@ -66,6 +72,12 @@ export class FileStore implements OnApplicationBootstrap {
     const file = isUuid(id) ? await this.dataSource.getRepository(FileEntity).findOneBy({ id, tenant }) : null;
     if (!file) throw new AppError('NOT_FOUND', `file ${id} not found; POST /api/files stores one and answers its id`);
     return file;
+  }
+
+  /** Removes files for good. The bytes go first: a row without bytes is found again, bytes without a row are not. */
+  async remove(ids: string[]): Promise<void> {
+    for (const id of ids) await rm(this.pathOf({ id }), { force: true });
+    if (ids.length > 0) await this.dataSource.getRepository(FileEntity).delete(ids);
   }
 
   /** The file's bytes. @param limit read no more than this many */

@@ -45,6 +45,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly turnFailed = new QuietWarning(this.logger, 'a turn at a lane failed; its run is taken up again');
   private readonly tooManyStuck = new QuietWarning(this.logger, 'this worker takes no more lanes until they end; restart it');
   private readonly turns = new Set<Turn>();
+  private readonly workedRuns = new Set<string>();
   private readonly progressAt = new Map<string, number>();
   private readonly slots: OperationSlots;
   private readonly later: LaterBells;
@@ -95,6 +96,14 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     return this.registry.operations.filter((operation) => !this.slots.isFull(operation));
   }
 
+  /** The runs this process has taken turns at since it was asked last. Active: it has one now. */
+  takeWorkedRuns(): Map<string, { active: boolean }> {
+    const active = new Set([...this.turns].map(({ bell }) => bell.runId));
+    const worked = new Map([...this.workedRuns].map((runId) => [runId, { active: active.has(runId) }]));
+    for (const runId of this.workedRuns) if (!active.has(runId)) this.workedRuns.delete(runId);
+    return worked;
+  }
+
   /** Works one turn at one of the run's free lanes, if there is one. Never rejects. */
   async hear(bell: Bell): Promise<void> {
     if (this.freeLanes <= 0) return;
@@ -116,9 +125,10 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       while (this.freeLanes > 0) {
         const next = await this.claimMostUrgent(operation);
         if (!next) return;
+        const turn = this.takeTurn(next.bell, next.lane);
         // One bell is enough to fill all slots.
         void this.workSlot(operation);
-        await this.takeTurn(next.bell, next.lane);
+        await turn;
         if (this.freeLanes <= 1 && (await this.queue.hasWaiting())) return await this.queue.ring(next.bell, 1);
       }
     } catch (error) {
@@ -153,6 +163,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       const turn = new LaneTurn(this.database.pool, lane, new ItemRunner(registered, lane), settings);
       entry = { turn, bell, startedAt: performance.now(), oneItem: settings.oneItem };
       this.turns.add(entry);
+      this.workedRuns.add(bell.runId);
       if (this.draining) turn.stop('shutdown');
       const report = await turn.run();
       this.turns.delete(entry);

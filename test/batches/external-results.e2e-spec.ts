@@ -2,6 +2,7 @@ import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js'
 import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../../src/batches/commands/record-external-result.command.js';
 import { ResumeBatch } from '../../src/batches/commands/resume-batch.command.js';
+import { RetryItems } from '../../src/batches/commands/retry-items.command.js';
 import { SealBatch } from '../../src/batches/commands/seal-batch.command.js';
 import type { InputOf } from '../../src/common/procedure.js';
 import { Engine, keys } from '../support/engine.js';
@@ -247,5 +248,85 @@ test('an unknown parameter of an operation without a handler is refused', async 
   await expect(engine.create({ operation: 'export', totalItems: 1, parameters: { rate: 5 } })).rejects.toMatchObject({
     code: 'INVALID_INPUT',
     details: { errors: [{ path: 'parameters.rate', code: 'unrecognized_keys' }] },
+  });
+});
+
+describe('retrying failed results', () => {
+  const fail = (id: string, key: string) => record(id, key, { success: false, error: `${key} broke` });
+
+  test('of listed items waits for new ones of just these, which take their items’ places', async () => {
+    const batch = await engine.create({ operation: 'export', items: ['a', 'b', 'c', 'd'] });
+    const { id } = batch;
+    for (const key of ['d', 'b']) await fail(id, key);
+    for (const key of ['a', 'c']) await record(id, key);
+    expect(await engine.call(RetryItems, { batchId: id })).toMatchObject({
+      run: 2,
+      status: 'running',
+      sealed: true,
+      counts: { total: 4, succeeded: 2, failed: 0, pending: 2 },
+    });
+    expect((await engine.items(batch)).map(({ status }) => status)).toEqual(['succeeded', 'pending', 'succeeded', 'pending']);
+    await expect(record(id, 'a')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await record(id, 'd')).toMatchObject({ status: 'running', progress: 75, counts: { succeeded: 3, pending: 1 } });
+    expect(await record(id, 'd')).toMatchObject({ counts: { succeeded: 3, pending: 1 } });
+    expect(await fail(id, 'b')).toMatchObject({ status: 'completed', progress: 100, counts: { total: 4, succeeded: 3, failed: 1 } });
+    expect((await engine.outcomes(batch)).map(({ key, run, status }) => [key, run, status])).toEqual([
+      ['a', 1, 'succeeded'],
+      ['b', 2, 'failed'],
+      ['c', 1, 'succeeded'],
+      ['d', 2, 'succeeded'],
+    ]);
+    expect((await engine.items(batch)).map(({ status }) => status)).toEqual(['succeeded', 'failed', 'succeeded', 'succeeded']);
+    await engine.call(RetryItems, { batchId: id, keys: ['b'] });
+    expect(await record(id, 'b')).toMatchObject({ run: 3, status: 'completed', counts: { succeeded: 4, failed: 0 } });
+  });
+
+  test('of items that were never listed keeps their order', async () => {
+    const { id } = await engine.create({ operation: 'report' });
+    for (const key of ['x', 'y', 'z']) await fail(id, key);
+    expect(await engine.call(SealBatch, { batchId: id })).toMatchObject({ status: 'failed', counts: { failed: 3 } });
+    await engine.call(RetryItems, { batchId: id, keys: ['x', 'z'] });
+    await record(id, 'z');
+    expect(await record(id, 'x')).toMatchObject({ status: 'completed', counts: { total: 3, succeeded: 2, failed: 1 } });
+    expect((await engine.outcomes({ id })).map(({ key, status }) => [key, status])).toEqual([
+      ['x', 'succeeded'],
+      ['y', 'failed'],
+      ['z', 'succeeded'],
+    ]);
+  });
+
+  test('cannot be cut short without losing items: "last" and a seal are refused until all are there', async () => {
+    const { id } = await engine.create({ operation: 'report', totalItems: 2 });
+    await fail(id, 'a');
+    await fail(id, 'b');
+    await engine.call(RetryItems, { batchId: id });
+    const refusal = { code: 'CONFLICT', message: expect.stringContaining('repeated items') as string };
+    await expect(engine.call(SealBatch, { batchId: id })).rejects.toMatchObject(refusal);
+    await expect(record(id, 'a', { last: true })).rejects.toMatchObject(refusal);
+    expect(await engine.get(id)).toMatchObject({ status: 'running', counts: { total: 2, pending: 2 } });
+    await record(id, 'a');
+    expect(await record(id, 'b', { last: true })).toMatchObject({ status: 'completed', counts: { total: 2, succeeded: 2 } });
+  });
+
+  test('counts those that never came as cancelled when the batch is cancelled', async () => {
+    const batch = await engine.create({ operation: 'report', items: ['a', 'b', 'c'] });
+    await record(batch.id, 'a');
+    for (const key of ['b', 'c']) await fail(batch.id, key);
+    await engine.call(RetryItems, { batchId: batch.id });
+    await fail(batch.id, 'b');
+    expect(await engine.call(CancelBatch, { batchId: batch.id })).toMatchObject({
+      status: 'cancelled',
+      counts: { succeeded: 1, failed: 1, cancelled: 1 },
+    });
+    expect((await engine.items(batch)).map(({ status }) => status)).toEqual(['succeeded', 'failed', 'cancelled']);
+    await engine.call(RetryItems, { batchId: batch.id });
+    expect(await record(batch.id, 'b')).toMatchObject({ status: 'completed', progress: 66, counts: { succeeded: 2, cancelled: 1 } });
+  });
+
+  test('cannot go on counting tries: whoever records the results counts them', async () => {
+    const { id } = await engine.create({ operation: 'report', totalItems: 1 });
+    await fail(id, 'a');
+    const again = engine.call(RetryItems, { batchId: id, continueAttempts: true });
+    await expect(again).rejects.toMatchObject({ code: 'UNPROCESSABLE' });
   });
 });

@@ -6,7 +6,9 @@ import { DeleteBatch } from '../../src/batches/commands/delete-batch.command.js'
 import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../../src/batches/commands/record-external-result.command.js';
 import { ResumeBatch } from '../../src/batches/commands/resume-batch.command.js';
+import { RetryItems } from '../../src/batches/commands/retry-items.command.js';
 import { StartBatch } from '../../src/batches/commands/start-batch.command.js';
+import { UpdateBatch } from '../../src/batches/commands/update-batch.command.js';
 import { itemsFromArray } from '../../src/batches/item-source.js';
 import { GetBatchAnalytics } from '../../src/batches/queries/get-batch-analytics.query.js';
 import { GetBatchStats } from '../../src/batches/queries/get-batch-stats.query.js';
@@ -133,6 +135,8 @@ describe('another tenant', () => {
     ['ResumeBatch', ResumeBatch, {}],
     ['CancelBatch', CancelBatch, {}],
     ['DeleteBatch', DeleteBatch, {}],
+    ['RetryItems', RetryItems, {}],
+    ['UpdateBatch', UpdateBatch, { name: 'theirs' }],
     ['AddItems', AddItems, { source: itemsFromArray(['a']) }],
     ['RecordExternalResult', RecordExternalResult, { key: 'a', success: true }],
     ['ListItems', ListItems, {}],

@@ -96,3 +96,48 @@ test('the most frequent error comes first, and equal ones in the order of the al
     ['timeout', 'c', 1],
   ]);
 });
+
+describe('an outcome that is taken out', () => {
+  const figures = (ms: number | null, quality: number | null, error: string | null) => ({
+    duration_ms: ms,
+    quality,
+    error_kind: error === null ? null : 'retryable',
+    error,
+  });
+  const add = (tally: Tally, each: ReturnType<typeof figures>): void => {
+    if (each.duration_ms !== null) tally.addDuration(each.duration_ms);
+    if (each.quality !== null) tally.addQuality(each.quality);
+    if (each.error !== null) tally.addError('retryable', each.error);
+  };
+
+  test('leaves the tally as if it had never been there, whatever else is in it', () => {
+    const one = fc
+      .tuple(
+        fc.option(fc.double({ min: 0, max: 1e6, noNaN: true })),
+        fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
+        fc.option(fc.constantFrom('a', 'b', 'c')),
+      )
+      .map(([ms, quality, error]) => figures(ms, quality, error));
+    fc.assert(
+      fc.property(fc.array(one), fc.array(one), (stay, go) => {
+        const expected = new Tally();
+        const tally = new Tally();
+        for (const each of stay) add(expected, each);
+        for (const each of [...go, ...stay]) add(tally, each);
+        for (const each of go) tally.remove(each);
+        expect(tally.errors).toEqual(expected.errors);
+        expect(tally.durations.count).toBe(expected.durations.count);
+        expect(tally.durations.sum).toBeCloseTo(expected.durations.sum, 3);
+        expect(tally.quality).toMatchObject({ count: expected.quality.count, histogram: expected.quality.histogram });
+        for (const fraction of [0.5, 0.99]) expect(tally.percentile(fraction)).toBe(expected.percentile(fraction));
+      }),
+    );
+  });
+
+  test('is taken from the other errors when there were too many to know it by its name', () => {
+    const tally = new Tally();
+    for (let n = 0; n < 150; n += 1) tally.addError('retryable', `error ${n}`);
+    for (let n = 0; n < 150; n += 1) tally.remove(figures(null, null, `error ${n}`));
+    expect(tally.errors).toEqual([]);
+  });
+});

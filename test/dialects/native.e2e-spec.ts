@@ -66,8 +66,62 @@ describe('the native REST interface', () => {
         createdAt: expect.stringMatching(ISO_TIME),
         startedAt: null,
         endedAt: null,
+        // The same batch as the batch service knows it.
+        type: 'noop',
+        priority: 'medium',
+        totalItems: 3,
+        processedItems: 0,
+        failedItems: 0,
+        data: [],
+        errors: [],
+        warnings: [],
+        config: {
+          maxConcurrentJobs: 10,
+          retryAttempts: 3,
+          timeoutPerTemplate: 30_000,
+          rollbackOnFailure: false,
+          backupStrategy: 'none',
+          conflictResolution: 'auto',
+          notificationSettings: { onStart: false, onComplete: false, onError: false, progressInterval: null },
+          resourceLimits: { timeout: null },
+          parameters: {},
+        },
       },
     });
+  });
+
+  test('every reply about a batch has both kinds of fields, and the engine word for its status', async () => {
+    const { id } = await create({ items: ['a', { key: 'b', payload: { fail: 'permanent' } }], start: false });
+    const started = await api.post<{ data: object }>(`/api/batches/${id}/start`);
+    expect(started.body.data).toMatchObject({ id, operation: 'noop', type: 'noop', totalItems: 2, config: { retryAttempts: 3 } });
+    await end(id);
+    expect(await read(id)).toMatchObject({
+      status: 'completed',
+      processedItems: 2,
+      failedItems: 1,
+      completedAt: expect.stringMatching(ISO_TIME),
+      data: [],
+      errors: [{ jobId: `${id}:2`, itemIndex: 1, severity: 'high', context: { key: 'b', attempts: 1, kind: 'permanent' } }],
+      results: { successful: 1, failed: 1, skipped: 0, cancelled: 0, outputs: [], summary: { total: 2, successRate: 0.5 } },
+    });
+    const timed = await create({ items: [{ payload: { hang: true } }], options: { batchTimeout: 50 } });
+    const late = await eventually(
+      () => read(timed.id),
+      ({ status }) => status === 'timed_out',
+      30_000,
+    );
+    expect(late).toMatchObject({ status: 'timed_out', reason: 'Job timeout exceeded' });
+    const { body } = await api.get<{ data: View[] }>('/api/batches?limit=2&type=noop&dialect=native');
+    expect(body.data).toMatchObject([
+      { id: timed.id, type: 'noop', status: 'timed_out' },
+      { id, errors: [{ jobId: `${id}:2` }] },
+    ]);
+  });
+
+  test('lists the batches of one interface', async () => {
+    const erp = await api.post<{ batch: { id: string } }>('/api/batch/create', { operation: 'noop', items: ['a'] });
+    const { body } = await api.get<{ data: View[] }>('/api/batches?dialect=erp');
+    expect(body.data.map(({ id }) => id)).toEqual([erp.body.batch.id]);
   });
 
   test('shows items, results, analytics and events of a batch that has ended', async () => {
@@ -220,6 +274,10 @@ describe('the native REST interface', () => {
     [{ operation: 'noop', items: ['a'], parameters: { duration: 5 } }, 'parameters.duration', 400],
     [{ operation: 'noop', filters: { count: -1 } }, 'filters.count', 400],
     [{ operation: 'noop', items: ['a'], filters: { count: 1 } }, 'filters', 422],
+    [{ operation: 'noop', data: ['a'], name: 'both' }, 'data', 400],
+    [{ operation: 'noop', items: ['a'], config: {} }, 'config', 400],
+    [{ items: ['a'] }, 'operation', 400],
+    [['noop'], 'body', 400],
   ])('a creation %j makes nothing', async (input, path, status) => {
     const count = async () => {
       const { rows } = await service.database.pool.query<object>(
@@ -254,7 +312,8 @@ describe('the native REST interface', () => {
       pagination: { total: 1, limit: 10, offset: 0, hasMore: false },
     });
     expect((await list('limit=1000')).body.pagination).toMatchObject({ limit: 100 });
-    for (const wrong of ['status=done', 'limit=0', 'offset=x', 'createdAfter=soon', 'q=1']) expect((await list(wrong)).status).toBe(400);
+    for (const wrong of ['status=done', 'limit=0', 'offset=x', 'createdAfter=soon', 'q=1', 'dialect=d', 'type=a&operation=a'])
+      expect((await list(wrong)).status).toBe(400);
     await api.post(`/api/batches/${paused.id}/cancel`);
   });
 });

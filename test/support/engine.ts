@@ -118,10 +118,10 @@ export class Engine {
   }
 
   /** A batch whose items are worked by the script. */
-  run(script: ItemScript, input: CreateInput = {}): Promise<BatchView> {
+  run(script: ItemScript, input: CreateInput = {}, caller?: Caller): Promise<BatchView> {
     const name = `script-${itemScripts.size}`;
     itemScripts.set(name, script);
-    return this.create({ operation: 'scripted', parameters: { script: name }, ...input });
+    return this.create({ operation: 'scripted', parameters: { script: name }, ...input }, caller);
   }
 
   runChunks(script: ChunkScript, input: CreateInput = {}): Promise<BatchView> {

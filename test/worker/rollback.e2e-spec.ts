@@ -18,6 +18,9 @@ const COUNT = 1_000;
 const OLD = numbered(COUNT, (n) => ({ n, text: `old ${n}` })).filter((_, n) => n % 2 === 0);
 const NEW = numbered(COUNT, (n) => ({ n, text: `new ${n}` }));
 
+/** Of an item that ignores its time limit: it is given up soon, and its batch fails. */
+const IGNORED: BatchOptionsInput = { rollbackOnFailure: true, timeout: 3_000, retryAttempts: 0 };
+
 describe('a batch with rollbackOnFailure', () => {
   let engine: Engine;
 
@@ -108,7 +111,7 @@ describe('a batch with rollbackOnFailure', () => {
     expect(await recordRows(engine)).toEqual(after);
   });
 
-  test('an item that did not stop when it was told to cannot write any more', async () => {
+  test('whose item did not stop when it was told to: the item cannot write any more', async () => {
     const before = await recordRows(engine);
     const gate = new Gate();
     let late: Promise<unknown> | undefined;
@@ -124,15 +127,9 @@ describe('a batch with rollbackOnFailure', () => {
           store.merge(place, [{ key: 'k0002', patch: { late: true }, version: '2000-01-01' }], { anyVersion: true, batch: context }),
         ]);
       },
-      { items: ['one'], options: { rollbackOnFailure: true } },
+      { items: ['one'], options: IGNORED },
     );
-    await eventually(
-      () => fieldsIn(engine, 'things'),
-      ({ k0000 }) => k0000!.by === 'the item',
-      30_000,
-    );
-    await timeOut(batch);
-    await rolledBack(batch);
+    expect((await rolledBack(batch)).rollback).toMatchObject({ restored: 1, removed: 0, leftAlone: 0 });
     gate.open();
     const settled = await eventually(
       () => late,
@@ -158,11 +155,11 @@ describe('a batch with rollbackOnFailure', () => {
         written = store.upsert({ tenant: 'acme', collection: 'things' }, rows, { batch: context });
         return new Promise(() => undefined);
       },
-      { items: ['one'], options: { rollbackOnFailure: true } },
+      { items: ['one'], options: IGNORED },
     );
     await somebody.isWaitedFor();
-    await timeOut(batch);
-    expect((await engine.get(batch.id)).rollback).toMatchObject({ status: 'due', restored: 0 });
+    expect((await engine.ended(batch, 30_000)).rollback).toMatchObject({ status: 'due', restored: 0 });
+    await somebody.isWaitedFor(2);
     await somebody.letGo();
     await written;
     expect((await rolledBack(batch)).rollback).toMatchObject({ restored: 100, removed: 100, leftAlone: 0 });
@@ -172,7 +169,7 @@ describe('a batch with rollbackOnFailure', () => {
   test('several workers at once take back each record once', async () => {
     await seed(engine, 'more', OLD);
     const before = await recordRows(engine);
-    const others = await Promise.all([1, 2].map(() => startTestService({ DATABASE_URL: engine.service.databaseUrl, SWEEP_MS: '50' })));
+    const others = await Promise.all([1, 2].map(() => startTestService({ DATABASE_URL: engine.service.databaseUrl, SWEEP_MS: '100' })));
     const batches = [await importOpenly(), await importOpenly({ rollbackOnFailure: true, conflictResolution: 'merge' }, 'more')];
     await engine.sql('UPDATE run SET deadline_at = now() WHERE batch_id = ANY ($1)', [batches.map(({ id }) => id)]);
     for (const batch of batches) {

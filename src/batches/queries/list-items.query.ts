@@ -27,7 +27,7 @@ const SELECT_CHUNKS: Statement = {
   name: 'select-chunks-of-page',
   text: `
     SELECT * FROM (
-    SELECT c.no, c.size, c.state, c.settled, c.before, i.items, l.item_progress, l.width,
+    SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, l.width,
       sum(octet_length(i.items)) OVER (ORDER BY c.no) - octet_length(i.items) AS bytes_before
     FROM (
       SELECT no, size, state, settled, lane, (sum(size) OVER (ORDER BY no) - size)::int AS before
@@ -43,11 +43,12 @@ const SELECT_CHUNKS: Statement = {
 const SELECT_REPEATED: Statement = {
   name: 'select-chunks-of-repeated-items',
   text: `
-    SELECT c.no, c.size, c.state, c.settled, 0 AS before, i.items, l.item_progress, l.width
+    SELECT c.no, c.size, c.state, c.settled, 0 AS before, c.lane, i.items, l.item_progress, l.width
     FROM chunk c
     JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
     LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane
-    WHERE c.run_id = $1 AND c.no <= $3 AND c.no >= coalesce((SELECT max(no) FROM chunk WHERE run_id = $1 AND no BETWEEN 0 AND $2::bigint), 0)`,
+    WHERE c.run_id = $1 AND c.no <= $3 AND c.no >= coalesce((SELECT max(no) FROM chunk WHERE run_id = $1 AND no BETWEEN 0 AND $2::bigint), 0)
+    ORDER BY c.no`,
 };
 
 const SELECT_STATES: Statement = {
@@ -77,6 +78,7 @@ interface ChunkRow {
   before: number;
   items: string;
   item_progress: Record<string, number> | null;
+  lane: number | null;
   /** Items that the chunk's lane runs side by side. */
   width: number | null;
 }
@@ -111,8 +113,9 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
     const offset = input.offset ?? 0;
     const chunks = await run<ChunkRow>(pool, SELECT_CHUNKS, [runIds[0], offset, limit]);
     // A run that another one followed has ended: what it left undone was cancelled, unless it is repeated.
+    const busy = new Map<number, number>();
     const items = chunks
-      .flatMap((chunk) => unpack(chunk, ended || runIds.length > 1))
+      .flatMap((chunk) => unpack(chunk, ended || runIds.length > 1, busy))
       .filter(({ place }) => place >= offset && place < offset + limit)
       .map(({ view }) => view);
     const repeated = runIds.length > 1 ? await repeatedItems(pool, batch.run_id, items, ended) : new Map<number, ItemView>();
@@ -129,7 +132,8 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
 async function repeatedItems(pool: Connection, runId: string, items: ItemView[], ended: boolean): Promise<Map<number, ItemView>> {
   if (items.length === 0) return new Map();
   const chunks = await run<ChunkRow>(pool, SELECT_REPEATED, [runId, items[0]!.seq, items.at(-1)!.seq]);
-  return new Map(chunks.flatMap((chunk) => unpack(chunk, ended)).map(({ view }) => [view.seq, view]));
+  const busy = new Map<number, number>();
+  return new Map(chunks.flatMap((chunk) => unpack(chunk, ended, busy)).map(({ view }) => [view.seq, view]));
 }
 
 interface PackedItem {
@@ -139,15 +143,14 @@ interface PackedItem {
   payload?: unknown;
 }
 
-function unpack(chunk: ChunkRow, ended: boolean): { place: number; view: ItemView }[] {
+/** @param busy items that each lane is known to run so far; it takes its chunks in order, and holds more of them than it can run */
+function unpack(chunk: ChunkRow, ended: boolean, busy: Map<number, number>): { place: number; view: ItemView }[] {
   const firstSeq = Number(chunk.no);
   const packed = JSON.parse(chunk.items) as PackedItem[];
-  let free = chunk.width ?? 0;
   return packed.map((item, index) => {
     const seq = item.seq ?? firstSeq + index;
     const state = openStatus(chunk, index, ended);
-    // A lane takes a chunk's items in order, so many at a time; the others of the chunk still wait.
-    const status = state === 'running' && free-- <= 0 ? 'pending' : state;
+    const status = state === 'running' && !takesSlot(chunk, busy) ? 'pending' : state;
     const progress = status === 'running' ? (chunk.item_progress?.[String(seq)] ?? 0) : null;
     const view: ItemView = {
       seq,
@@ -160,6 +163,13 @@ function unpack(chunk: ChunkRow, ended: boolean): { place: number; view: ItemVie
     };
     return { place: chunk.before + index, view };
   });
+}
+
+/** A lane runs so many items at a time; the others of its chunks still wait. */
+function takesSlot({ lane, width }: ChunkRow, busy: Map<number, number>): boolean {
+  const taken = busy.get(lane ?? 0) ?? 0;
+  busy.set(lane ?? 0, taken + 1);
+  return taken < (width ?? 0);
 }
 
 /** The state of an item without an outcome. An item that was settled without one waits in a chunk of retries. */

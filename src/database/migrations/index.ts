@@ -1,7 +1,9 @@
 import { Engine1764000001000 } from './1764000001000-engine.js';
 import { Records1764000002000 } from './1764000002000-records.js';
 import { RateLimits1764000003000 } from './1764000003000-rate-limits.js';
+import { Uploads1764000004000 } from './1764000004000-uploads.js';
 import { Repeats1764000005000 } from './1764000005000-repeats.js';
+import { BatchMetrics1764000006000 } from './1764000006000-batch-metrics.js';
 import { ExternalPositions1764000006100 } from './1764000006100-external-positions.js';
 import { RecordBackups1764000007000 } from './1764000007000-record-backups.js';
 
@@ -10,7 +12,9 @@ export const MIGRATIONS = [
   Engine1764000001000,
   Records1764000002000,
   RateLimits1764000003000,
+  Uploads1764000004000,
   Repeats1764000005000,
+  BatchMetrics1764000006000,
   ExternalPositions1764000006100,
   RecordBackups1764000007000,
 ];

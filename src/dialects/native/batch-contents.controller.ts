@@ -1,25 +1,51 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller } from '../../access/current-caller.js';
 import type { ItemView, OutcomeView } from '../../batches/batch.view.js';
+import { AddItems, type AddedItems } from '../../batches/commands/add-items.command.js';
+import { RecordExternalResult } from '../../batches/commands/record-external-result.command.js';
 import type { BatchEventRecord } from '../../batches/events/batch.events.js';
 import { ListEvents } from '../../batches/queries/list-events.query.js';
 import { ListItems } from '../../batches/queries/list-items.query.js';
 import { ListOutcomes } from '../../batches/queries/list-outcomes.query.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
-import { ListEventsQuery, ListItemsQuery, ListResultsQuery } from './batches.request.js';
+import { Config } from '../../config.js';
+import { BatchContents } from '../batch-service/batch-contents.js';
+import type { BatchResource } from '../batch-service/batch-resource.js';
+import { AddItemsQuery, ListEventsQuery, ListItemsQuery, ListResultsQuery, RecordResultRequest } from './batches.request.js';
 import { type DataReply, type PageReply, toPageReply } from './envelope.js';
+import { itemSourceOf } from './item-source-of-body.js';
 
 /** What a batch consists of: its items, their results, its events. */
 @ApiTags('batches')
 @Controller('api/batches/:id')
 export class BatchContentsController {
-  constructor(private readonly procedures: Procedures) {}
+  constructor(
+    private readonly procedures: Procedures,
+    private readonly contents: BatchContents,
+    private readonly config: Config,
+  ) {}
 
   /** Items in their order, each with its state. */
   @Get('items')
   async items(@Param('id') batchId: string, @Query() query: ListItemsQuery, @CurrentCaller() caller: Caller): Promise<PageReply<ItemView>> {
     return toPageReply(await this.procedures.call(ListItems, { batchId, ...query }, caller));
+  }
+
+  /** Adds items to an open batch: a JSON list, or NDJSON of any length with one `{ key?, payload? }` a line. */
+  @Post('items')
+  @HttpCode(200)
+  @ApiConsumes('application/json', 'application/x-ndjson')
+  @ApiBody({ schema: { type: 'object', properties: { items: { type: 'array', items: {} } } } })
+  async addItems(
+    @Param('id') batchId: string,
+    @Body() body: unknown,
+    @Headers('content-type') type: string | undefined,
+    @Query() query: AddItemsQuery,
+    @CurrentCaller() caller: Caller,
+  ): Promise<DataReply<AddedItems>> {
+    const source = itemSourceOf(body, type ?? '', this.config.maxUploadBytes);
+    return { success: true, data: await this.procedures.call(AddItems, { batchId, source, ...query }, caller) };
   }
 
   /** What the finished items ended as. */
@@ -30,6 +56,21 @@ export class BatchContentsController {
     @CurrentCaller() caller: Caller,
   ): Promise<PageReply<OutcomeView>> {
     return toPageReply(await this.procedures.call(ListOutcomes, { batchId, ...query }, caller));
+  }
+
+  /**
+   * Records one item's result of a batch whose results come from outside. A second result for the same key changes nothing. The
+   * reply shows as much of the batch's data as a list does.
+   */
+  @Post('results')
+  @HttpCode(200)
+  async recordResult(
+    @Param('id') batchId: string,
+    @Body() result: RecordResultRequest,
+    @CurrentCaller() caller: Caller,
+  ): Promise<DataReply<BatchResource>> {
+    const view = await this.procedures.call(RecordExternalResult, { batchId, ...result }, caller);
+    return { success: true, data: (await this.contents.resourcesOf([view], caller))[0]! };
   }
 
   /** The batch's event log, oldest first: what a client missed while its socket was away. */

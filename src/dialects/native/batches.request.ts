@@ -1,13 +1,19 @@
 import { IsBoolean, IsIn, IsInt, IsNotEmpty, IsNumber, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-import type { BatchView, OutcomeView } from '../../batches/batch.view.js';
+import type { BatchView, MetricView, OutcomeView } from '../../batches/batch.view.js';
+import { type Dialect, DIALECTS } from '../../common/procedure.js';
 import { Opaque } from '../../common/opaque.js';
 import { QueryBoolean, QueryInt, QueryTime } from '../../common/query-fields.js';
 
 const STATUSES: BatchView['status'][] = ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled', 'timed_out'];
 const OUTCOMES: OutcomeView['status'][] = ['succeeded', 'failed', 'skipped'];
+const SOURCES: MetricView['source'][] = ['worker', 'caller'];
 
 export class ListBatchesQuery {
   @IsOptional() @IsString() @IsNotEmpty() operation?: string;
+  /** Another word for operation. */
+  @IsOptional() @IsString() @IsNotEmpty() type?: string;
+  /** The interface it was made through: batch-service for those made with `data`. */
+  @IsOptional() @IsIn(DIALECTS) dialect?: Dialect;
   @IsOptional() @IsIn(STATUSES) status?: BatchView['status'];
   /** Part of the name. */
   @IsOptional() @IsString() @IsNotEmpty() name?: string;
@@ -49,6 +55,18 @@ export class ListResultsQuery {
   /** Default 100, at most 10,000. */
   @QueryInt(1) limit?: number;
   @QueryInt(0) offset?: number;
+}
+
+export class ListMetricsQuery {
+  @IsOptional() @IsIn(SOURCES) source?: MetricView['source'];
+  /** Default 1,000, at most 2,000. */
+  @QueryInt(1) limit?: number;
+  @QueryInt(0) offset?: number;
+}
+
+export class StatsQuery {
+  /** Default: batches of every interface. */
+  @IsOptional() @IsIn(DIALECTS) dialect?: Dialect;
 }
 
 export class ListEventsQuery {

@@ -1,10 +1,25 @@
 import { Module } from '@nestjs/common';
 import { BatchesModule } from '../../batches/batches.module.js';
+import { BatchServiceModule } from '../batch-service/batch-service.module.js';
 import { BatchContentsController } from './batch-contents.controller.js';
+import { BatchFiguresController } from './batch-figures.controller.js';
+import { BatchJobsController } from './batch-jobs.controller.js';
+import { BatchMovesController } from './batch-moves.controller.js';
 import { BatchesController } from './batches.controller.js';
 import { RestoresController } from './restores.controller.js';
 import { RetriesController } from './retries.controller.js';
 
-/** The service's own REST interface, `/api/batches`. */
-@Module({ imports: [BatchesModule], controllers: [BatchesController, BatchContentsController, RetriesController, RestoresController] })
+/** The service's own REST interface, `/api/batches`, which is the batch service's too. */
+@Module({
+  imports: [BatchesModule, BatchServiceModule],
+  controllers: [
+    BatchFiguresController,
+    BatchesController,
+    BatchContentsController,
+    BatchMovesController,
+    RetriesController,
+    RestoresController,
+    BatchJobsController,
+  ],
+})
 export class NativeModule {}

@@ -2,9 +2,10 @@ import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { IsArray, IsOptional } from 'class-validator';
 import { CurrentCaller } from '../../access/current-caller.js';
-import type { BatchView } from '../../batches/batch.view.js';
 import { RetryItems } from '../../batches/commands/retry-items.command.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
+import { BatchContents } from '../batch-service/batch-contents.js';
+import type { BatchResource } from '../batch-service/batch-resource.js';
 import type { DataReply } from './envelope.js';
 
 /** Neither of both: every failed item. */
@@ -19,12 +20,20 @@ export class RetryRequest {
 @ApiTags('batches')
 @Controller('api/batches/:id')
 export class RetriesController {
-  constructor(private readonly procedures: Procedures) {}
+  constructor(
+    private readonly procedures: Procedures,
+    private readonly contents: BatchContents,
+  ) {}
 
   /** Starts a new run of a batch that has ended, of all its failed items or of those named. */
   @Post('retry')
   @HttpCode(200)
-  async retry(@Param('id') batchId: string, @Body() request: RetryRequest, @CurrentCaller() caller: Caller): Promise<DataReply<BatchView>> {
-    return { success: true, data: await this.procedures.call(RetryItems, { batchId, ...request }, caller) };
+  async retry(
+    @Param('id') batchId: string,
+    @Body() request: RetryRequest,
+    @CurrentCaller() caller: Caller,
+  ): Promise<DataReply<BatchResource>> {
+    const view = await this.procedures.call(RetryItems, { batchId, ...request }, caller);
+    return { success: true, data: await this.contents.resourceOf(view, caller) };
   }
 }

@@ -29,19 +29,16 @@ const MAX_CELLS = 20_000_000;
 const MAX_HEADER_CELLS = 100;
 const MAX_HEADER_CHARACTERS = 200;
 
-/** Opens a zip that is an Excel workbook by what is in it. @throws AppError UNPROCESSABLE when it is another zip */
-export async function openWorkbook(path: string): Promise<ZipDirectory> {
-  const zip = await ZipDirectory.open(path);
-  const isWorkbook = [WORKBOOK, RELATIONS, '[Content_Types].xml'].every((name) => zip.has(name));
-  if (isWorkbook && zip.names.some((name) => name.startsWith('xl/worksheets/'))) return zip;
-  zip.close();
-  throw unreadable('workbook', 'it is a zip file without an Excel workbook in it');
+export function isWorkbook(zip: ZipDirectory): boolean {
+  const parts = [WORKBOOK, RELATIONS, '[Content_Types].xml'];
+  return parts.every((name) => zip.has(name)) && zip.names.some((name) => name.startsWith('xl/worksheets/'));
 }
 
 /** Reads a workbook sheet by sheet, row by row; no more than its shared strings and one chunk is held. */
 export async function readWorkbook(path: string, options: Required<ReadOptions>): Promise<WorkbookContents> {
-  const zip = await openWorkbook(path);
+  const zip = await ZipDirectory.open(path);
   try {
+    if (!isWorkbook(zip)) throw unreadable('workbook', 'it is a zip file without an Excel workbook in it');
     if (zip.sizeOf(SHARED_STRINGS) + zip.sizeOf(STYLES) > MAX_HELD_BYTES) {
       throw unreadable('workbook', `its texts and styles unpack to more than ${MAX_HELD_BYTES} bytes; split it`);
     }

@@ -10,5 +10,7 @@ export class FileEntity {
   /** Bytes. A bigint, which the driver hands over as text. */
   @Column('bigint') size: string;
   @Column('text') sha256: string;
+  /** The upload that it came with; it goes when that upload's batch does. */
+  @Column('uuid', { name: 'upload_id', nullable: true }) uploadId: string | null;
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
 }

@@ -1,0 +1,103 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { ArrayMaxSize, IsArray, IsInt, IsString, Max, Min } from 'class-validator';
+import type { Caller } from '../../common/procedure.js';
+import { Database, run, type Statement } from '../../database/sql.js';
+import type { BatchPreview, ItemFailureView, ItemOutputView } from '../batch.view.js';
+import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
+
+/** Payloads, and likewise outputs, of all the batches together. */
+const MAX_BYTES = 8_000_000;
+
+/** What the batches hold, by id: their first items, failures and outputs, with three statements for all of them. */
+export class PreviewBatches extends Query<Map<string, BatchPreview>> {
+  @IsArray() @ArrayMaxSize(100) @IsString({ each: true }) batchIds: string[];
+  /** So many of each batch. They end earlier when they have several megabytes. */
+  @IsInt() @Min(0) @Max(1_000) items: number;
+  @IsInt() @Min(0) @Max(1_000) failures: number;
+  @IsInt() @Min(0) @Max(1_000) outputs: number;
+
+  caller: Caller;
+}
+
+/** A chunk has at least one item, so that no batch needs more chunks than items. */
+const FIRST_ITEMS: Statement = {
+  name: 'first-items-of-batches',
+  text: `
+    SELECT batch_id, items FROM (
+      SELECT r.batch_id, c.no, i.items,
+        sum(octet_length(i.items)) OVER (ORDER BY r.id, c.no) - octet_length(i.items) AS bytes_before
+      FROM batch b JOIN run r ON r.batch_id = b.id AND r.no = 1
+      CROSS JOIN LATERAL (
+        SELECT no FROM (
+          SELECT no, sum(size) OVER (ORDER BY no) - size AS before
+          FROM (SELECT no, size FROM chunk WHERE run_id = r.id AND no >= 0 AND state <> 3 ORDER BY no LIMIT $3) first
+        ) counted WHERE before < $3
+      ) c
+      JOIN chunk_items i ON i.run_id = r.id AND i.no = c.no
+      WHERE b.tenant = $1 AND b.id = ANY ($2::text[])
+    ) page WHERE bytes_before < ${MAX_BYTES} ORDER BY batch_id, no`,
+};
+
+const FIRST_FAILURES: Statement = {
+  name: 'first-failures-of-batches',
+  text: `
+    SELECT r.batch_id, o.* FROM batch b JOIN run r ON r.batch_id = b.id
+    CROSS JOIN LATERAL (
+      SELECT seq, key, error_kind AS kind, error AS message, attempts, recorded_at FROM outcome
+      WHERE run_id = r.id AND status = ${OUTCOME_STATUS.failed} AND repeated_in IS NULL ORDER BY seq LIMIT $3
+    ) o
+    WHERE b.tenant = $1 AND b.id = ANY ($2::text[]) ORDER BY o.seq`,
+};
+
+const FIRST_OUTPUTS: Statement = {
+  name: 'first-outputs-of-batches',
+  text: `
+    SELECT batch_id, seq, key, output FROM (
+      SELECT r.batch_id, o.*, sum(o.size) OVER (ORDER BY r.id, o.seq) - o.size AS bytes_before
+      FROM batch b JOIN run r ON r.batch_id = b.id
+      CROSS JOIN LATERAL (
+        SELECT seq, key, output, coalesce(octet_length(output::text), 0) AS size FROM outcome
+        WHERE run_id = r.id AND status = ${OUTCOME_STATUS.succeeded} AND repeated_in IS NULL ORDER BY seq LIMIT $3
+      ) o
+      WHERE b.tenant = $1 AND b.id = ANY ($2::text[])
+    ) page WHERE bytes_before < ${MAX_BYTES} ORDER BY seq`,
+};
+
+interface OfBatch {
+  batch_id: string;
+}
+
+type FailureRow = OfBatch & Omit<ItemFailureView, 'recordedAt'> & { recorded_at: Date };
+
+@QueryHandler(PreviewBatches)
+export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
+  constructor(private readonly database: Database) {}
+
+  async execute(input: PreviewBatches): Promise<Map<string, BatchPreview>> {
+    const [items, failures, outputs] = await Promise.all([
+      this.read<OfBatch & { items: string }>(FIRST_ITEMS, input, input.items),
+      this.read<FailureRow>(FIRST_FAILURES, input, input.failures),
+      this.read<OfBatch & ItemOutputView>(FIRST_OUTPUTS, input, input.outputs),
+    ]);
+    const previews = new Map(input.batchIds.map((id): [string, BatchPreview] => [id, { payloads: [], failures: [], outputs: [] }]));
+    for (const row of items) pushUpTo(input.items, previews.get(row.batch_id)!.payloads, payloadsOf(row.items));
+    for (const { batch_id, recorded_at, ...row } of failures) {
+      pushUpTo(input.failures, previews.get(batch_id)!.failures, [{ ...row, recordedAt: recorded_at.toISOString() }]);
+    }
+    for (const { batch_id, ...row } of outputs) pushUpTo(input.outputs, previews.get(batch_id)!.outputs, [row]);
+    return previews;
+  }
+
+  private async read<Row extends object>(statement: Statement, { batchIds, caller }: PreviewBatches, limit: number): Promise<Row[]> {
+    if (limit === 0 || batchIds.length === 0) return [];
+    return run<Row>(this.database.pool, statement, [caller.tenant, batchIds, limit]);
+  }
+}
+
+function payloadsOf(items: string): unknown[] {
+  return (JSON.parse(items) as { payload?: unknown }[]).map(({ payload }) => payload ?? null);
+}
+
+function pushUpTo<T>(limit: number, list: T[], more: T[]): void {
+  list.push(...more.slice(0, limit - list.length));
+}

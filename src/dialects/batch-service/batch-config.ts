@@ -1,0 +1,100 @@
+import type { BatchOptionsInput, Priority } from '../../batches/batch.options.js';
+import type { BatchView } from '../../batches/batch.view.js';
+import { AppError } from '../../common/app-error.js';
+import type { BatchConfigInput } from './batch-service.request.js';
+import type { BatchConfig, BatchPriority } from './batch-service.types.js';
+
+const MAX_CONCURRENCY = 1_000;
+
+const PRIORITY: Record<BatchPriority, Priority> = { low: 'low', medium: 'normal', high: 'high', critical: 'critical' };
+
+export function fromBatchPriority(priority: BatchPriority): Priority {
+  return PRIORITY[priority];
+}
+
+export function toBatchPriority(priority: Priority): BatchPriority {
+  return priority === 'normal' ? 'medium' : priority;
+}
+
+/** What a config may ask for and this service cannot keep: the field, whether it was asked, and why not. */
+const REFUSALS: { path: string; asked: (config: BatchConfigInput) => boolean; why: string }[] = [
+  {
+    path: 'config.rollbackOnFailure',
+    asked: ({ rollbackOnFailure }) => rollbackOnFailure === true,
+    why: 'changes of a failed batch are not taken back yet; send false or leave it out',
+  },
+  {
+    path: 'config.backupStrategy',
+    asked: ({ backupStrategy }) => (backupStrategy ?? 'none') !== 'none',
+    why: 'records are not saved before they are changed yet; send "none" or leave it out',
+  },
+  {
+    path: 'config.conflictResolution',
+    asked: ({ conflictResolution }) => (conflictResolution ?? 'auto') !== 'auto',
+    why: 'only "auto" is known: import overwrites whole records, annotate adds its fields to records that have not changed meanwhile',
+  },
+  {
+    path: 'config.resourceLimits.maxMemory',
+    asked: ({ resourceLimits }) => typeof resourceLimits?.maxMemory === 'number',
+    why: 'items of several batches share a process, so the memory of one is not limited yet; leave it out',
+  },
+  {
+    path: 'config.resourceLimits.maxCpu',
+    asked: ({ resourceLimits }) => typeof resourceLimits?.maxCpu === 'number',
+    why: 'items of several batches share a process, so the CPU of one is not limited yet; leave it out',
+  },
+];
+
+/** @throws AppError UNPROCESSABLE that names every field which cannot be kept, and why */
+export function assertConfigCanBeKept(config: BatchConfigInput): void {
+  refuse(REFUSALS.filter(({ asked }) => asked(config)));
+}
+
+/** The same for the config of a batch that is there already. */
+export function assertConfigCanBeChanged(config: BatchConfigInput): void {
+  assertConfigCanBeKept(config);
+  if (config.parameters) refuse([{ path: 'config.parameters', why: 'cannot be changed; create another batch with them' }]);
+}
+
+function refuse(refused: { path: string; why: string }[]): void {
+  const errors = refused.map(({ path, why }) => ({ path, message: `${path}: ${why}`, code: 'custom' as const }));
+  if (errors.length > 0) throw new AppError('UNPROCESSABLE', errors.map(({ message }) => message).join('; '), { details: { errors } });
+}
+
+/** The engine's options that a config and a priority name; the others are left out. */
+export function toOptions(config: BatchConfigInput = {}, priority?: BatchPriority): BatchOptionsInput {
+  const { maxConcurrentJobs, retryAttempts, timeoutPerTemplate, notificationSettings: notify, resourceLimits } = config;
+  const seconds = resourceLimits?.timeout ?? undefined;
+  const options: BatchOptionsInput = {
+    concurrency: maxConcurrentJobs && Math.min(maxConcurrentJobs, MAX_CONCURRENCY),
+    retryAttempts,
+    timeout: timeoutPerTemplate,
+    batchTimeout: seconds && Math.round(seconds * 1000),
+    priority: priority && fromBatchPriority(priority),
+    notifyOnStart: notify?.onStart,
+    notifyOnComplete: notify?.onComplete,
+    notifyOnError: notify?.onError,
+    notifyProgressInterval: notify?.progressInterval,
+  };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
+}
+
+/** A batch's settings as they are in effect. */
+export function toBatchConfig({ options, parameters }: Pick<BatchView, 'options' | 'parameters'>): BatchConfig {
+  return {
+    maxConcurrentJobs: options.concurrency,
+    retryAttempts: options.retryAttempts,
+    timeoutPerTemplate: options.timeout,
+    rollbackOnFailure: false,
+    backupStrategy: 'none',
+    conflictResolution: 'auto',
+    notificationSettings: {
+      onStart: options.notifyOnStart,
+      onComplete: options.notifyOnComplete,
+      onError: options.notifyOnError,
+      progressInterval: options.notifyProgressInterval,
+    },
+    resourceLimits: { timeout: options.batchTimeout === null ? null : options.batchTimeout / 1000 },
+    parameters,
+  };
+}

@@ -1,0 +1,81 @@
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+  MinLength,
+  ValidateNested,
+} from 'class-validator';
+import { Nullable } from '../../common/nullable.js';
+import { Opaque } from '../../common/opaque.js';
+import { BATCH_PRIORITIES, type BatchPriority, type BatchStatus } from './batch-service.types.js';
+
+const DAY_MS = 86_400_000;
+const STATUSES: BatchStatus[] = ['pending', 'running', 'completed', 'failed', 'paused', 'cancelled', 'retrying'];
+
+export class NotificationSettingsInput {
+  @IsOptional() @IsBoolean() onStart?: boolean;
+  @IsOptional() @IsBoolean() onComplete?: boolean;
+  @IsOptional() @IsBoolean() onError?: boolean;
+  /** Percent. */
+  @IsOptional() @IsInt() @Min(1) @Max(100) progressInterval?: number;
+}
+
+export class ResourceLimitsInput {
+  /** MB. */
+  @IsOptional() @IsNumber() @Min(1) maxMemory?: number;
+  /** Percent. */
+  @IsOptional() @IsNumber() @Min(1) maxCpu?: number;
+  /** Seconds, for the whole batch. */
+  @IsOptional() @IsNumber() @Min(0.001) @Max((30 * DAY_MS) / 1000) timeout?: number;
+}
+
+export class BatchConfigInput {
+  /** More than 1,000 is taken as 1,000. */
+  @IsOptional() @IsInt() @Min(1) maxConcurrentJobs?: number;
+  /** Tries after the first. */
+  @IsOptional() @IsInt() @Min(0) @Max(100) retryAttempts?: number;
+  /** Milliseconds, for one try of one item. */
+  @IsOptional() @IsInt() @Min(1) @Max(DAY_MS) timeoutPerTemplate?: number;
+  @IsOptional() @IsBoolean() rollbackOnFailure?: boolean;
+  @IsOptional() @IsString() @MaxLength(100) backupStrategy?: string;
+  @IsOptional() @IsString() @MaxLength(100) conflictResolution?: string;
+  @IsOptional() @IsObject() @ValidateNested() @Type(() => NotificationSettingsInput) notificationSettings?: NotificationSettingsInput;
+  @IsOptional() @IsObject() @ValidateNested() @Type(() => ResourceLimitsInput) resourceLimits?: ResourceLimitsInput;
+  /** What the operation's item handler wants to know. */
+  @IsOptional() @IsObject() parameters?: Record<string, unknown>;
+}
+
+/** A batch of data items. It is not started: `PATCH` its status to `running`, or `POST /api/batches/:id/start`. */
+export class CreateBatchOfDataRequest {
+  @IsString() @MinLength(1) @MaxLength(500) name: string;
+  @IsOptional() @IsString() @MaxLength(10_000) description?: string;
+  /** The operation. Without an item handler for it, or without a type, results are recorded from outside. */
+  @IsOptional() @IsString() @MinLength(1) @MaxLength(100) type?: string;
+  /** One item each, any JSON. */
+  @Opaque() @IsArray() @ArrayMinSize(1) @ArrayMaxSize(100_000) data: unknown[];
+  @IsOptional() @IsIn(BATCH_PRIORITIES) priority?: BatchPriority;
+  @IsOptional() @IsObject() @ValidateNested() @Type(() => BatchConfigInput) config?: BatchConfigInput;
+}
+
+export class UpdateBatchOfDataRequest {
+  @IsOptional() @IsString() @MinLength(1) @MaxLength(500) name?: string;
+  /** null: none */
+  @Nullable() @IsString() @MaxLength(10_000) description?: string | null;
+  /** Only while the batch is pending, like `config`. */
+  @IsOptional() @IsIn(BATCH_PRIORITIES) priority?: BatchPriority;
+  /** What it does not name stays as it is. */
+  @IsOptional() @IsObject() @ValidateNested() @Type(() => BatchConfigInput) config?: BatchConfigInput;
+  /** running: start or go on; paused; cancelled; retrying: repeat the failed items of a batch that has ended. */
+  @IsOptional() @IsIn(STATUSES) status?: BatchStatus;
+}

@@ -1,0 +1,244 @@
+/** `retrying`: nothing is left but items that wait for another try. A batch that ran out of time reads `failed`; its errors say why. */
+export type BatchStatus = 'pending' | 'running' | 'completed' | 'failed' | 'paused' | 'cancelled' | 'retrying';
+
+/** `skipped`: there was nothing to do for it, or its batch was cancelled before it started (`error` says so). */
+export type JobStatus = 'pending' | 'running' | 'completed' | 'failed' | 'retrying' | 'skipped';
+
+export const BATCH_PRIORITIES = ['low', 'medium', 'high', 'critical'] as const;
+export type BatchPriority = (typeof BATCH_PRIORITIES)[number];
+
+export type ErrorSeverity = 'low' | 'medium' | 'high' | 'critical';
+
+/** Which `batch.notification` messages are sent to the tenant's sockets. */
+export interface NotificationSettings {
+  onStart?: boolean;
+  onComplete?: boolean;
+  onError?: boolean;
+  /** Whenever another so many percent are done; null for never. */
+  progressInterval?: number | null;
+}
+
+export interface ResourceLimits {
+  /** MB; not enforced yet, so refused. */
+  maxMemory?: number;
+  /** Percent; not enforced yet, so refused. */
+  maxCpu?: number;
+  /** Seconds that the whole batch may take; null for no limit. */
+  timeout?: number | null;
+}
+
+/** A batch's settings: as given in a request, and in a reply as they are in effect. */
+export interface BatchConfig {
+  /** Items side by side; more than 1,000 is taken as 1,000. */
+  maxConcurrentJobs?: number;
+  /** Tries after the first. */
+  retryAttempts?: number;
+  /** Milliseconds that one try of one item may take. */
+  timeoutPerTemplate?: number;
+  rollbackOnFailure?: boolean;
+  backupStrategy?: string;
+  conflictResolution?: string;
+  notificationSettings?: NotificationSettings;
+  resourceLimits?: ResourceLimits;
+  /** What the operation's item handler wants to know. */
+  parameters?: Record<string, unknown>;
+}
+
+export interface CreateBatchRequest {
+  name: string;
+  description?: string;
+  /** The operation. Without an item handler for it, or without a type, results are recorded from outside. */
+  type?: string;
+  /** One item each, any JSON. */
+  data: unknown[];
+  priority?: BatchPriority;
+  config?: BatchConfig;
+}
+
+export interface UpdateBatchRequest {
+  name?: string;
+  /** null: none */
+  description?: string | null;
+  /** Only while the batch is pending. */
+  priority?: BatchPriority;
+  /** Only while the batch is pending; what it does not name stays as it is. */
+  config?: BatchConfig;
+  /** running: start or go on; paused; cancelled; retrying: repeat the failed items of a batch that has ended. */
+  status?: BatchStatus;
+}
+
+/** One item that failed; or, without a `jobId`, what ended the batch itself. */
+export interface BatchError {
+  jobId?: string;
+  /** From 0. */
+  itemIndex?: number;
+  message: string;
+  severity: ErrorSeverity;
+  /** An error's stack is not kept. */
+  context: { key?: string; attempts?: number; kind: string };
+  timestamp: Date;
+}
+
+export interface BatchSummary {
+  total: number;
+  /** Successful and skipped of the finished items, 0 to 1. */
+  successRate: number;
+  /** Mean milliseconds of an item; null when none was timed. */
+  averageDuration: number | null;
+  /** Milliseconds from start to end; of a batch whose failed items were repeated, of the last repeat. */
+  duration: number;
+  /** Finished items a second; null when failed items were repeated. */
+  throughput: number | null;
+}
+
+export interface BatchOutput {
+  jobId: string;
+  itemIndex: number;
+  key: string;
+  output: unknown;
+}
+
+/** What came of a batch that has ended. */
+export interface BatchResults {
+  successful: number;
+  failed: number;
+  skipped: number;
+  /** Never started. */
+  cancelled: number;
+  /** Of the first successful items; a warning says when there are more. */
+  outputs: BatchOutput[];
+  summary: BatchSummary;
+}
+
+export interface Batch {
+  id: string;
+  name: string;
+  description?: string;
+  type: string;
+  status: BatchStatus;
+  priority: BatchPriority;
+  createdAt: Date;
+  startedAt?: Date;
+  completedAt?: Date;
+  /** Whole percent; 100 only when every item is done. */
+  progress: number;
+  totalItems: number;
+  processedItems: number;
+  failedItems: number;
+  /** The first items; a warning says when there are more. */
+  data: unknown[];
+  results?: BatchResults;
+  /** Of the first failed items; a warning says when there are more. */
+  errors: BatchError[];
+  /** What the caller should know about how the batch is worked, and about what is left out here. */
+  warnings: string[];
+  config: BatchConfig;
+}
+
+export interface BatchJob {
+  /** `<batch id>:<number of the item, from 1>` */
+  id: string;
+  batchId: string;
+  name: string;
+  /** The item's key. */
+  key: string;
+  status: JobStatus;
+  progress: number;
+  data: unknown;
+  /** Tries after the first. */
+  retryCount: number;
+  maxRetries: number;
+  result?: unknown;
+  error?: string;
+}
+
+/** Over all batches made through this service, unless said otherwise. */
+export interface BatchStats {
+  total: number;
+  byStatus: Record<BatchStatus, number>;
+  byPriority: Record<BatchPriority, number>;
+  /** The hundred most frequent. */
+  byType: Record<string, number>;
+  totalItems: number;
+  processedItems: number;
+  successfulItems: number;
+  failedItems: number;
+  skippedItems: number;
+  /** Mean milliseconds from start to end of the batches that have ended; null when none has. */
+  averageDuration: number | null;
+  /** Finished items a second of the batches that have ended, over the time they took; null when none has. */
+  throughput: number | null;
+  /** Successful and skipped of the finished items, 0 to 1; null when none is finished. */
+  successRate: number | null;
+}
+
+/** Figures of one batch. Times are milliseconds. */
+export interface SingleBatchStats {
+  batchId: string;
+  status: BatchStatus;
+  progress: number;
+  totalItems: number;
+  processedItems: number;
+  successfulItems: number;
+  failedItems: number;
+  skippedItems: number;
+  successRate: number | null;
+  /** Finished items a second since the start; null before it, and when failed items were repeated. */
+  throughput: number | null;
+  averageDuration: number;
+  p50Duration: number;
+  p95Duration: number;
+  p99Duration: number;
+  estimatedTimeRemaining: number | null;
+  /** Most frequent first. */
+  errors: { message: string; kind: string; count: number }[];
+}
+
+/**
+ * Figures at one moment. Those of source `worker` are of the process named, whatever else it does at the time; figures of source
+ * `caller` are what `recordMetrics` was given, with any further fields.
+ */
+export interface BatchMetrics {
+  batchId: string;
+  timestamp: Date;
+  source: 'worker' | 'caller';
+  /** Resident memory, MB. */
+  memoryUsage?: number;
+  /** Percent of one core, since the process was measured last. */
+  cpuUsage?: number;
+  /** Percent in use of the file system that holds the data directory. */
+  diskUsage?: number;
+  /** Finished items of the batch a second, since its last sample by the process. */
+  throughput?: number;
+  processedItems?: number;
+  failedItems?: number;
+  /** `host:pid` */
+  process?: string;
+  [field: string]: unknown;
+}
+
+/** A batch as the hook `use-batch-management` reads it: without data and outputs. */
+export interface HookBatchJob {
+  id: string;
+  name: string;
+  description?: string;
+  type: string;
+  status: BatchStatus;
+  priority: BatchPriority;
+  progress: number;
+  totalItems: number;
+  processedItems: number;
+  successfulItems: number;
+  failedItems: number;
+  skippedItems: number;
+  createdAt: Date;
+  startTime?: Date;
+  endTime?: Date;
+  /** Milliseconds from start to end, or until now. */
+  duration?: number;
+  /** Milliseconds; left out when unknown. */
+  estimatedTimeRemaining?: number;
+  errors: BatchError[];
+  warnings: string[];
+  config: BatchConfig;
+}

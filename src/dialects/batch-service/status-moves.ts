@@ -1,0 +1,31 @@
+import type { BatchView } from '../../batches/batch.view.js';
+import { AppError } from '../../common/app-error.js';
+import type { BatchStatus } from './batch-service.types.js';
+import { toBatchStatus } from './to-batch.js';
+
+export type StatusMove = 'start' | 'pause' | 'resume' | 'cancel' | 'repeat';
+
+/** What has to be done so that a batch in one state (of the engine) reads another. Every other status comes by itself. */
+const MOVES: Partial<Record<BatchStatus, Partial<Record<BatchView['status'], StatusMove>>>> = {
+  running: { pending: 'start', paused: 'resume' },
+  paused: { running: 'pause' },
+  cancelled: { pending: 'cancel', running: 'cancel', paused: 'cancel' },
+  retrying: { completed: 'repeat', failed: 'repeat', cancelled: 'repeat', timed_out: 'repeat' },
+};
+
+/**
+ * @returns undefined when the batch reads so already
+ * @throws AppError CONFLICT or UNPROCESSABLE that says what is possible
+ */
+export function statusMove(batch: BatchView, wanted: BatchStatus): StatusMove | undefined {
+  const present = toBatchStatus(batch);
+  if (wanted === present || (wanted === 'running' && batch.status === 'running')) return undefined;
+  const moves = MOVES[wanted];
+  const move = moves?.[batch.status];
+  if (move) return move;
+  const possible = (Object.keys(MOVES) as BatchStatus[]).filter((status) => MOVES[status]![batch.status]);
+  const message = `batch ${batch.id} is ${present}; its status can be set to ${possible.join(' or ')}`;
+  if (moves) throw new AppError('CONFLICT', message);
+  const why = `status: no batch can be set to ${wanted}, it comes by itself; ${message}`;
+  throw new AppError('UNPROCESSABLE', why, { details: { errors: [{ path: 'status', message: why, code: 'custom' }] } });
+}

@@ -1,0 +1,18 @@
+import { Readable } from 'node:stream';
+import { type ItemSource, itemsFromArray, itemsFromNdjson } from '../../batches/item-source.js';
+import { AppError } from '../../common/app-error.js';
+import { readBody } from '../../common/read-body.js';
+
+const NDJSON = /^application\/(?:x-)?ndjson\b/i;
+
+/** The items that a request brings: `{ "items": [...] }`, or NDJSON of at most `maxBytes`. */
+export function itemSourceOf(body: unknown, type: string, maxBytes: number): ItemSource {
+  if (body instanceof Readable) {
+    if (NDJSON.test(type)) return itemsFromNdjson(readBody(body, maxBytes));
+    throw new AppError('UNSUPPORTED_TYPE', `items are not read as ${type}; send application/json or application/x-ndjson`);
+  }
+  const { items, ...others } = (body ?? {}) as { items?: unknown };
+  if (Array.isArray(items) && Object.keys(others).length === 0) return itemsFromArray(items);
+  const message = 'send { "items": [...] } and nothing else, or NDJSON with one item a line';
+  throw new AppError('INVALID_INPUT', message, { details: { errors: [{ path: 'items', message, code: 'invalid_type' }] } });
+}

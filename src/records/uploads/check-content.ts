@@ -1,0 +1,117 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { AppError } from '../../common/app-error.js';
+import { decodeText } from '../contents/decode-text.js';
+import { describeBytes, HEAD_BYTES, isPdf, isZip, kindOf } from '../contents/file-kind.js';
+import { isWorkbook } from '../contents/read-workbook.js';
+import { ZipDirectory } from '../contents/zip-directory.js';
+import type { AcceptedType } from './accepted-type.js';
+import { refusedFile } from './refused-file.js';
+
+export interface StoredUpload {
+  path: string;
+  name: string;
+  /** bytes */
+  size: number;
+  /** Its place in the form: "file.0". */
+  at: string;
+}
+
+/** How a document before Office 2007 begins, and any Office document with a password. */
+const OLD_OFFICE = Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]);
+
+const WORDS: Record<AcceptedType, string> = { pdf: 'a PDF', workbook: 'an Excel workbook', csv: 'CSV text' };
+
+/**
+ * Checks that a file is what its name says, and whole.
+ * @throws AppError UNSUPPORTED_TYPE for something else, INVALID_INPUT for a file that is empty or broken
+ */
+export async function checkContent(type: AcceptedType, file: StoredUpload): Promise<void> {
+  if (file.size === 0) throw broken(file, 'is empty');
+  const head = await readRange(file.path, 0, HEAD_BYTES);
+  switch (type) {
+    case 'pdf':
+      return checkPdf(head, file);
+    case 'workbook':
+      return checkWorkbook(head, file);
+    case 'csv':
+      return checkCsv(head, file);
+  }
+}
+
+const PDF_TAIL_BYTES = 2_048;
+
+/** The end of a PDF says where its directory of objects begins; there it must be. */
+async function checkPdf(head: Buffer, file: StoredUpload): Promise<void> {
+  if (!isPdf(head)) throw await notWhatItSays('pdf', head, file);
+  const tail = await readRange(file.path, Math.max(0, file.size - PDF_TAIL_BYTES), PDF_TAIL_BYTES);
+  const [, offset] = [...tail.toString('latin1').matchAll(/startxref\s+(\d{1,15})\s+%%EOF/g)].at(-1) ?? [];
+  if (offset === undefined) throw broken(file, 'ends before its end mark (startxref and %%EOF)');
+  const directory = await readRange(file.path, Number(offset) + head.indexOf('%PDF-'), 64);
+  if (!/^\s*(?:xref|\d+\s+\d+\s+obj)/.test(directory.toString('latin1'))) {
+    throw broken(file, 'has no directory of objects where its end says it is');
+  }
+}
+
+async function checkWorkbook(head: Buffer, file: StoredUpload): Promise<void> {
+  if (head.subarray(0, OLD_OFFICE.length).equals(OLD_OFFICE)) {
+    throw refusedFile(
+      'UNSUPPORTED_TYPE',
+      file.at,
+      `${file.name} has a password or is of Excel before 2007; save it as .xlsx without a password`,
+    );
+  }
+  if (!isZip(head)) throw await notWhatItSays('workbook', head, file);
+  const zip = await openZip(file);
+  try {
+    if (isWorkbook(zip)) return;
+    throw refusedFile(
+      'UNSUPPORTED_TYPE',
+      file.at,
+      `${file.name} is a zip file without an Excel workbook in it; send the files in it one by one`,
+    );
+  } finally {
+    zip.close();
+  }
+}
+
+async function openZip(file: StoredUpload): Promise<ZipDirectory> {
+  try {
+    return await ZipDirectory.open(file.path);
+  } catch (error) {
+    if (error instanceof AppError) throw refusedFile('INVALID_INPUT', file.at, `${file.name}: ${error.message}`);
+    throw broken(file, `is not complete (${(error as Error).message})`);
+  }
+}
+
+async function checkCsv(head: Buffer, file: StoredUpload): Promise<void> {
+  if (kindOf(head, { name: file.name, mediaType: '' }) !== 'csv') throw await notWhatItSays('csv', head, file);
+  let isBlank = true;
+  try {
+    for await (const text of decodeText(createReadStream(file.path), 'CSV')) isBlank &&= text.trim() === '';
+  } catch (error) {
+    if (error instanceof AppError) throw refusedFile('UNSUPPORTED_TYPE', file.at, `${file.name}: ${error.message}`);
+    throw error;
+  }
+  if (isBlank) throw broken(file, 'is empty');
+}
+
+async function notWhatItSays(type: AcceptedType, head: Buffer, { name, at }: StoredUpload): Promise<AppError> {
+  const message = `${name} is not ${WORDS[type]}, though its name says so: it is ${await describeBytes(head)}; send the real file`;
+  return refusedFile('UNSUPPORTED_TYPE', at, message);
+}
+
+function broken({ name, at }: StoredUpload, how: string): AppError {
+  return refusedFile('INVALID_INPUT', at, `${name} ${how}; save or export it anew and send that`);
+}
+
+/** The bytes of a part of a file; fewer where it ends. */
+async function readRange(path: string, start: number, length: number): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}

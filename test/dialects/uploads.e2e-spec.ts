@@ -1,0 +1,455 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, rename } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { SignJWT } from 'jose';
+import { Config } from '../../src/config.js';
+import type { UploadJobReply, UploadJobsReply } from '../../src/dialects/uploads/uploads.reply.js';
+import { FileStore } from '../../src/records/file-store.js';
+import { FileCleaner } from '../../src/records/uploads/file-cleaner.js';
+import { Api, type Answer, type Problem } from '../contracts/api.js';
+import { eventually } from '../support/eventually.js';
+import { csvOf, encryptedPdf, pdfOf, workbookOf, zipOf } from '../support/sample-files.js';
+import { startTestService, type TestService } from '../support/service.js';
+import { type FormFile, formOf, upload, uploadDone } from '../support/upload.js';
+
+const LIMIT = 52_428_800;
+
+const csv = (text = 'dish,price\nSoup,4.5\n'): FormFile => ({ name: 'prices.csv', bytes: Buffer.from(text) });
+
+/** What there is of uploads: rows, and the names of files on the disk. */
+async function traces(service: TestService) {
+  const { rows } = await service.database.pool.query<{ files: number; uploads: number; batches: number }>(
+    'SELECT (SELECT count(*)::int FROM file) AS files, (SELECT count(*)::int FROM upload) AS uploads, (SELECT count(*)::int FROM batch) AS batches',
+  );
+  const folder = join(service.app.get(Config).dataDir, 'files');
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return { ...rows[0]!, bytes: entries.filter((entry) => entry.isFile()).map(({ name }) => name) };
+}
+
+const NOTHING = { files: 0, uploads: 0, batches: 0, bytes: [] };
+
+describe('an upload that is refused', () => {
+  let service: TestService;
+  let api: Api;
+  let menu: Buffer;
+  let prices: Buffer;
+
+  beforeAll(async () => {
+    service = await startTestService({ UPLOADS_PER_HOUR: '100' });
+    api = new Api(service.url);
+    menu = await pdfOf('Soup', 'Fish');
+    prices = await workbookOf({ Prices: [['Dish', 'Price']] });
+  });
+
+  afterAll(() => service.close());
+
+  const EXE = Buffer.concat([Buffer.from('MZ'), randomBytes(4_000)]);
+
+  const REFUSALS: Record<string, [form: () => FormData, status: number, path: string, message: RegExp]> = {
+    'an unknown priority': [() => formOf([csv()], { priority: 'urgent' }), 400, 'priority', /one of high, normal, low/],
+    'no file': [() => formOf([], { priority: 'high' }), 400, 'file', /no file/],
+    'text where a file should be': [() => formOf([], { file: 'menu.pdf' }), 400, 'file', /must be a file/],
+    'a file in another field': [() => formOf([csv(), { ...csv(), field: 'files' }]), 400, 'files', /the field file/],
+    'an unknown field': [() => formOf([csv()], { prioriti: 'high' }), 400, 'prioriti', /priority and user_id/],
+    'a user id that is too long': [() => formOf([csv()], { user_id: 'u'.repeat(201) }), 400, 'user_id', /at most 200/],
+    '51 files': [() => formOf(Array.from({ length: 51 }, () => csv())), 400, 'file', /at most 50 files/],
+    'a file name of 300 characters': [() => formOf([{ ...csv(), name: `${'n'.repeat(300)}.csv` }]), 400, 'file.0', /at most 255/],
+    'a file of 50 MB and a byte': [
+      () => formOf([csv(), { name: 'big.csv', bytes: Buffer.alloc(LIMIT + 1, 'a,b\n') }]),
+      413,
+      'file.1',
+      /big\.csv is larger than 52428800 bytes/,
+    ],
+    'an executable': [() => formOf([{ name: 'setup.exe', bytes: EXE }]), 415, 'file.0', /setup\.exe is not a PDF, Excel/],
+    'a file without an ending': [() => formOf([{ name: 'menu', bytes: menu }]), 415, 'file.0', /menu is not a PDF/],
+    'a workbook of Excel before 2007': [() => formOf([{ name: 'old.xls', bytes: EXE }]), 415, 'file.0', /save it as \.xlsx/],
+    'an executable called .pdf': [
+      () => formOf([csv(), { name: 'menu.pdf', bytes: EXE }]),
+      415,
+      'file.1',
+      /not a PDF.*application\/x-msdownload/,
+    ],
+    'an executable called .xlsx': [() => formOf([{ name: 'a.xlsx', bytes: EXE }]), 415, 'file.0', /not an Excel workbook/],
+    'an executable called .csv': [() => formOf([{ name: 'a.csv', bytes: EXE }]), 415, 'file.0', /not CSV text/],
+    'a PDF called .csv': [() => formOf([{ name: 'a.csv', bytes: menu }]), 415, 'file.0', /not CSV text.*application\/pdf/],
+    'a PDF without its end': [
+      () => formOf([{ name: 'menu.pdf', bytes: menu.subarray(0, menu.length - 60) }]),
+      400,
+      'file.0',
+      /ends before its end mark/,
+    ],
+    'a PDF whose end points elsewhere': [
+      () => formOf([{ name: 'menu.pdf', bytes: Buffer.concat([menu.subarray(0, 200), Buffer.from('\nstartxref\n150\n%%EOF\n')]) }]),
+      400,
+      'file.0',
+      /no directory of objects/,
+    ],
+    'a zip called .xlsx': [
+      () => formOf([{ name: 'a.xlsx', bytes: zipOf({ 'a.txt': Buffer.from('text') }) }]),
+      415,
+      'file.0',
+      /without an Excel workbook/,
+    ],
+    'a workbook without its end': [
+      () => formOf([{ name: 'a.xlsx', bytes: prices.subarray(0, prices.length - 100) }]),
+      400,
+      'file.0',
+      /a\.xlsx is not complete/,
+    ],
+    'a workbook with a password, or of old': [
+      () => formOf([{ name: 'a.xlsx', bytes: Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.alloc(600)]) }]),
+      415,
+      'file.0',
+      /password or is of Excel before 2007/,
+    ],
+    'a workbook that claims to unpack to gigabytes': [
+      () => formOf([{ name: 'a.xlsx', bytes: zipOf({ 'xl/workbook.xml': Buffer.from('<a/>') }, 4_000_000_000) }]),
+      400,
+      'file.0',
+      /unpacks to 4000000000 bytes/,
+    ],
+    'a CSV full of NUL': [() => formOf([{ name: 'a.csv', bytes: Buffer.alloc(5_000) }]), 415, 'file.0', /not CSV text/],
+    'a CSV with a NUL far inside': [() => formOf([csv(`a,b\n${'1,2\n'.repeat(30_000)}\0`)]), 415, 'file.0', /not text in UTF-8/],
+    'a CSV in another encoding': [
+      () => formOf([{ name: 'a.csv', bytes: Buffer.from('Gericht\nSpätzle\n', 'latin1') }]),
+      415,
+      'file.0',
+      /not CSV text/,
+    ],
+    'an empty file': [() => formOf([csv(), csv('')]), 400, 'file.1', /prices\.csv is empty/],
+    'a blank CSV': [() => formOf([csv(' \n\n')]), 400, 'file.0', /is empty/],
+  };
+
+  test.each(Object.entries(REFUSALS))('for %s leaves no row, no byte and no batch', async (_, [form, status, path, message]) => {
+    const answer = await upload<Problem>(service.url, form());
+    expect(answer.body).toMatchObject({ success: false, statusCode: status, error: expect.stringMatching(message) });
+    expect(answer.status).toBe(status);
+    expect(answer.body.details.errors[0]!.path).toBe(path);
+    expect(await traces(service)).toEqual(NOTHING);
+  });
+
+  test('for a field that is there twice leaves nothing', async () => {
+    const form = formOf([csv()], { priority: 'high' });
+    form.append('priority', 'low');
+    expect(await upload<Problem>(service.url, form)).toMatchObject({
+      status: 400,
+      body: { error: 'priority: is there twice; send it once' },
+    });
+    expect(await traces(service)).toEqual(NOTHING);
+  });
+
+  test.each(['', 'not a form at all', '--x\r\ncontent-disposition: form-data; name="file"; filename="a.csv"\r\n\r\na,b'])(
+    'for a broken form leaves nothing: %j',
+    async (body) => {
+      const answer = await api.sendText<Problem>('/api/batch/upload', body, 'multipart/form-data; boundary=x');
+      expect(answer.status).toBe(400);
+      expect(answer.body.message).toMatch(/form/);
+      expect(await traces(service)).toEqual(NOTHING);
+    },
+  );
+
+  test('for being no form at all is told what to send', async () => {
+    const answer = await api.post<Problem>('/api/batch/upload', { file: 'menu.pdf' });
+    expect(answer).toMatchObject({ status: 415, body: { error: expect.stringContaining('curl -F file=@menu.pdf') } });
+  });
+
+  test('by a client that hangs up in the middle leaves nothing', async () => {
+    const { port } = new URL(service.url);
+    const sending = request({
+      port,
+      path: '/api/batch/upload',
+      method: 'POST',
+      headers: { 'content-type': 'multipart/form-data; boundary=x' },
+    });
+    sending.on('error', () => undefined);
+    const part = (name: string) => `--x\r\ncontent-disposition: form-data; name="file"; filename="${name}"\r\n\r\n`;
+    sending.write(`${part('a.csv')}a,b\n1,2\n\r\n${part('b.csv')}${'1,2\n'.repeat(50_000)}`);
+    await eventually(
+      () => traces(service),
+      ({ files, bytes }) => files === 1 && bytes.length === 2,
+    );
+    sending.destroy();
+    await eventually(async () => expect(await traces(service)).toEqual(NOTHING));
+  });
+
+  test('does not keep a right one that is under way at the same time from being taken', async () => {
+    const answers = await Promise.all([
+      upload(service.url, formOf([csv(), csv()])),
+      upload(service.url, formOf([csv(), csv('')])),
+      upload(service.url, formOf([csv()])),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([201, 400, 201]);
+    expect(await traces(service)).toMatchObject({ files: 3, uploads: 2, batches: 2, bytes: { length: 3 } });
+  });
+});
+
+describe('an upload', () => {
+  let service: TestService;
+  let api: Api;
+  let files: FileStore;
+
+  beforeAll(async () => {
+    service = await startTestService({ UPLOADS_PER_HOUR: '100' });
+    api = new Api(service.url);
+    files = service.app.get(FileStore, { strict: false });
+  });
+
+  afterAll(() => service.close());
+
+  test('of a file of exactly 50 MB is taken', async () => {
+    const menu = await pdfOf('Soup');
+    const start = /startxref\s+(\d+)/.exec(menu.toString('latin1'))![1];
+    const end = `\nstartxref\n${start}\n%%EOF\n`;
+    const bytes = Buffer.alloc(LIMIT, '%');
+    menu.copy(bytes);
+    bytes.write(`\n`, menu.length);
+    bytes.write(end, LIMIT - end.length);
+    const { body } = await upload(service.url, formOf([{ name: 'menu.pdf', bytes }]));
+    expect(body.data.files[0]).toMatchObject({ fileSize: LIMIT });
+    expect(JSON.parse((await uploadDone(api, body.data.batchId)).files[0]!.result!)).toMatchObject({ pages: 1, text: 'Soup' });
+  });
+
+  test('keeps names as data: without paths, with every letter', async () => {
+    const names = ['../../etc/pass.csv', 'C:\\temp\\win.csv', 'Speisekarte für morgen 🍲.csv', '.csv'];
+    const { body } = await upload(service.url, formOf(names.map((name) => ({ ...csv(), name }))));
+    expect(body.data.files.map(({ filename }) => filename)).toEqual(['pass.csv', 'win.csv', 'Speisekarte für morgen 🍲.csv', '.csv']);
+  });
+
+  test('may have its fields before its files, and empty ones', async () => {
+    const form = new FormData();
+    form.append('user_id', 'ada');
+    form.append('priority', '');
+    form.append('file', new Blob(['a,b\n']), 'a.csv');
+    const { body } = await upload(service.url, form);
+    expect((await api.get<UploadJobReply>(`/api/batch/jobs/${body.data.batchId}`)).body.data.batch).toMatchObject({
+      user_id: 'ada',
+      priority: 'normal',
+    });
+  });
+
+  test('is worked even if some of its files cannot be read, and says why', async () => {
+    const damaged = await workbookOf({ Prices: Array.from({ length: 2_000 }, (_, n) => [`Dish ${n * 7919}`, n]) });
+    damaged.fill(0x55, 2_000, 6_000);
+    const form = formOf([
+      { name: 'secret.pdf', bytes: encryptedPdf() },
+      { name: 'damaged.xlsx', bytes: damaged },
+      { name: 'good.csv', bytes: csvOf([['a'], [1]]) },
+    ]);
+    const done = await uploadDone(api, (await upload(service.url, form)).body.data.batchId);
+    expect(done.batch).toMatchObject({ status: 'completed', failed_files: 2, processed_files: 3 });
+    expect(done.files.map(({ status, retry_count }) => [status, retry_count])).toEqual([
+      ['failed', 0],
+      ['failed', 0],
+      ['completed', 0],
+    ]);
+    expect(done.files[0]!.error).toMatch(/^this PDF cannot be opened: .*password/i);
+    expect(done.files[1]!.error).toMatch(/^this workbook cannot be opened: /);
+  });
+
+  /** An upload whose bytes are away before its reading begins. */
+  const uploadWithBytesAway = async () => {
+    const held = (
+      await api.post<{ data: { id: string } }>('/api/batches', { operation: 'read-file', open: true, options: { retryDelay: 200 } })
+    ).body.data;
+    const file = await files.save(
+      (async function* () {
+        yield Buffer.from('a,b\n1,2\n');
+      })(),
+      { tenant: 'default', name: 'a.csv', mediaType: 'text/csv' },
+    );
+    const path = files.pathOf(file);
+    await rename(path, `${path}.away`);
+    await api.post(`/api/batches/${held.id}/items`, { items: [{ key: file.id, payload: { fileId: file.id, filename: 'a.csv' } }] });
+    await api.post(`/api/batches/${held.id}/seal`);
+    await api.post(`/api/batches/${held.id}/start`);
+    return { id: held.id, comeBack: () => rename(`${path}.away`, path) };
+  };
+
+  test('whose bytes are away for a while is read at a later try', async () => {
+    const { id, comeBack } = await uploadWithBytesAway();
+    await eventually(
+      () => api.get<UploadJobReply>(`/api/batch/jobs/${id}`),
+      ({ body }) => body.data.files[0]!.retry_count >= 1,
+    );
+    await comeBack();
+    const [file] = (await uploadDone(api, id)).files;
+    expect(file).toMatchObject({ status: 'completed', progress: 100 });
+    expect(file!.retry_count).toBeGreaterThanOrEqual(1);
+  });
+
+  test('whose bytes stay away fails after four tries', async () => {
+    const { id } = await uploadWithBytesAway();
+    const done = await uploadDone(api, id);
+    expect(done.batch).toMatchObject({ status: 'failed' });
+    expect(done.files[0]).toMatchObject({
+      status: 'failed',
+      retry_count: 3,
+      error: expect.stringMatching(/^the bytes of file .* cannot be had \(ENOENT\)$/),
+    });
+  });
+
+  test('is tried four times, a second apart, and listed so', async () => {
+    const { body } = await upload(service.url, formOf([csv()]));
+    const { data } = (await api.get<{ data: { options: object } }>(`/api/batches/${body.data.batchId}`)).body;
+    expect(data.options).toMatchObject({
+      retryAttempts: 3,
+      retryBackoff: 'fixed',
+      retryDelay: 1_000,
+      timeout: 1_800_000,
+      retryTimeouts: false,
+      concurrency: 3,
+    });
+  });
+
+  describe('belongs to its batch:', () => {
+    const accepted = async () => {
+      const { data } = (await upload(service.url, formOf([csv(), csv()]))).body;
+      await uploadDone(api, data.batchId);
+      return data;
+    };
+    const pathsOf = (data: { files: { id: string }[] }) => data.files.map((file) => files.pathOf(file));
+    const clean = () => service.app.get(FileCleaner, { strict: false }).clean();
+    const age = (uploads: string) => service.database.pool.query(`UPDATE upload SET accepted_at = accepted_at - interval '${uploads}'`);
+
+    test('its files stay as long as the batch, and go when that is deleted', async () => {
+      const [kept, deleted] = [await accepted(), await accepted()];
+      await age('2 hours');
+      expect(await clean()).toBe(0);
+      expect((await api.delete(`/api/batches/${deleted.batchId}`)).status).toBe(200);
+      expect(await clean()).toBe(2);
+      expect(pathsOf(deleted).filter(existsSync)).toEqual([]);
+      expect(pathsOf(kept).filter(existsSync)).toHaveLength(2);
+      const { rows } = await service.database.pool.query('SELECT id FROM file WHERE id = ANY ($1::uuid[])', [
+        deleted.files.map(({ id }) => id),
+      ]);
+      expect(rows).toEqual([]);
+    });
+
+    test('what a process that died left of one goes after a day, and not before', async () => {
+      const uploadId = '550e8400-e29b-41d4-a716-446655440000';
+      const bytes = async function* () {
+        yield Buffer.from('a,b\n');
+      };
+      const orphan = await files.save(bytes(), { tenant: 'default', name: 'a.csv', mediaType: 'text/csv', uploadId });
+      const free = await files.save(bytes(), { tenant: 'default', name: 'a.csv', mediaType: 'text/csv' });
+      expect(await clean()).toBe(0);
+      await service.database.pool.query(`UPDATE file SET created_at = now() - interval '25 hours' WHERE id = ANY ($1::uuid[])`, [
+        [orphan.id, free.id],
+      ]);
+      expect(await clean()).toBe(1);
+      expect([orphan, free].map((file) => existsSync(files.pathOf(file)))).toEqual([false, true]);
+    });
+  });
+});
+
+test('a file that takes too long fails with the words of the interface, and is not tried again', async () => {
+  const service = await startTestService({ UPLOAD_TIMEOUT_MS: '1' });
+  const api = new Api(service.url);
+  const rows = `${'some words of text,'.repeat(5)}17\n`.repeat(200_000);
+  const { body } = await upload(service.url, formOf([csv(rows)]));
+  const done = await uploadDone(api, body.data.batchId);
+  expect(done.batch.status).toBe('failed');
+  expect(done.files[0]).toMatchObject({ status: 'failed', error: 'Processing timeout exceeded', retry_count: 0 });
+  await service.close();
+}, 60_000);
+
+describe('the limit of three uploads an hour', () => {
+  const SECRET = 'a secret of at least thirty-two characters';
+  const tokenOf = async (tenant: string, sub: string) => ({
+    authorization: `Bearer ${await new SignJWT({ sub, tenant, exp: Date.now() / 1_000 + 3_600 }).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(SECRET))}`,
+  });
+
+  const expectRefused = (answer: Answer<Problem>) => {
+    expect(answer.status).toBe(429);
+    const seconds = Number(answer.headers.get('retry-after'));
+    expect(seconds).toBeGreaterThan(3_500);
+    expect(seconds).toBeLessThanOrEqual(3_600);
+    expect(answer.body).toMatchObject({
+      success: false,
+      error: expect.stringMatching(/^3 uploads an hour are allowed; send the next one in (?:59|60) min$/),
+    });
+  };
+
+  test('refuses the fourth with Retry-After, keeps nothing of it, and counts no upload that was refused', async () => {
+    const service = await startTestService();
+    const send = (fields: Record<string, string> = {}, file = csv()) => upload<Problem>(service.url, formOf([file], fields));
+    expect((await send({}, csv(''))).status).toBe(400);
+    expect((await send({ priority: 'urgent' })).status).toBe(400);
+    for (let count = 1; count <= 3; count += 1) expect((await send()).status).toBe(201);
+    const before = await traces(service);
+    expect(before).toMatchObject({ files: 3, uploads: 3, batches: 3 });
+    expectRefused(await send());
+    expect(await traces(service)).toEqual(before);
+
+    expect((await send({ user_id: 'ada' })).status).toBe(201);
+    await service.database.pool.query(
+      `UPDATE upload SET accepted_at = accepted_at - interval '61 minutes' WHERE id = (SELECT id FROM upload ORDER BY accepted_at LIMIT 1)`,
+    );
+    expect((await send()).status).toBe(201);
+    expectRefused(await send());
+    await service.close();
+  });
+
+  test('is for each user of each tenant, and a batch that is deleted still counts', async () => {
+    const service = await startTestService({ JWT_SECRET: SECRET });
+    const [ada, bob, other] = [await tokenOf('acme', 'ada'), await tokenOf('acme', 'bob'), await tokenOf('globex', 'ada')];
+    const send = (headers: Record<string, string>, fields = {}) => upload(service.url, formOf([csv()], fields), headers);
+    for (let count = 1; count <= 3; count += 1) {
+      const { status, body } = await send(ada);
+      expect(status).toBe(201);
+      await uploadDone(new Api(service.url, ada), body.data.batchId);
+      expect((await new Api(service.url, ada).delete(`/api/batches/${body.data.batchId}`)).status).toBe(200);
+    }
+    expect((await send(ada)).status).toBe(429);
+    expect((await send(bob)).status).toBe(201);
+    expect((await send(other)).status).toBe(201);
+    expect((await send(ada, { user_id: 'carol' })).status).toBe(201);
+    await service.close();
+  });
+
+  test('holds for uploads at the same time', async () => {
+    const service = await startTestService();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => upload(service.url, formOf([csv()]))));
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 201, 201, 429, 429, 429, 429, 429]);
+    expect(await traces(service)).toMatchObject({ files: 3, uploads: 3, batches: 3, bytes: { length: 3 } });
+    await service.close();
+  });
+
+  test('refuses a user who names himself first before anything is stored', async () => {
+    const service = await startTestService();
+    const form = (file: FormFile) => {
+      const made = new FormData();
+      made.append('user_id', 'ada');
+      made.append('file', new Blob([new Uint8Array(file.bytes)]), file.name);
+      return made;
+    };
+    for (let count = 1; count <= 3; count += 1) expect((await upload(service.url, form(csv()))).status).toBe(201);
+    // This one would be refused for its ending, had it been looked at.
+    expectRefused(await upload<Problem>(service.url, form({ ...csv(), name: 'a.exe' })));
+    await service.close();
+  });
+});
+
+describe('tenants', () => {
+  const KEYS = 'acme:acme-key-0123456789,globex:globex-key-0123456789';
+
+  test("see neither each other's uploads nor each other's files, and nobody without a key sees any", async () => {
+    const service = await startTestService({ API_KEYS: KEYS });
+    const [acme, globex] = ['acme', 'globex'].map((tenant) => ({ 'x-api-key': `${tenant}-key-0123456789` }));
+    const { data } = (await upload(service.url, formOf([csv()]), acme)).body;
+    await uploadDone(new Api(service.url, acme), data.batchId);
+
+    expect((await upload(service.url, formOf([csv()]))).status).toBe(401);
+    expect((await new Api(service.url).get('/api/batch/jobs')).status).toBe(401);
+    const other = new Api(service.url, globex);
+    expect((await other.get(`/api/batch/jobs/${data.batchId}`)).status).toBe(404);
+    expect((await other.get<UploadJobsReply>('/api/batch/jobs')).body.data).toEqual([]);
+    const spy = { operation: 'read-file', items: [{ payload: { fileId: data.files[0]!.id } }] };
+    const { body } = await other.post<{ data: { id: string } }>('/api/batches', spy);
+    const [file] = (await uploadDone(other, body.data.id)).files;
+    expect(file).toMatchObject({ status: 'failed', error: expect.stringMatching(/not found/) });
+    await service.close();
+  });
+});
