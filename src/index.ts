@@ -49,6 +49,10 @@ export * from './batches/events/batch.events.js';
 export * from './operations/item-handler.js';
 
 // The documented services.
+export { BatchProcessor } from './dialects/annotations/batch-processor.facade.js';
+export { createRateLimiter } from './dialects/annotations/rate-limiter.js';
+export { DocumentProcessingQueueService } from './dialects/documents/document-processing-queue.facade.js';
+export { ProcessingJobType } from './dialects/documents/documents.request.js';
 export { BatchProcessingFacade } from './dialects/erp/batch-processing.facade.js';
 
 // For tRPC clients.
