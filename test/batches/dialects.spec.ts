@@ -16,12 +16,10 @@ test('the widths of lanes add up to the concurrency, none is empty and none abov
 });
 
 test('an operation that is worked in slots gets a lane for each item side by side, and chunks of one item', () => {
-  expect(laneWidths(4, true)).toEqual([1, 1, 1, 1]);
   const given = { batchSize: 500, concurrency: 4 };
-  expect(completeOptions(given, 'native', { config, concurrency: undefined, oneByOne: true })).toMatchObject({
-    concurrency: 4,
-    batchSize: 1,
-  });
+  const options = completeOptions(given, 'native', { config, concurrency: undefined, oneByOne: true });
+  expect(options).toMatchObject({ concurrency: 4, batchSize: 1 });
+  expect(laneWidths(options)).toEqual([1, 1, 1, 1]);
 });
 
 test('ids of every dialect are unique and say nothing about the next one', () => {
