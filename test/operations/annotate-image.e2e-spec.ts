@@ -40,12 +40,12 @@ describe('annotating images', () => {
   afterAll(() => service.close());
 
   /** Works the images and gives back the batch and its outcomes in the order of the keys. */
-  const work = async (keys: string[], { by = api, collection = 'images' } = {}) => {
+  const work = async (keys: string[], { by = api, collection = 'images', options = {} } = {}) => {
     const created = await by.post<Reply<BatchView>>('/api/batches', {
       operation: 'annotate-image',
       items: keys,
       parameters: { collection },
-      options: { retryDelay: 0, retryJitter: false },
+      options: { retryDelay: 0, retryJitter: false, ...options },
     });
     expect(created.status).toBe(201);
     const path = `/api/batches/${created.body.data.id}`;
@@ -251,5 +251,20 @@ describe('annotating images', () => {
       parameters: { collection: '../etc' },
     });
     expect(refused.body.details.errors[0]!.path).toBe('parameters.collection');
+  });
+
+  test('an annotated record is left as it is when the batch says so, and what is written can be taken back', async () => {
+    await images.put('done', await images.upload(await plainPng('olive')), { annotation: { old: true }, annotation_status: 'done' });
+    await images.put('open', await images.upload(await plainPng('olive')), { title: 'mine' });
+    const skipping = await work(['done', 'open'], { options: { conflictResolution: 'skip', backupStrategy: 'auto' } });
+    expect(skipping.batch.counts).toMatchObject({ succeeded: 1, skipped: 1 });
+    expect(JSON.stringify(skipping.outcomes)).toContain('record done is annotated already');
+    const failing = await work(['done'], { options: { conflictResolution: 'fail' } });
+    expect(failing.outcomes).toMatchObject([{ status: 'failed', attempts: 1, error: { kind: 'permanent' } }]);
+    const restored = await api.post(`/api/batches/${skipping.batch.id}/restore`);
+    expect(restored.body).toMatchObject({ data: { restored: 1, removed: 0, leftAlone: 0 } });
+    const fieldsOf = async (key: string) => (await api.get<Reply<RecordView>>(`/api/records/images/${key}`)).body.data.fields;
+    expect(await fieldsOf('open')).toEqual({ title: 'mine' });
+    expect(await fieldsOf('done')).toEqual({ annotation: { old: true }, annotation_status: 'done' });
   });
 });

@@ -50,6 +50,8 @@ export class Holder {
   async isWaitedFor(sessions = 1): Promise<void> {
     await eventually(
       async () => {
+        // Within a transaction the list of sessions is otherwise read once.
+        await this.client.query('SELECT pg_stat_clear_snapshot()');
         const sql = `
           SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`;
         return (await this.client.query<{ n: number }>(sql)).rows[0]!.n;

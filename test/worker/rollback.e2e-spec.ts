@@ -3,6 +3,7 @@ import type { BatchOptionsInput } from '../../src/batches/batch.options.js';
 import type { BatchView } from '../../src/batches/batch.view.js';
 import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js';
 import { CleanUpBatches } from '../../src/batches/commands/clean-up-batches.command.js';
+import { RetryItems } from '../../src/batches/commands/retry-items.command.js';
 import { PermanentError } from '../../src/operations/item-handler.js';
 import { RecordStore } from '../../src/records/record-store.js';
 import { createTestDatabase } from '../support/database.js';
@@ -178,6 +179,36 @@ describe('a batch with rollbackOnFailure', () => {
     expect(await recordRows(engine)).toEqual(before);
     await Promise.all(others.map((other) => other.close()));
   }, 90_000);
+
+  test('that is being taken back cannot be repeated; afterwards it can, and is taken back again when it fails again', async () => {
+    const before = await recordRows(engine);
+    const gate = new Gate();
+    const batch = await engine.runChunks(
+      async (items, context) => {
+        await gate.opened;
+        const records = items.map(({ key }) => ({ key, fields: { by: 'a failing item' } }));
+        await engine.service.app.get(RecordStore).upsert({ tenant: 'acme', collection: 'things' }, records, { batch: context });
+        throw new PermanentError('written, and failed');
+      },
+      { items: ['k0700', 'k0701', 'k0702'], options: { rollbackOnFailure: true } },
+    );
+    const somebody = await Holder.of(engine.service.databaseUrl, 'SELECT FROM batch WHERE id = $1 FOR KEY SHARE', [batch.id]);
+    gate.open();
+    await engine.ended(batch, 30_000);
+    await somebody.isWaitedFor();
+    const repeat = engine.call(RetryItems, { batchId: batch.id });
+    await expect(repeat).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('being taken back') });
+    await somebody.letGo();
+    await rolledBack(batch);
+    await engine.call(RetryItems, { batchId: batch.id });
+    const again = await eventually(
+      () => engine.get(batch.id),
+      ({ run, rollback }) => run === 2 && rollback?.status === 'done',
+      30_000,
+    );
+    expect(again).toMatchObject({ status: 'failed', rollback: { restored: 2, removed: 1, leftAlone: 0 } });
+    expect(await recordRows(engine)).toEqual(before);
+  });
 
   test('clean-up does not remove it before that is done', async () => {
     const batch = await importOpenly();
