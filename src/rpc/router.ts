@@ -4,6 +4,7 @@ import { CreateBatch } from '../batches/commands/create-batch.command.js';
 import { DeleteBatch } from '../batches/commands/delete-batch.command.js';
 import { PauseBatch } from '../batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../batches/commands/record-external-result.command.js';
+import { RecordMetrics } from '../batches/commands/record-metrics.command.js';
 import { ResumeBatch } from '../batches/commands/resume-batch.command.js';
 import { RetryItems } from '../batches/commands/retry-items.command.js';
 import { SealBatch } from '../batches/commands/seal-batch.command.js';
@@ -12,10 +13,12 @@ import { UpdateBatch } from '../batches/commands/update-batch.command.js';
 import { CountItems } from '../batches/queries/count-items.query.js';
 import { GetBatchAnalytics } from '../batches/queries/get-batch-analytics.query.js';
 import { GetBatchStats } from '../batches/queries/get-batch-stats.query.js';
+import { GetBatchTotals } from '../batches/queries/get-batch-totals.query.js';
 import { GetBatch } from '../batches/queries/get-batch.query.js';
 import { ListBatches } from '../batches/queries/list-batches.query.js';
 import { ListEvents } from '../batches/queries/list-events.query.js';
 import { ListItems } from '../batches/queries/list-items.query.js';
+import { ListMetrics } from '../batches/queries/list-metrics.query.js';
 import { ListOutcomes } from '../batches/queries/list-outcomes.query.js';
 import { ImportRecords } from '../records/commands/import-records.command.js';
 import { PutRecord } from '../records/commands/put-record.command.js';
@@ -38,6 +41,7 @@ export const appRouter = router({
     retryItems: mutation(RetryItems),
     restore: mutation(RestoreBatch),
     recordResult: mutation(RecordExternalResult),
+    recordMetrics: mutation(RecordMetrics),
     delete: mutation(DeleteBatch),
     cleanUp: mutation(CleanUpBatches),
     get: query(GetBatch),
@@ -46,7 +50,9 @@ export const appRouter = router({
     outcomes: query(ListOutcomes),
     events: query(ListEvents),
     analytics: query(GetBatchAnalytics),
+    metrics: query(ListMetrics),
     stats: query(GetBatchStats),
+    totals: query(GetBatchTotals),
     countItems: query(CountItems),
     onEvent: subscription,
   }),

@@ -69,6 +69,9 @@ describe('a batch over tRPC', () => {
     expect(await trpc.batch.retryItems.mutate({ batchId, keys: ['b'] })).toMatchObject({ run: 2 });
     expect(await ended(batchId)).toMatchObject({ run: 2, counts: { succeeded: 1, failed: 1 } });
     expect((await trpc.batch.countItems.query()).failed).toBeGreaterThan(0);
+    expect((await trpc.batch.totals.query()).batches).toBeGreaterThan(0);
+    await trpc.batch.recordMetrics.mutate({ batchId, metrics: { cost: 5 } });
+    expect((await trpc.batch.metrics.query({ batchId })).total).toBeGreaterThan(0);
   });
 
   it('is taken back, if it kept what it replaced', async () => {
