@@ -16,25 +16,32 @@ export { CreateBatch } from './batches/commands/create-batch.command.js';
 export { DeleteBatch } from './batches/commands/delete-batch.command.js';
 export { PauseBatch } from './batches/commands/pause-batch.command.js';
 export { RecordExternalResult } from './batches/commands/record-external-result.command.js';
+export { RecordMetrics } from './batches/commands/record-metrics.command.js';
 export { ResumeBatch } from './batches/commands/resume-batch.command.js';
+export { RetryItems } from './batches/commands/retry-items.command.js';
 export { SealBatch } from './batches/commands/seal-batch.command.js';
 export { StartBatch } from './batches/commands/start-batch.command.js';
+export { UpdateBatch } from './batches/commands/update-batch.command.js';
+export { CountItems } from './batches/queries/count-items.query.js';
 export { GetBatch } from './batches/queries/get-batch.query.js';
 export { GetBatchAnalytics } from './batches/queries/get-batch-analytics.query.js';
 export { GetBatchStats } from './batches/queries/get-batch-stats.query.js';
+export { GetBatchTotals } from './batches/queries/get-batch-totals.query.js';
 export { ListBatches } from './batches/queries/list-batches.query.js';
 export { ListEvents } from './batches/queries/list-events.query.js';
 export { ListItems } from './batches/queries/list-items.query.js';
+export { ListMetrics } from './batches/queries/list-metrics.query.js';
 export { ListOutcomes } from './batches/queries/list-outcomes.query.js';
 export { ImportRecords, type ImportReceipt } from './records/commands/import-records.command.js';
 export { PutRecord } from './records/commands/put-record.command.js';
+export { RestoreBatch, type RestoreReport } from './records/commands/restore-batch.command.js';
 export { UploadFile } from './records/commands/upload-file.command.js';
 export { GetRecord } from './records/queries/get-record.query.js';
 export { ListRecords } from './records/queries/list-records.query.js';
 
 // What they take and give.
 export type { BatchOptions, BatchOptionsInput } from './batches/batch.options.js';
-export type { BatchAnalytics, BatchCounts, BatchStats, BatchView, ItemView, OutcomeView, Page } from './batches/batch.view.js';
+export type { BatchAnalytics, BatchCounts, BatchStats, BatchView, ItemTotals, ItemView, OutcomeView, Page } from './batches/batch.view.js';
 export { type ItemSource, itemsFromArray, itemsFromGenerator, itemsFromNdjson } from './batches/item-source.js';
 export type { FileView, RecordPage, RecordView } from './records/record.view.js';
 
@@ -45,6 +52,11 @@ export * from './batches/events/batch.events.js';
 export * from './operations/item-handler.js';
 
 // The documented services.
+export { BatchProcessor } from './dialects/annotations/batch-processor.facade.js';
+export { createRateLimiter } from './dialects/annotations/rate-limiter.js';
+export { BatchProcessingService } from './dialects/batch-service/batch-processing-service.js';
+export { DocumentProcessingQueueService } from './dialects/documents/document-processing-queue.facade.js';
+export { ProcessingJobType } from './dialects/documents/documents.request.js';
 export { BatchProcessingFacade } from './dialects/erp/batch-processing.facade.js';
 
 // For tRPC clients.

@@ -8,6 +8,7 @@ import type { FileEntity } from '../records/entities/file.entity.js';
 import { FileStore } from '../records/file-store.js';
 import { RecordStore } from '../records/record-store.js';
 import type { StoredRecord } from '../records/store/select-records-by-keys.js';
+import { annotationConflict } from './annotation-conflict.js';
 import { type Item, type ItemContext, ItemHandler, type ItemHandlerClass, type ItemResult, PermanentError } from './item-handler.js';
 
 export class AnnotateImageParameters {
@@ -43,6 +44,9 @@ export class AnnotateImageItemHandler implements ItemHandlerClass<unknown, Annot
 
   async run({ key }: Item, context: ItemContext<AnnotateImageParameters>): Promise<ItemResult> {
     const image = await this.find(key, context);
+    const conflict = image.record && annotationConflict(image.record, context);
+    if (conflict && 'error' in conflict) throw conflict.error;
+    if (conflict) return conflict;
     context.progress(10);
     const annotation = await this.places.execute(() => this.look(image, context), context.signal);
     context.progress(90);
@@ -92,7 +96,8 @@ export class AnnotateImageItemHandler implements ItemHandlerClass<unknown, Annot
     if (!record) return;
     const place = { tenant: context.tenant, collection: context.parameters.collection };
     const patch = { key, version: record.version, patch: { annotation, annotation_status: 'done' } };
-    const written = await this.records.merge(place, [patch]);
+    const anyVersion = context.conflictResolution === 'overwrite';
+    const written = await this.records.merge(place, [patch], { anyVersion, batch: context });
     if (!written.has(key)) throw new Error(`record ${key} changed while its image was being read`);
   }
 }

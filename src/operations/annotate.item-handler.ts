@@ -7,6 +7,7 @@ import { FileStore } from '../records/file-store.js';
 import { RecordStore } from '../records/record-store.js';
 import type { FieldsPatch } from '../records/store/merge-fields.js';
 import type { StoredRecord } from '../records/store/select-records-by-keys.js';
+import { annotationConflict } from './annotation-conflict.js';
 import {
   type BatchContext,
   type ChunkContext,
@@ -61,10 +62,14 @@ export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotatePa
     const keys = items.map(({ key }) => key);
     const patches = new Map<string, FieldsPatch & { patch: { annotation: Annotation } }>();
     const durations = new Map<string, number>();
-    const records = await this.records.byKeys(place, keys);
-    for (const record of records.values()) {
-      if (isKept(record, context)) continue;
+    const conflicts = new Map<string, ItemOutcome>();
+    for (const record of (await this.records.byKeys(place, keys)).values()) {
       context.signal.throwIfAborted();
+      const conflict = annotationConflict(record, context);
+      if (conflict) {
+        conflicts.set(record.key, conflict);
+        continue;
+      }
       const startedAt = performance.now();
       patches.set(record.key, await this.annotate(record, context.tenant, textFields));
       durations.set(record.key, performance.now() - startedAt);
@@ -74,9 +79,10 @@ export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotatePa
     const anyVersion = context.conflictResolution === 'overwrite';
     const written = await this.records.merge(place, [...patches.values()], { anyVersion, batch: context });
     return keys.map((key) => {
-      if (!records.has(key)) return { error: new PermanentError(`record ${key} not found in collection ${collection}`) };
+      const conflict = conflicts.get(key);
+      if (conflict) return conflict;
       const annotation = patches.get(key)?.patch.annotation;
-      if (!annotation) return toConflict(key, context);
+      if (!annotation) return { error: new PermanentError(`record ${key} not found in collection ${collection}`) };
       if (!written.has(key)) return { error: new Error(`record ${key} changed while it was being read`) };
       return { output: annotation, quality: annotation.qualityScore, durationMs: durations.get(key) };
     });
@@ -86,15 +92,4 @@ export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotatePa
     const file = fileId ? await this.files.readText(tenant, fileId) : undefined;
     return { key, version, patch: { annotation: analyze(readableOf(fields, { textFields, file })), annotation_status: 'done' } };
   }
-}
-
-/** A record that this batch has annotated itself is one of a try that was cut off before its result was recorded. */
-function isKept({ fields, writtenBy }: StoredRecord, { conflictResolution, batchId }: ChunkContext): boolean {
-  const keeps = conflictResolution === 'skip' || conflictResolution === 'fail';
-  return keeps && fields.annotation_status === 'done' && writtenBy !== batchId;
-}
-
-function toConflict(key: string, { conflictResolution }: ChunkContext): ItemOutcome {
-  const reason = `record ${key} is annotated already`;
-  return conflictResolution === 'fail' ? { error: new PermanentError(reason) } : { skipped: reason };
 }

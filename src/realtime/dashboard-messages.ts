@@ -1,4 +1,5 @@
 import type { BatchEventRecord, BatchSnapshot } from '../batches/events/batch.events.js';
+import { estimatedTimeRemaining, processedOf } from '../dialects/documents/document-job.js';
 
 /** What a socket of `/api/dashboard/stream` is sent, in the words of the document interface. */
 export interface DashboardMessage {
@@ -10,26 +11,22 @@ export interface DashboardMessage {
 
 /** @returns undefined for an event that this stream does not tell of */
 export function toDashboardMessage({ type, batchId, at, data }: BatchEventRecord): DashboardMessage | undefined {
-  const { total, succeeded, failed, skipped } = data.counts;
   const jobId = batchId;
-  const processedDocuments = succeeded + failed + skipped;
+  const { total: totalDocuments, failed: failedDocuments } = data.counts;
+  const processedDocuments = processedOf(data.counts);
   switch (type) {
     case 'batch.progress': {
-      const estimatedTimeRemaining = estimate(data, total - processedDocuments);
-      return {
-        type,
-        data: { jobId, progress: data.progress, processedDocuments, totalDocuments: total, estimatedTimeRemaining },
-        timestamp: at,
-      };
+      const progress = { progress: data.progress, processedDocuments, totalDocuments };
+      return { type, data: { jobId, ...progress, estimatedTimeRemaining: estimatedTimeRemaining(data) }, timestamp: at };
     }
     case 'batch.completed':
       return {
         type,
-        data: { jobId, totalDocuments: total, processedDocuments, failedDocuments: failed, duration: durationOf(data) },
+        data: { jobId, totalDocuments, processedDocuments, failedDocuments, duration: durationOf(data) },
         timestamp: at,
       };
     case 'batch.failed':
-      return { type, data: { jobId, error: data.reason ?? 'Job failed', processedDocuments, failedDocuments: failed }, timestamp: at };
+      return { type, data: { jobId, error: data.reason ?? 'the job failed', processedDocuments, failedDocuments }, timestamp: at };
     case 'batch.cancelled':
       return { type, data: { jobId }, timestamp: at };
     case 'batch.created':
@@ -38,11 +35,6 @@ export function toDashboardMessage({ type, batchId, at, data }: BatchEventRecord
     case 'batch.resumed':
       return undefined;
   }
-}
-
-/** Milliseconds: the mean duration of a document times those that are left, as the document interface counts it; undefined when unknown. */
-function estimate({ meanDurationMs }: BatchSnapshot, remaining: number): number | undefined {
-  return meanDurationMs === null ? undefined : Math.round(meanDurationMs * remaining);
 }
 
 /** Milliseconds from the run's start to its end. */

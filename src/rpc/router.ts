@@ -4,18 +4,25 @@ import { CreateBatch } from '../batches/commands/create-batch.command.js';
 import { DeleteBatch } from '../batches/commands/delete-batch.command.js';
 import { PauseBatch } from '../batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../batches/commands/record-external-result.command.js';
+import { RecordMetrics } from '../batches/commands/record-metrics.command.js';
 import { ResumeBatch } from '../batches/commands/resume-batch.command.js';
+import { RetryItems } from '../batches/commands/retry-items.command.js';
 import { SealBatch } from '../batches/commands/seal-batch.command.js';
 import { StartBatch } from '../batches/commands/start-batch.command.js';
+import { UpdateBatch } from '../batches/commands/update-batch.command.js';
+import { CountItems } from '../batches/queries/count-items.query.js';
 import { GetBatchAnalytics } from '../batches/queries/get-batch-analytics.query.js';
 import { GetBatchStats } from '../batches/queries/get-batch-stats.query.js';
+import { GetBatchTotals } from '../batches/queries/get-batch-totals.query.js';
 import { GetBatch } from '../batches/queries/get-batch.query.js';
 import { ListBatches } from '../batches/queries/list-batches.query.js';
 import { ListEvents } from '../batches/queries/list-events.query.js';
 import { ListItems } from '../batches/queries/list-items.query.js';
+import { ListMetrics } from '../batches/queries/list-metrics.query.js';
 import { ListOutcomes } from '../batches/queries/list-outcomes.query.js';
 import { ImportRecords } from '../records/commands/import-records.command.js';
 import { PutRecord } from '../records/commands/put-record.command.js';
+import { RestoreBatch } from '../records/commands/restore-batch.command.js';
 import { GetRecord } from '../records/queries/get-record.query.js';
 import { ListRecords } from '../records/queries/list-records.query.js';
 import { additionOfItems, creation, mutation, query, router, subscription } from './rpc.js';
@@ -30,7 +37,11 @@ export const appRouter = router({
     pause: mutation(PauseBatch),
     resume: mutation(ResumeBatch),
     cancel: mutation(CancelBatch),
+    update: mutation(UpdateBatch),
+    retryItems: mutation(RetryItems),
+    restore: mutation(RestoreBatch),
     recordResult: mutation(RecordExternalResult),
+    recordMetrics: mutation(RecordMetrics),
     delete: mutation(DeleteBatch),
     cleanUp: mutation(CleanUpBatches),
     get: query(GetBatch),
@@ -39,7 +50,10 @@ export const appRouter = router({
     outcomes: query(ListOutcomes),
     events: query(ListEvents),
     analytics: query(GetBatchAnalytics),
+    metrics: query(ListMetrics),
     stats: query(GetBatchStats),
+    totals: query(GetBatchTotals),
+    countItems: query(CountItems),
     onEvent: subscription,
   }),
   records: router({

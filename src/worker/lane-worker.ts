@@ -125,9 +125,10 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       while (this.freeLanes > 0) {
         const next = await this.claimMostUrgent(operation);
         if (!next) return;
+        const turn = this.takeTurn(next.bell, next.lane);
         // One bell is enough to fill all slots.
         void this.workSlot(operation);
-        await this.takeTurn(next.bell, next.lane);
+        await turn;
         if (this.freeLanes <= 1 && (await this.queue.hasWaiting())) return await this.queue.ring(next.bell, 1);
       }
     } catch (error) {

@@ -80,6 +80,7 @@ export class StartTokens {
   private setAside(): void {
     this.unused += this.left;
     this.left = 0;
+    this.nextAt = 0;
   }
 }
 

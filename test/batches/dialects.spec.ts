@@ -15,6 +15,13 @@ test('the widths of lanes add up to the concurrency, none is empty and none abov
   }
 });
 
+test('an operation that is worked in slots gets a lane for each item side by side, and chunks of one item', () => {
+  const given = { batchSize: 500, concurrency: 4 };
+  const options = completeOptions(given, 'native', { config, concurrency: undefined, oneByOne: true });
+  expect(options).toMatchObject({ concurrency: 4, batchSize: 1 });
+  expect(laneWidths(options)).toEqual([1, 1, 1, 1]);
+});
+
 test('ids of every dialect are unique and say nothing about the next one', () => {
   for (const dialect of DIALECTS) {
     const ids = Array.from({ length: 1_000 }, () => newBatchId(dialect));

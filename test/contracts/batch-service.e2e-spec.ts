@@ -1,5 +1,5 @@
 import { BatchProcessingService } from '../../src/dialects/batch-service/batch-processing-service.js';
-import type { Batch, BatchMetrics, HookBatchJob } from '../../src/dialects/batch-service/batch-service.types.js';
+import type { Batch, BatchConfig, BatchMetrics, HookBatchJob } from '../../src/dialects/batch-service/batch-service.types.js';
 import { startTestService, type TestService } from '../support/service.js';
 import { assertInvariants } from '../support/invariants.js';
 import { Api, ISO_TIME, type Problem, until } from './api.js';
@@ -60,6 +60,7 @@ describe('the samples of the document', () => {
       failedItems: 0,
       data: users,
       results: undefined,
+      rollback: undefined,
       errors: [],
       warnings: [
         expect.stringContaining(`no item handler does user-processing: record results with POST /api/batches/${batch.id}/results`),
@@ -105,10 +106,12 @@ describe('the samples of the document', () => {
   });
 
   test('advanced configuration: what is kept is shown, what is not is refused by name', async () => {
-    const config = {
+    const config: BatchConfig = {
       maxConcurrentJobs: 10,
       retryAttempts: 3,
       timeoutPerTemplate: 30000,
+      rollbackOnFailure: true,
+      backupStrategy: 'auto',
       conflictResolution: 'auto',
       notificationSettings: { onStart: true, onComplete: true, onError: true, progressInterval: 25 },
       resourceLimits: { timeout: 3600 },
@@ -125,22 +128,16 @@ describe('the samples of the document', () => {
       notifyOnComplete: true,
       notifyOnError: true,
       notifyProgressInterval: 25,
-    });
-    const whole = {
-      ...config,
       rollbackOnFailure: true,
       backupStrategy: 'auto',
-      resourceLimits: { maxMemory: 1024, maxCpu: 80, timeout: 3600 },
-    };
+      conflictResolution: 'auto',
+    });
+    expect(batch.warnings).toContainEqual(expect.stringContaining('rollbackOnFailure and backupStrategy are about records'));
+    const whole = { ...config, resourceLimits: { maxMemory: 1024, maxCpu: 80, timeout: 3600 } };
     await expect(batches.createBatch({ name: 'Advanced Batch', data: ['a'], config: whole })).rejects.toMatchObject({
       code: 'UNPROCESSABLE',
       details: {
-        errors: [
-          { path: 'config.rollbackOnFailure' },
-          { path: 'config.backupStrategy' },
-          { path: 'config.resourceLimits.maxMemory' },
-          { path: 'config.resourceLimits.maxCpu' },
-        ],
+        errors: [{ path: 'config.resourceLimits.maxMemory' }, { path: 'config.resourceLimits.maxCpu' }],
       },
     });
   });
@@ -253,6 +250,9 @@ describe('creation', () => {
       'config.notificationSettings.progressInterval',
       'too_big',
     ],
+    ['an unknown way to back up', { ...good, config: { backupStrategy: 'tape' } }, 'config.backupStrategy', 'invalid_enum_value'],
+    ['an unknown way out', { ...good, config: { conflictResolution: 'mine' } }, 'config.conflictResolution', 'invalid_enum_value'],
+    ['half a rollback', { ...good, config: { rollbackOnFailure: 'yes' } }, 'config.rollbackOnFailure', 'invalid_type'],
     ['an unknown limit', { ...good, config: { resourceLimits: { disk: 1 } } }, 'config.resourceLimits.disk', 'unrecognized_keys'],
     [
       'a parameter that the handler does not know',
@@ -278,9 +278,6 @@ describe('creation', () => {
   });
 
   test.each([
-    [{ rollbackOnFailure: true }, 'config.rollbackOnFailure'],
-    [{ backupStrategy: 'auto' }, 'config.backupStrategy'],
-    [{ conflictResolution: 'mine' }, 'config.conflictResolution'],
     [{ resourceLimits: { maxMemory: 1024 } }, 'config.resourceLimits.maxMemory'],
     [{ resourceLimits: { maxCpu: 80 } }, 'config.resourceLimits.maxCpu'],
   ])('%j cannot be kept: 422 that says why', async (config, path) => {
@@ -289,9 +286,26 @@ describe('creation', () => {
     expect(body.details.errors).toMatchObject([{ path }]);
   });
 
-  test('false, none and auto ask for nothing and are taken', async () => {
-    const config = { rollbackOnFailure: false, backupStrategy: 'none', conflictResolution: 'auto' };
-    expect((await api.post<{ data: Batch }>('/api/batches', { ...good, config })).body.data.config).toMatchObject(config);
+  test('what a batch changed in records can be taken back when it was told to save them', async () => {
+    await api.send('PUT', '/api/records/stock/kept', { fields: { n: 1 } });
+    const config = { rollbackOnFailure: true, parameters: { collection: 'stock' } };
+    const { id } = await batches.createBatch({
+      name: 'Stock',
+      type: 'import',
+      data: [
+        { id: 'kept', n: 2 },
+        { id: 'new', n: 3 },
+      ],
+      config,
+    });
+    expect(await batches.getBatch(id)).toMatchObject({ warnings: [], config: { rollbackOnFailure: true, conflictResolution: 'auto' } });
+    await batches.updateBatch(id, { status: 'running' });
+    await ended(id);
+    expect((await api.get<{ data: object }>('/api/records/stock/kept')).body).toMatchObject({ data: { fields: { id: 'kept', n: 2 } } });
+    expect((await api.post<{ data: object }>(`/api/batches/${id}/restore`)).body.data).toMatchObject({ restored: 1, removed: 1 });
+    expect((await batches.getBatch(id))!.rollback).toMatchObject({ status: 'done', restored: 1, removed: 1 });
+    expect((await api.get<{ data: object }>('/api/records/stock/kept')).body).toMatchObject({ data: { fields: { n: 1 } } });
+    expect((await api.get('/api/records/stock/new')).status).toBe(404);
   });
 
   test('an item that cannot be stored is named by its place in the data', async () => {
@@ -431,7 +445,7 @@ describe('reading, changing and deleting', () => {
     const { id } = await noop(['a']);
     const patch = (updates: object) => api.send<Problem>('PATCH', `/api/batches/${id}`, updates);
     const cases: [object, number, string][] = [
-      [{ name: 'New', config: { rollbackOnFailure: true } }, 422, 'config.rollbackOnFailure'],
+      [{ name: 'New', config: { resourceLimits: { maxCpu: 50 } } }, 422, 'config.resourceLimits.maxCpu'],
       [{ name: 'New', config: { parameters: {} } }, 422, 'config.parameters'],
       [{ name: 'New', config: { retryAttempts: -1 } }, 400, 'config.retryAttempts'],
       [{ name: 'New', priority: 'urgent' }, 400, 'priority'],
@@ -713,13 +727,13 @@ describe('statistics, metrics and the hook', () => {
   });
 
   test.each([
-    [{}, 'metrics'],
-    [{ memoryUsage: 'much' }, 'memoryUsage'],
-    [{ cpuUsage: -1 }, 'cpuUsage'],
-    [{ timestamp: '2026-01-01' }, 'timestamp'],
-    [{ note: 'x'.repeat(9_000) }, 'metrics'],
-    [['a'], 'body'],
-  ])('metrics %j are refused', async (metrics, path) => {
+    ['without a figure', {}, 'metrics'],
+    ['in words', { memoryUsage: 'much' }, 'memoryUsage'],
+    ['below nothing', { cpuUsage: -1 }, 'cpuUsage'],
+    ['with a time of their own', { timestamp: '2026-01-01' }, 'timestamp'],
+    ['beyond 8 kB', { note: 'x'.repeat(9_000) }, 'metrics'],
+    ['as a list', ['a'], 'body'],
+  ])('metrics %s are refused', async (_what, metrics, path) => {
     const { id } = await noop(['a']);
     const { status, body } = await api.post<Problem>(`/api/batches/${id}/metrics`, metrics);
     expect([status, body.details.errors]).toMatchObject([400, [{ path }]]);

@@ -11,12 +11,15 @@ import {
   BATCH_EVENTS,
   type BatchEvent,
   BatchProcessingFacade,
+  BatchProcessor,
   BatchwiseModule,
   CreateBatch,
+  DocumentProcessingQueueService,
   GetBatch,
   GetRecord,
   ImportRecords,
   Procedures,
+  ProcessingJobType,
 } from '../../src/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
@@ -128,6 +131,14 @@ describe('an application with routes, buses and a database of its own', () => {
     expect(record.fields).toMatchObject({ text: 'hi' });
     const { id } = await app.get(HelloController).batches.createBatch({ operation: 'report', name: 'Mine', total_items: 1 });
     expect(await app.get(HelloController).batches.getBatch(id)).toMatchObject({ name: 'Mine', status: 'pending' });
+    const documents = app.get(DocumentProcessingQueueService, { strict: false });
+    const jobId = await documents.createJob(['unknown'], ProcessingJobType.QUALITY_CHECK);
+    await eventually(
+      () => documents.getJobStatus(jobId),
+      (job) => job?.status === 'FAILED',
+    );
+    const images = new BatchProcessor('paid');
+    expect(await images.getJobProgress(await images.startBatch(['unknown'], 1))).toMatchObject({ progress: { total: 1 } });
   });
 
   it('input is checked as everywhere', async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import type { ImageAnnotation } from '../../src/ai/offline/image/analyze-image.js';
 import type { BatchView, OutcomeView } from '../../src/batches/batch.view.js';
@@ -16,6 +17,15 @@ type Reply<Data> = { data: Data };
 const ACME = { 'x-api-key': 'acme-key-0123456789' };
 const GLOBEX = { 'x-api-key': 'globex-key-0123456789' };
 
+/** A PNG whose head says another size than it has. */
+const withSize = (png: Buffer, width: number, height: number): Buffer => {
+  const lying = Buffer.from(png);
+  lying.writeUInt32BE(width, 16);
+  lying.writeUInt32BE(height, 20);
+  lying.writeUInt32BE(crc32(lying.subarray(12, 29)), 29);
+  return lying;
+};
+
 describe('annotating images', () => {
   let service: TestService;
   let api: Api;
@@ -30,12 +40,12 @@ describe('annotating images', () => {
   afterAll(() => service.close());
 
   /** Works the images and gives back the batch and its outcomes in the order of the keys. */
-  const work = async (keys: string[], { by = api, collection = 'images' } = {}) => {
+  const work = async (keys: string[], { by = api, collection = 'images', options = {} } = {}) => {
     const created = await by.post<Reply<BatchView>>('/api/batches', {
       operation: 'annotate-image',
       items: keys,
       parameters: { collection },
-      options: { retryDelay: 0, retryJitter: false },
+      options: { retryDelay: 0, retryJitter: false, ...options },
     });
     expect(created.status).toBe(201);
     const path = `/api/batches/${created.body.data.id}`;
@@ -216,10 +226,7 @@ describe('annotating images', () => {
   });
 
   test('a picture that would unfold to more pixels or bytes than are read is refused by its head', async () => {
-    const wide = await sharp({ create: { width: 12_000, height: 9_000, channels: 3, background: 'white' } })
-      .png({ palette: true, colours: 2 })
-      .toBuffer();
-    expect(wide.length).toBeLessThan(1_000_000);
+    const wide = withSize(await plainPng('red'), 12_000, 9_000);
     expect(await refusal(wide)).toBe('Invalid image: it has 12000 x 9000 pixels; at most 100 megapixels are read');
     const heavy = Buffer.concat([await plainPng('red'), Buffer.alloc(20_000_000)]);
     expect(await refusal(heavy)).toBe(`Invalid image: it has ${heavy.length} bytes; at most 20000000 are read`);
@@ -244,5 +251,20 @@ describe('annotating images', () => {
       parameters: { collection: '../etc' },
     });
     expect(refused.body.details.errors[0]!.path).toBe('parameters.collection');
+  });
+
+  test('an annotated record is left as it is when the batch says so, and what is written can be taken back', async () => {
+    await images.put('done', await images.upload(await plainPng('olive')), { annotation: { old: true }, annotation_status: 'done' });
+    await images.put('open', await images.upload(await plainPng('olive')), { title: 'mine' });
+    const skipping = await work(['done', 'open'], { options: { conflictResolution: 'skip', backupStrategy: 'auto' } });
+    expect(skipping.batch.counts).toMatchObject({ succeeded: 1, skipped: 1 });
+    expect(JSON.stringify(skipping.outcomes)).toContain('record done is annotated already');
+    const failing = await work(['done'], { options: { conflictResolution: 'fail' } });
+    expect(failing.outcomes).toMatchObject([{ status: 'failed', attempts: 1, error: { kind: 'permanent' } }]);
+    const restored = await api.post(`/api/batches/${skipping.batch.id}/restore`);
+    expect(restored.body).toMatchObject({ data: { restored: 1, removed: 0, leftAlone: 0 } });
+    const fieldsOf = async (key: string) => (await api.get<Reply<RecordView>>(`/api/records/images/${key}`)).body.data.fields;
+    expect(await fieldsOf('open')).toEqual({ title: 'mine' });
+    expect(await fieldsOf('done')).toEqual({ annotation: { old: true }, annotation_status: 'done' });
   });
 });

@@ -1,5 +1,6 @@
 import type { BatchView } from '../../src/batches/batch.view.js';
 import { Api } from '../contracts/api.js';
+import { eventually } from '../support/eventually.js';
 import { startTestService, type TestService } from '../support/service.js';
 import { Listener } from './listener.js';
 
@@ -93,5 +94,15 @@ describe('a batch notifies', () => {
     const visible = ['noop has reached 50 %', 'noop has reached 90 %', 'noop has reached 100 %'];
     expect(messages).toEqual(visible.filter((message) => messages.includes(message)));
     expect(messages.at(-1)).toBe('noop has reached 100 %');
+  });
+
+  it('of no mark that an earlier run has reached', async () => {
+    const items = ['a', 'b', 'c', { payload: { fail: 'permanent' } }];
+    const id = await create({ items, options: { notifyProgressInterval: 50, notifyOnComplete: true } });
+    await listener.until('batch.completed', id);
+    await api.post(`/api/batches/${id}/retry`, {});
+    await eventually(() => kinds(id).filter((kind) => kind === 'ended').length === 2, Boolean);
+    const [, ofSecondRun] = kinds(id).join().split('ended,');
+    expect(ofSecondRun).toBe('ended');
   });
 });

@@ -47,24 +47,24 @@ describe('Socket.IO and the plain WebSocket on one port', () => {
 
   const kindOf = (n: number): Kind => (n % 5 === 0 ? 'is cancelled' : n % 7 === 0 ? 'fails' : 'completes');
 
-  /** Every third batch through the ERP interface. */
+  /** Through four interfaces in turn. Documents and images that nobody stored fail. */
   async function create(n: number): Promise<string> {
     const kind = kindOf(n);
-    const durationMs = kind === 'is cancelled' ? 60_000 : 100 + 20 * (n % 10);
-    const items = Array.from({ length: 10 }, (_, i) => ({
-      key: `${i}`,
-      payload: { durationMs, ...(kind === 'fails' && { fail: 'permanent' }) },
-    }));
-    if (n % 3 === 0) {
-      const { body } = await api.post<{ batch: { id: string } }>('/api/batch/create', {
-        operation: 'noop',
-        items,
-        options: { concurrency: 3 },
-      });
-      return body.batch.id;
+    const unknown = Array.from({ length: 5 }, (_, i) => `unknown-${i}`);
+    if (kind === 'fails' && n % 4 === 0) {
+      const { body } = await api.post<{ jobId: string }>('/api/batch/annotations/start', { imageIds: unknown });
+      return body.jobId;
     }
-    const { body } = await api.post<{ data: { id: string } }>('/api/batches', { operation: 'noop', items, options: { concurrency: 3 } });
-    return body.data.id;
+    if (kind === 'fails' && n % 2 === 0) {
+      const request = { documentIds: unknown, type: 'QUALITY_CHECK' };
+      return (await api.post<{ data: { jobId: string } }>('/api/v1/documents/batch-process', request)).body.data.jobId;
+    }
+    const durationMs = kind === 'is cancelled' ? 60_000 : 100 + 20 * (n % 10);
+    const payload = { durationMs, ...(kind === 'fails' && { fail: 'permanent' }) };
+    const items = Array.from({ length: 10 }, (_, i) => ({ key: `${i}`, payload }));
+    const request = { operation: 'noop', items, options: { concurrency: 3 } };
+    if (n % 3 === 0) return (await api.post<{ batch: { id: string } }>('/api/batch/create', request)).body.batch.id;
+    return (await api.post<{ data: { id: string } }>('/api/batches', request)).body.data.id;
   }
 
   it('all three kinds of clients hear every end of a hundred batches once, and no progress goes back', async () => {
@@ -80,7 +80,7 @@ describe('Socket.IO and the plain WebSocket on one port', () => {
       if (kindOf(n) === 'is cancelled') await api.post(`/api/batches/${id}/cancel`);
     }
     const heardAll = () => ears.every((ear) => [...batches.keys()].every((id) => ear(id).ends.length > 0));
-    await eventually(heardAll, Boolean, 60_000);
+    await eventually(heardAll, Boolean, 120_000);
 
     const expected: Record<Kind, string> = { completes: 'batch.completed', fails: 'batch.failed', 'is cancelled': 'batch.cancelled' };
     for (const [id, kind] of batches) {
@@ -98,5 +98,5 @@ describe('Socket.IO and the plain WebSocket on one port', () => {
     polling.close();
     websocket.close();
     plain.close();
-  }, 120_000);
+  }, 240_000);
 });

@@ -1,4 +1,3 @@
-import ExcelJS from 'exceljs';
 import { rm, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Contents, ReadOptions } from '../../src/records/contents/contents.js';
@@ -259,51 +258,5 @@ describe('the contents of stored files', () => {
     });
     await writeFile(files.pathOf(file), bytes);
     expect(await contents.read('acme', file.id)).toMatchObject({ kind: 'workbook' });
-  });
-
-  describe('of any size', () => {
-    const ROWS = 200_000;
-
-    /** The most that the heap grew while it worked, in bytes. */
-    const growth = async (work: () => Promise<unknown>): Promise<number> => {
-      const used = () => process.memoryUsage().heapUsed + process.memoryUsage().external;
-      const before = used();
-      let most = 0;
-      const timer = setInterval(() => (most = Math.max(most, used() - before)), 20);
-      await work();
-      clearInterval(timer);
-      return most;
-    };
-
-    test('a CSV of 200,000 rows is not held in memory', async () => {
-      const row = `${'some words of text '.repeat(8)},17,2026-01-31\n`;
-      async function* rows(): AsyncGenerator<Buffer> {
-        yield Buffer.from('text,number,day\n');
-        for (let sent = 0; sent < ROWS; sent += 1_000) yield Buffer.from(row.repeat(1_000));
-      }
-      const { id, size } = await store('large.csv', rows());
-      let found: Contents | undefined;
-      const grown = await growth(async () => (found = await contents.read('acme', id)));
-      expect(found).toMatchObject({ rows: ROWS, raggedRows: 0, columns: [{ type: 'text' }, { type: 'integer' }, { type: 'date' }] });
-      expect(Number(size)).toBeGreaterThan(30_000_000);
-      expect(grown).toBeLessThan(100_000_000);
-    }, 60_000);
-
-    test('a workbook of 200,000 rows is not held in memory', async () => {
-      const path = files.pathOf(await store('placeholder.xlsx', Buffer.from('x')));
-      const writer = new ExcelJS.stream.xlsx.WorkbookWriter({ filename: path });
-      const sheet = writer.addWorksheet('Rows');
-      for (let n = 0; n < ROWS; n += 1) sheet.addRow([`some words of text ${n}`, n, 'and some more words of text']).commit();
-      await writer.commit();
-      const bytes = (async function* () {
-        const { createReadStream } = await import('node:fs');
-        yield* createReadStream(path) as AsyncIterable<Buffer>;
-      })();
-      const { id } = await store('large.xlsx', bytes);
-      let found: Contents | undefined;
-      const grown = await growth(async () => (found = await contents.read('acme', id)));
-      expect(found).toMatchObject({ sheets: [{ name: 'Rows', rows: ROWS, columns: 3 }] });
-      expect(grown).toBeLessThan(150_000_000);
-    }, 120_000);
   });
 });

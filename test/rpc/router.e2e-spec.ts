@@ -61,6 +61,26 @@ describe('a batch over tRPC', () => {
     expect((await refusalOf(trpc.batch.get.query({ batchId }))).data).toMatchObject({ code: 'NOT_FOUND', httpStatus: 404 });
   });
 
+  it('is renamed, and its failed items are tried again', async () => {
+    const items = ['a', { key: 'b', payload: { fail: 'permanent' } }];
+    const { id: batchId } = await trpc.batch.create.mutate({ operation: 'noop', name: 'before', items });
+    await ended(batchId);
+    expect(await trpc.batch.update.mutate({ batchId, name: 'after', description: null })).toMatchObject({ name: 'after' });
+    expect(await trpc.batch.retryItems.mutate({ batchId, keys: ['b'] })).toMatchObject({ run: 2 });
+    expect(await ended(batchId)).toMatchObject({ run: 2, counts: { succeeded: 1, failed: 1 } });
+    expect((await trpc.batch.countItems.query()).failed).toBeGreaterThan(0);
+    expect((await trpc.batch.totals.query()).batches).toBeGreaterThan(0);
+    await trpc.batch.recordMetrics.mutate({ batchId, metrics: { cost: 5 } });
+    expect((await trpc.batch.metrics.query({ batchId })).total).toBeGreaterThan(0);
+  });
+
+  it('is taken back, if it kept what it replaced', async () => {
+    const options = { backupStrategy: 'auto' as const };
+    const { batch } = await trpc.records.import.mutate({ collection: 'undone', rows: [{ text: 'new' }], options });
+    await ended(batch.id);
+    expect(await trpc.batch.restore.mutate({ batchId: batch.id })).toMatchObject({ removed: 1, leftAlone: 0 });
+  });
+
   it('takes results from outside, and is cleaned up', async () => {
     const { id: batchId } = await trpc.batch.create.mutate({ operation: 'elsewhere', external: true, totalItems: 1 });
     const done = await trpc.batch.recordResult.mutate({ batchId, key: 'a', success: true, output: { x: 1 }, quality: 0.5 });

@@ -110,6 +110,22 @@ describe('a subscription to a batch', () => {
     expect(watched.records.at(-1)!.type).toBe('batch.cancelled');
   });
 
+  it('of a batch that was run again ends after its current run', async () => {
+    const { id: batchId } = await trpc.batch.create.mutate({ operation: 'noop', items: ['a', { payload: { fail: 'permanent' } }] });
+    const following = watch(trpc, { batchId, follow: true });
+    await completed(watch(trpc, { batchId }));
+    await trpc.batch.retryItems.mutate({ batchId });
+    const both = watch(trpc, { batchId });
+    await completed(both);
+    const ends = ({ records }: Watched) => records.filter(({ type }) => type === 'batch.completed').map(({ run }) => run);
+    expect(ends(both)).toEqual([1, 2]);
+    expect(numbersOf(both)).toEqual(upTo(both.records.length));
+    await eventually(() => ends(following).length === 2, Boolean);
+    expect(numbersOf(following)).toEqual(numbersOf(both));
+    following.unsubscribe();
+    await eventually(openFeeds, (size) => size === 0);
+  });
+
   it('with follow stays open after the end, until it is closed, and leaves nothing behind', async () => {
     const { id: batchId } = await trpc.batch.create.mutate({ operation: 'noop', items: ['a'] });
     const watched = watch(trpc, { batchId, follow: true });

@@ -46,14 +46,17 @@ export class Holder {
     return new Holder(client);
   }
 
-  /** Until somebody waits for what is held. */
-  async isWaitedFor(): Promise<void> {
+  /** Until so many wait for what is held, or for one that waits for it. */
+  async isWaitedFor(sessions = 1): Promise<void> {
     await eventually(
       async () => {
-        const sql = 'SELECT count(*)::int AS n FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))';
+        // Within a transaction the list of sessions is otherwise read once.
+        await this.client.query('SELECT pg_stat_clear_snapshot()');
+        const sql = `
+          SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`;
         return (await this.client.query<{ n: number }>(sql)).rows[0]!.n;
       },
-      (waiting) => waiting > 0,
+      (waiting) => waiting >= sessions,
       30_000,
     );
   }

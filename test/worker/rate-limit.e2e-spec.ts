@@ -4,8 +4,10 @@ import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js'
 import { DeleteBatch } from '../../src/batches/commands/delete-batch.command.js';
 import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
 import { ResumeBatch } from '../../src/batches/commands/resume-batch.command.js';
-import type { ClaimedLane } from '../../src/batches/store/claim-lane.js';
-import { takeTokens } from '../../src/batches/store/take-tokens.js';
+import { claimLane, type ClaimedLane } from '../../src/batches/store/claim-lane.js';
+import { findWaitingRuns } from '../../src/batches/store/find-work.js';
+import { surrenderLane } from '../../src/batches/store/surrender-lane.js';
+import { holdRun, takeTokens } from '../../src/batches/store/take-tokens.js';
 import { RetryLaterError } from '../../src/operations/item-handler.js';
 import { StartTokens } from '../../src/worker/start-tokens.js';
 import { Engine, FAST_RETRY, type ItemScript, keys } from '../support/engine.js';
@@ -279,6 +281,27 @@ describe('tokens', () => {
     const look = () => engine.sql<{ tokens: number }>('SELECT tokens FROM rate_bucket WHERE name = $1', [batch.id]);
     const [bucket] = await eventually(look, ([row]) => row!.tokens >= 980, LONG_MS);
     expect(bucket!.tokens).toBeLessThanOrEqual(1_000);
+  });
+
+  test('that come back let a held run be taken up again at once; until then nobody takes it', async () => {
+    const api = await Engine.start({ ROLE: 'api' });
+    try {
+      const batch = await api.create({ items: keys(3), options: perMinute(5) });
+      const [row] = await api.sql<{ run_id: string }>('SELECT run_id FROM batch WHERE id = $1', [batch.id]);
+      const lane = (await claimLane(api.database.pool, row!.run_id, 10_000))!;
+      const fence = { runId: lane.run_id, no: lane.no, fence: lane.fence };
+      const tokens = new StartTokens(api.database.pool, lane);
+      await tokens.take(5);
+      await holdRun(api.database.pool, lane.run_id, 60_000);
+      await surrenderLane(api.database, fence);
+      expect(await findWaitingRuns(api.database.pool, ['noop'], 10)).toEqual([]);
+      expect(await claimLane(api.database.pool, row!.run_id, 10_000)).toBeUndefined();
+      await tokens.putBack();
+      expect(await findWaitingRuns(api.database.pool, ['noop'], 10)).toMatchObject([{ run_id: row!.run_id }]);
+      expect(await claimLane(api.database.pool, row!.run_id, 10_000)).toMatchObject({ fence: 2 });
+    } finally {
+      await api.close();
+    }
   });
 
   test('that a turn holds for more than a second are no longer good for a start', async () => {

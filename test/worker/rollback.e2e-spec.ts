@@ -3,6 +3,7 @@ import type { BatchOptionsInput } from '../../src/batches/batch.options.js';
 import type { BatchView } from '../../src/batches/batch.view.js';
 import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js';
 import { CleanUpBatches } from '../../src/batches/commands/clean-up-batches.command.js';
+import { RetryItems } from '../../src/batches/commands/retry-items.command.js';
 import { PermanentError } from '../../src/operations/item-handler.js';
 import { RecordStore } from '../../src/records/record-store.js';
 import { createTestDatabase } from '../support/database.js';
@@ -17,6 +18,9 @@ import { startTestService } from '../support/service.js';
 const COUNT = 1_000;
 const OLD = numbered(COUNT, (n) => ({ n, text: `old ${n}` })).filter((_, n) => n % 2 === 0);
 const NEW = numbered(COUNT, (n) => ({ n, text: `new ${n}` }));
+
+/** Of an item that ignores its time limit: it is given up soon, and its batch fails. */
+const IGNORED: BatchOptionsInput = { rollbackOnFailure: true, timeout: 3_000, retryAttempts: 0 };
 
 describe('a batch with rollbackOnFailure', () => {
   let engine: Engine;
@@ -108,7 +112,7 @@ describe('a batch with rollbackOnFailure', () => {
     expect(await recordRows(engine)).toEqual(after);
   });
 
-  test('an item that did not stop when it was told to cannot write any more', async () => {
+  test('whose item did not stop when it was told to: the item cannot write any more', async () => {
     const before = await recordRows(engine);
     const gate = new Gate();
     let late: Promise<unknown> | undefined;
@@ -124,15 +128,9 @@ describe('a batch with rollbackOnFailure', () => {
           store.merge(place, [{ key: 'k0002', patch: { late: true }, version: '2000-01-01' }], { anyVersion: true, batch: context }),
         ]);
       },
-      { items: ['one'], options: { rollbackOnFailure: true } },
+      { items: ['one'], options: IGNORED },
     );
-    await eventually(
-      () => fieldsIn(engine, 'things'),
-      ({ k0000 }) => k0000!.by === 'the item',
-      30_000,
-    );
-    await timeOut(batch);
-    await rolledBack(batch);
+    expect((await rolledBack(batch)).rollback).toMatchObject({ restored: 1, removed: 0, leftAlone: 0 });
     gate.open();
     const settled = await eventually(
       () => late,
@@ -158,11 +156,11 @@ describe('a batch with rollbackOnFailure', () => {
         written = store.upsert({ tenant: 'acme', collection: 'things' }, rows, { batch: context });
         return new Promise(() => undefined);
       },
-      { items: ['one'], options: { rollbackOnFailure: true } },
+      { items: ['one'], options: IGNORED },
     );
     await somebody.isWaitedFor();
-    await timeOut(batch);
-    expect((await engine.get(batch.id)).rollback).toMatchObject({ status: 'due', restored: 0 });
+    expect((await engine.ended(batch, 30_000)).rollback).toMatchObject({ status: 'due', restored: 0 });
+    await somebody.isWaitedFor(2);
     await somebody.letGo();
     await written;
     expect((await rolledBack(batch)).rollback).toMatchObject({ restored: 100, removed: 100, leftAlone: 0 });
@@ -172,7 +170,7 @@ describe('a batch with rollbackOnFailure', () => {
   test('several workers at once take back each record once', async () => {
     await seed(engine, 'more', OLD);
     const before = await recordRows(engine);
-    const others = await Promise.all([1, 2].map(() => startTestService({ DATABASE_URL: engine.service.databaseUrl, SWEEP_MS: '50' })));
+    const others = await Promise.all([1, 2].map(() => startTestService({ DATABASE_URL: engine.service.databaseUrl, SWEEP_MS: '100' })));
     const batches = [await importOpenly(), await importOpenly({ rollbackOnFailure: true, conflictResolution: 'merge' }, 'more')];
     await engine.sql('UPDATE run SET deadline_at = now() WHERE batch_id = ANY ($1)', [batches.map(({ id }) => id)]);
     for (const batch of batches) {
@@ -181,6 +179,36 @@ describe('a batch with rollbackOnFailure', () => {
     expect(await recordRows(engine)).toEqual(before);
     await Promise.all(others.map((other) => other.close()));
   }, 90_000);
+
+  test('that is being taken back cannot be repeated; afterwards it can, and is taken back again when it fails again', async () => {
+    const before = await recordRows(engine);
+    const gate = new Gate();
+    const batch = await engine.runChunks(
+      async (items, context) => {
+        await gate.opened;
+        const records = items.map(({ key }) => ({ key, fields: { by: 'a failing item' } }));
+        await engine.service.app.get(RecordStore).upsert({ tenant: 'acme', collection: 'things' }, records, { batch: context });
+        throw new PermanentError('written, and failed');
+      },
+      { items: ['k0700', 'k0701', 'k0702'], options: { rollbackOnFailure: true } },
+    );
+    const somebody = await Holder.of(engine.service.databaseUrl, 'SELECT FROM batch WHERE id = $1 FOR KEY SHARE', [batch.id]);
+    gate.open();
+    await engine.ended(batch, 30_000);
+    await somebody.isWaitedFor();
+    const repeat = engine.call(RetryItems, { batchId: batch.id });
+    await expect(repeat).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('being taken back') });
+    await somebody.letGo();
+    await rolledBack(batch);
+    await engine.call(RetryItems, { batchId: batch.id });
+    const again = await eventually(
+      () => engine.get(batch.id),
+      ({ run, rollback }) => run === 2 && rollback?.status === 'done',
+      30_000,
+    );
+    expect(again).toMatchObject({ status: 'failed', rollback: { restored: 2, removed: 1, leftAlone: 0 } });
+    expect(await recordRows(engine)).toEqual(before);
+  });
 
   test('clean-up does not remove it before that is done', async () => {
     const batch = await importOpenly();

@@ -127,6 +127,9 @@ export class RetryItemsHandler implements ICommandHandler<RetryItems> {
     return this.database.transaction(async (connection: Connection) => {
       const now = await lockBatch(connection, batch.tenant, batch.id);
       assertMove('retry items of', now.status, batch.id);
+      if (now.rollback?.status === 'due') {
+        throw new AppError('CONFLICT', `the changes of batch ${batch.id} are being taken back; retry its items when that is done`);
+      }
       if (now.run_id !== batch.run_id) throw new AppError('CONFLICT', `batch ${batch.id} was retried meanwhile; look at it again`);
       await insertRepeatRun(connection, { id: runId, after: batch.run_id, ...carried });
       if (batch.external) await expectAgain(connection, items, runId);

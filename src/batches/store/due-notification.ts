@@ -22,6 +22,7 @@ export async function dueNotification(connection: Connection, row: BatchRow, typ
   if (!notifyProgressInterval) return null;
   const [before] = await run<{ progress: number }>(connection, PERCENT_BEFORE, [row.id, row.event_seq - 1, row.run_id]);
   const steps = Math.floor(progress / notifyProgressInterval);
-  const told = Math.floor((before?.progress ?? 0) / notifyProgressInterval);
+  // A run's first event passes nothing: what it begins with was achieved before.
+  const told = before ? Math.floor(before.progress / notifyProgressInterval) : steps;
   return steps > told ? { kind: 'progress', percent: steps * notifyProgressInterval } : null;
 }

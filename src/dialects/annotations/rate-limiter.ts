@@ -21,6 +21,7 @@ export class RateLimiter {
   /** Below 0 by as many as wait for theirs. */
   private tokens: number;
   private refilledAt = performance.now();
+  private last: Promise<void> = Promise.resolve();
 
   /** @param perMinute calls in a minute; as many may be made at once after a quiet minute */
   constructor(readonly perMinute: number) {
@@ -42,25 +43,37 @@ export class RateLimiter {
    * Waits for a token; who comes first is served first.
    * @throws the signal's reason when it is aborted, AppError CONFLICT when the limiter is destroyed meanwhile
    */
-  async acquire(signal?: AbortSignal): Promise<void> {
-    this.assertOpen();
-    signal?.throwIfAborted();
-    this.refill();
-    this.tokens -= 1;
-    if (this.tokens >= 0) return;
-    const stop = signal ? AbortSignal.any([signal, this.end.signal]) : this.end.signal;
-    try {
-      const waitMs = Math.ceil((-this.tokens / this.perMinute) * MINUTE_MS);
-      await delay(Math.min(MAX_WAIT_MS, waitMs), undefined, { signal: stop });
-    } catch (cause) {
-      this.tokens += 1;
-      throw stop.aborted ? stop.reason : cause;
-    }
+  acquire(signal?: AbortSignal): Promise<void> {
+    const turn = this.take(this.last, signal);
+    this.last = turn.catch(() => undefined);
+    return turn;
   }
 
   /** Ends every wait and refuses calls from now on. */
   destroy(): void {
     this.end.abort(destroyed());
+  }
+
+  /** @param before the turn of whoever came before: timers of a busy process may ring in another order */
+  private async take(before: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+    this.assertOpen();
+    signal?.throwIfAborted();
+    this.refill();
+    this.tokens -= 1;
+    const waitMs = Math.ceil((-this.tokens / this.perMinute) * MINUTE_MS);
+    if (waitMs > 0) await this.wait(Math.min(MAX_WAIT_MS, waitMs), signal);
+    await before;
+  }
+
+  /** Who gives up leaves the token to others. */
+  private async wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const stop = signal ? AbortSignal.any([signal, this.end.signal]) : this.end.signal;
+    try {
+      await delay(ms, undefined, { signal: stop });
+    } catch (cause) {
+      this.tokens += 1;
+      throw stop.aborted ? stop.reason : cause;
+    }
   }
 
   private get capacity(): number {

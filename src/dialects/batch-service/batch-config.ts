@@ -19,21 +19,6 @@ export function toBatchPriority(priority: Priority): BatchPriority {
 /** What a config may ask for and this service cannot keep: the field, whether it was asked, and why not. */
 const REFUSALS: { path: string; asked: (config: BatchConfigInput) => boolean; why: string }[] = [
   {
-    path: 'config.rollbackOnFailure',
-    asked: ({ rollbackOnFailure }) => rollbackOnFailure === true,
-    why: 'changes of a failed batch are not taken back yet; send false or leave it out',
-  },
-  {
-    path: 'config.backupStrategy',
-    asked: ({ backupStrategy }) => (backupStrategy ?? 'none') !== 'none',
-    why: 'records are not saved before they are changed yet; send "none" or leave it out',
-  },
-  {
-    path: 'config.conflictResolution',
-    asked: ({ conflictResolution }) => (conflictResolution ?? 'auto') !== 'auto',
-    why: 'only "auto" is known: import overwrites whole records, annotate adds its fields to records that have not changed meanwhile',
-  },
-  {
     path: 'config.resourceLimits.maxMemory',
     asked: ({ resourceLimits }) => typeof resourceLimits?.maxMemory === 'number',
     why: 'items of several batches share a process, so the memory of one is not limited yet; leave it out',
@@ -75,6 +60,9 @@ export function toOptions(config: BatchConfigInput = {}, priority?: BatchPriorit
     notifyOnComplete: notify?.onComplete,
     notifyOnError: notify?.onError,
     notifyProgressInterval: notify?.progressInterval,
+    conflictResolution: config.conflictResolution,
+    backupStrategy: config.backupStrategy,
+    rollbackOnFailure: config.rollbackOnFailure,
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
 }
@@ -85,9 +73,9 @@ export function toBatchConfig({ options, parameters }: Pick<BatchView, 'options'
     maxConcurrentJobs: options.concurrency,
     retryAttempts: options.retryAttempts,
     timeoutPerTemplate: options.timeout,
-    rollbackOnFailure: false,
-    backupStrategy: 'none',
-    conflictResolution: 'auto',
+    rollbackOnFailure: options.rollbackOnFailure,
+    backupStrategy: options.backupStrategy,
+    conflictResolution: options.conflictResolution,
     notificationSettings: {
       onStart: options.notifyOnStart,
       onComplete: options.notifyOnComplete,

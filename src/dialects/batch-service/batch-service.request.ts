@@ -16,6 +16,7 @@ import {
   MinLength,
   ValidateNested,
 } from 'class-validator';
+import { BACKUP_STRATEGIES, type BackupStrategy, CONFLICT_RESOLUTIONS, type ConflictResolution } from '../../batches/batch.options.js';
 import { Nullable } from '../../common/nullable.js';
 import { Opaque } from '../../common/opaque.js';
 import { BATCH_PRIORITIES, type BatchPriority, type BatchStatus } from './batch-service.types.js';
@@ -47,9 +48,12 @@ export class BatchConfigInput {
   @IsOptional() @IsInt() @Min(0) @Max(100) retryAttempts?: number;
   /** Milliseconds, for one try of one item. */
   @IsOptional() @IsInt() @Min(1) @Max(DAY_MS) timeoutPerTemplate?: number;
+  /** Take back what the batch changed in records when it fails. */
   @IsOptional() @IsBoolean() rollbackOnFailure?: boolean;
-  @IsOptional() @IsString() @MaxLength(100) backupStrategy?: string;
-  @IsOptional() @IsString() @MaxLength(100) conflictResolution?: string;
+  /** auto: records are saved before the batch changes them. */
+  @IsOptional() @IsIn(BACKUP_STRATEGIES) backupStrategy?: BackupStrategy;
+  /** What happens to a record that is there already, or changes meanwhile; auto: the operation's own way. */
+  @IsOptional() @IsIn(CONFLICT_RESOLUTIONS) conflictResolution?: ConflictResolution;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => NotificationSettingsInput) notificationSettings?: NotificationSettingsInput;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => ResourceLimitsInput) resourceLimits?: ResourceLimitsInput;
   /** What the operation's item handler wants to know. */

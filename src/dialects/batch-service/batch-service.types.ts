@@ -1,3 +1,6 @@
+import type { BackupStrategy, ConflictResolution } from '../../batches/batch.options.js';
+import type { RollbackView } from '../../batches/batch.view.js';
+
 /** `retrying`: nothing is left but items that wait for another try. A batch that ran out of time reads `failed`; its errors say why. */
 export type BatchStatus = 'pending' | 'running' | 'completed' | 'failed' | 'paused' | 'cancelled' | 'retrying';
 
@@ -35,9 +38,12 @@ export interface BatchConfig {
   retryAttempts?: number;
   /** Milliseconds that one try of one item may take. */
   timeoutPerTemplate?: number;
+  /** Take back what the batch changed in records when it fails. */
   rollbackOnFailure?: boolean;
-  backupStrategy?: string;
-  conflictResolution?: string;
+  /** auto: records are saved before the batch changes them. */
+  backupStrategy?: BackupStrategy;
+  /** What happens to a record that is there already, or changes meanwhile; auto: the operation's own way. */
+  conflictResolution?: ConflictResolution;
   notificationSettings?: NotificationSettings;
   resourceLimits?: ResourceLimits;
   /** What the operation's item handler wants to know. */
@@ -133,6 +139,8 @@ export interface Batch {
   /** What the caller should know about how the batch is worked, and about what is left out here. */
   warnings: string[];
   config: BatchConfig;
+  /** Set when the batch's changes to records are taken back, because it failed or somebody asked for it. */
+  rollback?: RollbackView;
 }
 
 export interface BatchJob {

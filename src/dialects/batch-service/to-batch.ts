@@ -1,3 +1,4 @@
+import { keepsBackup } from '../../batches/batch.options.js';
 import type { BatchPreview, BatchView, ItemFailureView } from '../../batches/batch.view.js';
 import { toBatchConfig, toBatchPriority } from './batch-config.js';
 import type { Batch, BatchError, BatchResults, BatchStatus, ErrorSeverity } from './batch-service.types.js';
@@ -36,6 +37,7 @@ export function toBatch(view: BatchView, preview = NOTHING): Batch {
     errors: toErrors(view, preview.failures),
     warnings: [...warningsOfWork(view), ...warningsOfContents(view, preview)],
     config: toBatchConfig(view),
+    rollback: view.rollback ?? undefined,
   };
 }
 
@@ -112,9 +114,12 @@ function toTimeout({ reason, endedAt }: BatchView): BatchError {
 }
 
 /** What the caller should know about how the batch is worked. */
-export function warningsOfWork({ id, dialect, operation, external }: BatchView): string[] {
+export function warningsOfWork({ id, dialect, operation, external, options }: BatchView): string[] {
   if (dialect !== 'batch-service' || !external) return [];
-  return [`no item handler does ${operation}: record results with POST /api/batches/${id}/results, or register one`];
+  const warnings = [`no item handler does ${operation}: record results with POST /api/batches/${id}/results, or register one`];
+  if (keepsBackup(options))
+    warnings.push('rollbackOnFailure and backupStrategy are about records that item handlers here write: this batch has none');
+  return warnings;
 }
 
 /** What is left out of data, errors and outputs. */

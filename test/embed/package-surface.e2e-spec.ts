@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const ROOT = join(__dirname, '../..');
+
+/** What each door of the package must hand out, imported by the package's own name in a process of its own, as its users do. */
+const DOORS: Record<string, string[]> = {
+  batchwise: ['BatchwiseModule', 'startService', 'Procedures', 'CreateBatch', 'GetBatch', 'BatchCompleted', 'ItemHandler', 'AppError'],
+  'batchwise/erp': ['BatchProcessingFacade'],
+  'batchwise/annotations': ['BatchProcessor', 'createRateLimiter', 'estimateDurationMinutes'],
+  'batchwise/batch-service': ['BatchProcessingService', 'BATCH_PRIORITIES'],
+  'batchwise/documents': ['DocumentProcessingQueueService', 'ProcessingJobType'],
+};
+
+test.each(Object.entries(DOORS))(
+  '%s can be imported by its name, and has what it promises',
+  async (door, names) => {
+    const script = `import 'reflect-metadata'; import * as door from '${door}'; console.log(JSON.stringify(Object.keys(door)));`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: ROOT });
+    expect(JSON.parse(stdout)).toEqual(expect.arrayContaining(names));
+  },
+  60_000,
+);
+
+test('every door has its types', async () => {
+  const { exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { exports: Record<string, { types: string }> };
+  expect(Object.keys(exports).map((path) => path.replace('.', 'batchwise'))).toEqual(Object.keys(DOORS));
+  for (const { types } of Object.values(exports)) expect([types, existsSync(join(ROOT, types))]).toEqual([types, true]);
+});
