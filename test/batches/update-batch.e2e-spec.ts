@@ -88,6 +88,15 @@ test('the size of chunks changes only before there are items', async () => {
   expect(await update(id, { options: { batchSize: 2, timeout: 5 } })).toMatchObject({ name: null, options: { timeout: 5 } });
 });
 
+test('items that are handed to workers one by one stay so', async () => {
+  const input = { operation: 'scripted-slot', parameters: { script: 'none' }, open: true, start: false };
+  const { id, options } = await engine.create(input);
+  expect(options).toMatchObject({ batchSize: 1, laneWidth: 1 });
+  expect(await update(id, { options: { batchSize: 50, timeout: 7 } })).toMatchObject({
+    options: { batchSize: 1, laneWidth: 1, timeout: 7 },
+  });
+});
+
 test('settings of a batch that has begun are refused, and its name with them', async () => {
   const hold = new Gate();
   const running = await engine.run(() => hold.opened, { items: ['a'], name: 'before' });

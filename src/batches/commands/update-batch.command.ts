@@ -57,7 +57,9 @@ export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
 
 async function setOptions(connection: Connection, batch: BatchRow, given: BatchOptionsInput): Promise<void> {
   const changes = Object.entries(given).filter(([, value]) => value !== undefined && value !== null);
-  const options: BatchOptions = { ...batch.options, ...Object.fromEntries(changes) };
+  // Items of an operation with few slots are handed out one by one, as at creation.
+  const fixed = batch.options.laneWidth === 1 ? { batchSize: 1 } : {};
+  const options: BatchOptions = { ...batch.options, ...Object.fromEntries(changes), ...fixed };
   if (batch.status !== 'pending') {
     throw new AppError('CONFLICT', `batch ${batch.id} is ${batch.status}; settings can be changed only while the batch is pending`);
   }
