@@ -94,7 +94,7 @@ function planExternal(input: BatchRequest, registered: RegisteredHandler | undef
   if (input.open !== undefined)
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
   if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
-  const limit = (['rateLimitPerMinute', 'rateLimitPool'] as const).find((name) => input.options?.[name] !== undefined);
+  const limit = (['rateLimitPerMinute', 'rateLimitPool'] as const).find((name) => (input.options?.[name] ?? undefined) !== undefined);
   if (limit) throw unprocessable(`options.${limit}`, 'whoever records the results starts the items; leave it out');
   assertDistinctKeys(expectedKeys(input.items ?? []));
   assertExternalParameters(input, registered);
