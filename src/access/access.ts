@@ -83,7 +83,7 @@ export class Access implements OnApplicationBootstrap {
       });
       const { sub, tenant, exp } = payload;
       if (!isName(sub) || !isName(tenant)) return undefined;
-      return { caller: { tenant, subject: sub }, expiresAt: exp! * 1000 };
+      return { caller: { tenant, subject: sub, personal: true }, expiresAt: exp! * 1000 };
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new AppError('UNAUTHORIZED', 'the token has expired; get a new one', { cause: error });
       if (error instanceof errors.JOSEError) return undefined;

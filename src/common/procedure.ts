@@ -7,6 +7,8 @@ export interface Caller {
   tenant: string;
   /** The user or key that calls; kept as the creator of what it creates. */
   subject?: string;
+  /** The subject is one person, known by a token, who speaks for nobody else. */
+  personal?: boolean;
   /** The interface it came through: decides the shape of new ids, default options and retention. Default: native. */
   dialect?: Dialect;
 }

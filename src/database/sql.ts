@@ -36,3 +36,9 @@ export class Database {
     });
   }
 }
+
+/** Whether the database refuses what it was given, now and for ever: SQLSTATE classes 22 (data exception), 54 (program limit exceeded). */
+export function isRefusedData(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && /^(22|54)...$/.test(code);
+}

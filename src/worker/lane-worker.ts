@@ -7,7 +7,7 @@ import { recordProgress } from '../batches/store/record-progress.js';
 import { renewLeases } from '../batches/store/renew-leases.js';
 import { surrenderLane } from '../batches/store/surrender-lane.js';
 import { Config } from '../config.js';
-import { Database } from '../database/sql.js';
+import { Database, isRefusedData } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 import { EventChannel } from '../queue/event-channel.js';
 import { type Bell, LaneQueue } from '../queue/lane-queue.js';
@@ -50,6 +50,8 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly slots: OperationSlots;
   private readonly later: LaterBells;
   private timers: NodeJS.Timeout[] = [];
+  /** Bells and slots being worked, from the first look at the database to the last word about a turn. */
+  private working = 0;
   private draining = false;
   private beating = false;
   private stuck = 0;
@@ -107,6 +109,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   /** Works one turn at one of the run's free lanes, if there is one. Never rejects. */
   async hear(bell: Bell): Promise<void> {
     if (this.freeLanes <= 0) return;
+    this.working += 1;
     try {
       const where = { runId: bell.runId, leaseMs: this.config.leaseMs };
       const { lane, slotted } = await claimLaneOrSlotted(this.database.pool, where, this.slots.operations);
@@ -115,12 +118,15 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       else for (const { turn } of this.turnsOf(bell.runId)) turn.nudge();
     } catch (error) {
       this.turnFailed.warn(error);
+    } finally {
+      this.working -= 1;
     }
   }
 
   /** Works the operation's most urgent items in one of its slots, as long as there are any. Never rejects. */
   private async workSlot(operation: string): Promise<void> {
     if (!this.slots.take(operation)) return;
+    this.working += 1;
     try {
       while (this.freeLanes > 0) {
         const next = await this.claimMostUrgent(operation);
@@ -134,6 +140,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     } catch (error) {
       this.turnFailed.warn(error);
     } finally {
+      this.working -= 1;
       this.slots.giveBack(operation);
     }
   }
@@ -278,13 +285,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async idleWithin(ms: number): Promise<boolean> {
     const until = performance.now() + ms;
-    while (this.turns.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
-    return this.turns.size === 0;
+    while (this.working > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
+    return this.working === 0;
   }
-}
-
-/** SQLSTATE classes 22 (data exception) and 54 (program limit exceeded). */
-function isRefusedData(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' && /^(22|54)...$/.test(code);
 }

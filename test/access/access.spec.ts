@@ -24,7 +24,7 @@ test('a key names its tenant, in either header', async () => {
 
 test('a token names tenant and user, and its end', async () => {
   const identity = await access.identify(credentialsOf({ authorization: `bearer ${await token(good)}` }));
-  expect(identity).toEqual({ caller: { tenant: 'acme', subject: 'ada' }, expiresAt: good.exp * 1000 });
+  expect(identity).toEqual({ caller: { tenant: 'acme', subject: 'ada', personal: true }, expiresAt: good.exp * 1000 });
 });
 
 test.each([

@@ -405,7 +405,23 @@ describe('the limit of three uploads an hour', () => {
     expect((await send(ada)).status).toBe(429);
     expect((await send(bob)).status).toBe(201);
     expect((await send(other)).status).toBe(201);
-    expect((await send(ada, { user_id: 'carol' })).status).toBe(201);
+    expect((await send(ada, { user_id: 'ada' })).status).toBe(429);
+    await service.close();
+  });
+
+  test('a token uploads for its own user only, an API key for any', async () => {
+    const key = 'a-key-of-16-letters';
+    const service = await startTestService({ JWT_SECRET: SECRET, API_KEYS: `acme:${key}` });
+    const ada = await tokenOf('acme', 'ada');
+    const send = (headers: Record<string, string>, fields = {}) => upload<Problem>(service.url, formOf([csv()], fields), headers);
+    const refused = await send(ada, { user_id: 'carol' });
+    expect([refused.status, refused.body.details.errors[0]!.path]).toEqual([403, 'user_id']);
+    expect(await traces(service)).toMatchObject({ files: 0, uploads: 0, batches: 0 });
+    for (let count = 1; count <= 2; count += 1) expect((await send({ 'x-api-key': key }, { user_id: 'ada' })).status).toBe(201);
+    expect((await send(ada)).status).toBe(201);
+    expectRefused(await send(ada));
+    expectRefused(await send({ 'x-api-key': key }, { user_id: 'ada' }));
+    expect((await send({ 'x-api-key': key }, { user_id: 'carol' })).status).toBe(201);
     await service.close();
   });
 

@@ -4,7 +4,7 @@ import { IsString, MaxLength } from 'class-validator';
 import { randomUUID } from 'node:crypto';
 import type { BatchView } from '../../batches/batch.view.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
-import { invalidField } from '../../common/app-error.js';
+import { AppError, invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { Config } from '../../config.js';
@@ -57,7 +57,7 @@ export class ReceiveUploadHandler implements ICommandHandler<ReceiveUpload> {
     const uploadId = randomUUID();
     try {
       const form = new UploadForm();
-      const files = await this.store(uploadId, form, parts, caller.tenant);
+      const files = await this.store(uploadId, form, parts, caller);
       if (files.length === 0) throw invalidField('file', 'the form has no file; with curl: -F file=@menu.pdf', 'too_small');
       await this.allowance.spend(uploadId, uploaderOf(form, address, caller));
       return { batch: await this.createBatch(uploadId, form, files, caller), files: files.map(toFileView) };
@@ -67,17 +67,18 @@ export class ReceiveUploadHandler implements ICommandHandler<ReceiveUpload> {
     }
   }
 
-  private async store(uploadId: string, form: UploadForm, parts: AsyncIterable<UploadPart>, tenant: string): Promise<FileEntity[]> {
+  private async store(uploadId: string, form: UploadForm, parts: AsyncIterable<UploadPart>, caller: Caller): Promise<FileEntity[]> {
     const files: FileEntity[] = [];
     for await (const part of parts) {
       if ('value' in part) {
         form.addField(part.field, part.value);
+        assertOwnName(form, caller);
         continue;
       }
       // Known before the first byte is stored, a user who has no upload left need not send the rest.
-      const { userId } = form;
-      if (files.length === 0 && userId !== undefined) await this.allowance.assertLeft(toUploader(tenant, 'user', userId));
-      files.push(await this.storeFile(part, files.length, { uploadId, tenant }));
+      const user = userOf(form, caller);
+      if (files.length === 0 && user !== undefined) await this.allowance.assertLeft(toUploader(caller.tenant, 'user', user));
+      files.push(await this.storeFile(part, files.length, { uploadId, tenant: caller.tenant }));
     }
     return files;
   }
@@ -128,8 +129,21 @@ export class ReceiveUploadHandler implements ICommandHandler<ReceiveUpload> {
   }
 }
 
-function uploaderOf(form: UploadForm, address: string, { tenant, subject }: Caller): Uploader {
-  if (form.userId !== undefined) return toUploader(tenant, 'user', form.userId);
+/** An API key may upload for any user, a token only for its own. */
+function assertOwnName({ userId }: UploadForm, { personal, subject }: Caller): void {
+  if (!personal || userId === undefined || userId === subject) return;
+  const message = `user_id: is ${userId}, but the token is that of ${subject}; leave it out`;
+  throw new AppError('FORBIDDEN', message, { details: { errors: [{ path: 'user_id', message, code: 'custom' }] } });
+}
+
+function userOf({ userId }: UploadForm, { personal, subject }: Caller): string | undefined {
+  return userId ?? (personal ? subject : undefined);
+}
+
+function uploaderOf(form: UploadForm, address: string, caller: Caller): Uploader {
+  const { tenant, subject } = caller;
+  const user = userOf(form, caller);
+  if (user !== undefined) return toUploader(tenant, 'user', user);
   return subject === undefined ? toUploader(tenant, 'address', address) : toUploader(tenant, 'subject', subject);
 }
 
