@@ -6,6 +6,7 @@ import { isTooDeep, toStorableJson, unsafeKey } from '../common/safe-json.js';
 import { handlerLogger } from '../operations/handler-logger.js';
 import { ItemHandlerRegistry, type RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { BatchContext } from '../operations/item-handler.js';
+import type { BatchOptionsInput } from './batch.options.js';
 import { itemsFromArray, itemsFromGenerator, type ItemSource } from './item-source.js';
 
 /** Operations that the documents name; without an item handler their results come from outside. */
@@ -20,6 +21,7 @@ export interface BatchRequest {
   items?: unknown[];
   source?: ItemSource;
   totalItems?: number;
+  options?: BatchOptionsInput;
   external?: boolean;
   start?: boolean;
   open?: boolean;
@@ -92,6 +94,8 @@ function planExternal(input: BatchRequest, registered: RegisteredHandler | undef
   if (input.open !== undefined)
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
   if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
+  const limit = (['rateLimitPerMinute', 'rateLimitPool'] as const).find((name) => (input.options?.[name] ?? undefined) !== undefined);
+  if (limit) throw unprocessable(`options.${limit}`, 'whoever records the results starts the items; leave it out');
   assertDistinctKeys(expectedKeys(input.items ?? []));
   assertExternalParameters(input, registered);
   // Nothing to expect is as good as nothing told: the caller says which result is the last one.

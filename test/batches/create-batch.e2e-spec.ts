@@ -189,6 +189,11 @@ describe('what is wrong is refused with its field named, and leaves nothing behi
     ['options that are a list', { items: ['a'], options: [] }, 'options'],
     ['an external batch that starts', { operation: 'export', totalItems: 1, start: true }, 'start'],
     ['an external batch that stays open', { operation: 'export', totalItems: 1, open: true }, 'open'],
+    [
+      'a rate for items started outside',
+      { operation: 'export', totalItems: 1, options: { rateLimitPerMinute: 5 } },
+      'options.rateLimitPerMinute',
+    ],
     ['an item handler where there is none', { operation: 'export', items: ['a'], external: false }, 'external'],
   ];
 
