@@ -94,13 +94,18 @@ function planExternal(input: BatchRequest, registered: RegisteredHandler | undef
   if (input.open !== undefined)
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
   if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
-  const limit = (['rateLimitPerMinute', 'rateLimitPool'] as const).find((name) => (input.options?.[name] ?? undefined) !== undefined);
-  if (limit) throw unprocessable(`options.${limit}`, 'whoever records the results starts the items; leave it out');
+  assertNoRateLimit(input.options ?? {});
   assertDistinctKeys(expectedKeys(input.items ?? []));
   assertExternalParameters(input, registered);
   // Nothing to expect is as good as nothing told: the caller says which result is the last one.
   const counted = (input.totalItems ?? input.items?.length ?? 0) > 0;
   return { source: itemsFromArray(input.items ?? []), external: true, starts: false, sealed: counted, concurrency: 1, oneByOne: false };
+}
+
+/** For a batch whose results come from outside. */
+export function assertNoRateLimit(options: BatchOptionsInput): void {
+  const limit = (['rateLimitPerMinute', 'rateLimitPool'] as const).find((name) => (options[name] ?? undefined) !== undefined);
+  if (limit) throw unprocessable(`options.${limit}`, 'whoever records the results starts the items; leave it out');
 }
 
 /** The keys of listed items, as results from outside name them: an item without one is called by its number. */

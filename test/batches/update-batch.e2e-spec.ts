@@ -1,4 +1,5 @@
 import { AddItems } from '../../src/batches/commands/add-items.command.js';
+import { RecordExternalResult } from '../../src/batches/commands/record-external-result.command.js';
 import { StartBatch } from '../../src/batches/commands/start-batch.command.js';
 import { UpdateBatch } from '../../src/batches/commands/update-batch.command.js';
 import { itemsFromArray } from '../../src/batches/item-source.js';
@@ -95,6 +96,19 @@ test('items that are handed to workers one by one stay so', async () => {
   expect(await update(id, { options: { batchSize: 50, timeout: 7 } })).toMatchObject({
     options: { batchSize: 1, laneWidth: 1, timeout: 7 },
   });
+});
+
+test('a rate limit is refused for a batch whose results come from outside, as at creation', async () => {
+  const batch = await engine.create({ operation: 'export', totalItems: 2 });
+  await expect(update(batch.id, { name: 'x', options: { rateLimitPerMinute: 5 } })).rejects.toMatchObject({
+    code: 'UNPROCESSABLE',
+    details: { errors: [{ path: 'options.rateLimitPerMinute' }] },
+  });
+  expect(await engine.get(batch.id)).toEqual(batch);
+  expect(await update(batch.id, { options: { priority: 'high', concurrency: 99 } })).toMatchObject({ options: { priority: 'high' } });
+  const record = (key: string) => engine.call(RecordExternalResult, { batchId: batch.id, key, success: true });
+  await record('a');
+  expect(await record('b')).toMatchObject({ status: 'completed', counts: { succeeded: 2 } });
 });
 
 test('settings of a batch that has begun are refused, and its name with them', async () => {

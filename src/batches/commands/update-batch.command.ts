@@ -6,6 +6,7 @@ import { Nullable } from '../../common/nullable.js';
 import type { Caller } from '../../common/procedure.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
 import { type BatchOptions, BatchOptionsInput } from '../batch.options.js';
+import { assertNoRateLimit } from '../batch-planner.js';
 import type { BatchView } from '../batch.view.js';
 import { laneWidths, rankOf } from '../dialects.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
@@ -66,5 +67,6 @@ async function setOptions(connection: Connection, batch: BatchRow, given: BatchO
   if (options.batchSize !== batch.options.batchSize && batch.total > 0 && !batch.external) {
     throw new AppError('CONFLICT', `batchSize: the items of batch ${batch.id} are packed already, ${batch.options.batchSize} at a time`);
   }
+  if (batch.external) assertNoRateLimit(given);
   await run(connection, SET_OPTIONS, [batch.run_id, options, rankOf(options), laneWidths(options)]);
 }
