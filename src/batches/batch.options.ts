@@ -35,7 +35,7 @@ export interface BatchOptions {
   /** Items side by side. */
   concurrency: number;
   /** Items that one of its lanes works side by side, at most; lanes may be on different machines. Decided by the service. */
-  laneWidth: number;
+  laneWidth?: number;
   /** Tries after the first. */
   retryAttempts: number;
   retryBackoff: Backoff;

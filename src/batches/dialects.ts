@@ -56,8 +56,10 @@ const PROFILES: Record<Dialect, DialectProfile> = {
   },
 };
 
+const LANE_WIDTH = 50;
+
 const ENGINE_DEFAULTS: Omit<BatchOptions, 'concurrency'> = {
-  laneWidth: 50,
+  laneWidth: LANE_WIDTH,
   batchSize: 500,
   retryAttempts: 3,
   retryBackoff: 'exponential',
@@ -107,8 +109,8 @@ export function retentionMs(dialect: Dialect, config: Config): number {
   return dialect === 'documents' ? config.documentRetentionHours * HOUR_MS : config.batchRetentionDays * DAY_MS;
 }
 
-/** The widths of a batch's lanes; they add up to its concurrency. */
-export function laneWidths({ concurrency, laneWidth }: Pick<BatchOptions, 'concurrency' | 'laneWidth'>): number[] {
+/** The widths of a batch's lanes; they add up to its concurrency. Batches of an older release have no lane width among their options. */
+export function laneWidths({ concurrency, laneWidth = LANE_WIDTH }: Pick<BatchOptions, 'concurrency' | 'laneWidth'>): number[] {
   const lanes = Math.ceil(concurrency / laneWidth);
   return Array.from({ length: lanes }, (_, no) => Math.floor(concurrency / lanes) + (no < concurrency % lanes ? 1 : 0));
 }

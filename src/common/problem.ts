@@ -26,7 +26,7 @@ const UNSTORABLE_TEXT = new Set(['22021', '22P05']);
 
 const FASTIFY_SENTENCES: Record<string, string> = {
   FST_ERR_CTP_BODY_TOO_LARGE:
-    'the body is larger than 1 MB; send long lists of items as a stream of NDJSON lines to POST /api/batches/:id/items',
+    'the body is larger than 1 MB; send less at a time, or the items of a batch as a stream of NDJSON lines to POST /api/batches/:id/items',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'this content type is not read here; send the body as application/json',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'the body is not as long as its content-length header says',
 };

@@ -9,8 +9,17 @@ export interface DashboardMessage {
   timestamp: string;
 }
 
-/** @returns undefined for an event that this stream does not tell of */
-export function toDashboardMessage({ type, batchId, at, data }: BatchEventRecord): DashboardMessage | undefined {
+/**
+ * What one event says: nothing, one message, or two. A page moves its bar by progress alone, so that the last progress, of 100 %,
+ * comes just before the completion.
+ */
+export function toDashboardMessages(record: BatchEventRecord): DashboardMessage[] {
+  const message = toDashboardMessage(record);
+  if (!message) return [];
+  return message.type === 'batch.completed' ? [toDashboardMessage({ ...record, type: 'batch.progress' })!, message] : [message];
+}
+
+function toDashboardMessage({ type, batchId, at, data }: BatchEventRecord): DashboardMessage | undefined {
   const jobId = batchId;
   const { total: totalDocuments, failed: failedDocuments } = data.counts;
   const processedDocuments = processedOf(data.counts);

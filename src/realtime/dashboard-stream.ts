@@ -7,7 +7,7 @@ import { Access, credentialsOf, type Identity } from '../access/access.js';
 import type { BatchEventRecord } from '../batches/events/batch.events.js';
 import { toProblem } from '../common/problem.js';
 import { Config } from '../config.js';
-import { toDashboardMessage } from './dashboard-messages.js';
+import { toDashboardMessages } from './dashboard-messages.js';
 import { DashboardSocket } from './dashboard-socket.js';
 import { mayConnect } from './origin.js';
 import { SOCKET_IO_PATH } from './socket.adapter.js';
@@ -18,6 +18,8 @@ const MAX_USER_ID_LENGTH = 200;
 const MAX_INCOMING_BYTES = 4_096;
 const HEARTBEAT_MS = 10_000;
 /** Time for the other side to answer a close. */
+/** Time for a refused client to read why. */
+const REFUSAL_MS = 1_000;
 const CLOSE_MS = 1_000;
 
 export const CLOSE_CODE = { shutdown: 1001, policy: 1008, unauthorized: 4401 };
@@ -62,10 +64,9 @@ export class DashboardStream implements OnApplicationBootstrap, BeforeApplicatio
 
   /** Sends an event to all sockets that may hear it. */
   send(record: BatchEventRecord): void {
-    const message = toDashboardMessage(record);
-    if (!message) return;
-    const text = JSON.stringify(message);
-    for (const socket of this.sockets) if (socket.mayHear(record)) socket.send(text, message.type === 'batch.progress');
+    const messages = toDashboardMessages(record).map((message) => JSON.stringify(message));
+    const droppable = record.type === 'batch.progress';
+    for (const socket of this.sockets) if (socket.mayHear(record)) for (const text of messages) socket.send(text, droppable);
   }
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -115,5 +116,8 @@ function isToken({ expiresAt }: Identity): boolean {
 }
 
 function refuseHandshake(socket: Duplex, status: string): void {
+  // A client that keeps its side open would hold the socket, and the shutdown, as long as it likes.
+  socket.once('finish', () => socket.destroy());
+  setTimeout(() => socket.destroy(), REFUSAL_MS).unref();
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -216,10 +216,13 @@ describe('the annotation interface', () => {
     expect(ended.errors.map(({ itemId }) => itemId)).toEqual(['nobody', 'nobody']);
   });
 
-  test('of many errors the first thousand come, with where the next ones begin', async () => {
-    const jobId = await annotations.start({ imageIds: imageIds(1_005).map((id) => `no-${id}`), concurrency: 10 });
-    const first = await annotations.ended(jobId);
-    expect(first).toMatchObject({ errorsTotal: 1_005, nextErrorsOffset: 1_000, progress: { failed: 1_005 } });
+  test('of many errors all are there, or as many as are asked for, with where the next ones begin', async () => {
+    const jobId = await annotations.start({ imageIds: imageIds(1_005).map((id) => `no-${id}`), concurrency: 5_000 });
+    const all = await annotations.ended(jobId);
+    expect(all).toMatchObject({ errorsTotal: 1_005, progress: { failed: 1_005 }, concurrency: 10 });
+    expect(all.errors).toHaveLength(1_005);
+    const first = await annotations.status(jobId, '?errorsLimit=1000');
+    expect(first.nextErrorsOffset).toBe(1_000);
     expect(first.errors).toHaveLength(1_000);
     const rest = await annotations.status(jobId, '?errorsOffset=1000');
     expect(rest.errors.map(({ itemId }) => itemId)).toEqual([0, 1, 2, 3, 4].map((n) => `no-img${1_000 + n}`));
@@ -227,7 +230,7 @@ describe('the annotation interface', () => {
     const two = await annotations.status(jobId, '?errorsOffset=3&errorsLimit=2');
     expect(two.errors.map(({ itemId }) => itemId)).toEqual(['no-img3', 'no-img4']);
     expect(two.nextErrorsOffset).toBe(5);
-    expect((await annotations.status(jobId, '?errorsLimit=5000')).errors).toHaveLength(1_000);
+    expect((await annotations.status(jobId, '?errorsLimit=50000')).errors).toHaveLength(1_005);
   }, 60_000);
 
   test.each(['?errorsOffset=-1', '?errorsLimit=0', '?errorsLimit=all', '?errorsOffset=100001', '?page=2'])(
@@ -290,7 +293,6 @@ describe('the annotation interface', () => {
       ['an id with a NUL', { imageIds: ['a\0'] }, 'imageIds.0', 'custom'],
       ['half of a character', { imageIds: ['\ud800'] }, 'imageIds.0', 'custom'],
       ['a concurrency of 0', { imageIds: ['a'], concurrency: 0 }, 'concurrency', 'too_small'],
-      ['a concurrency of 1,001', { imageIds: ['a'], concurrency: 1_001 }, 'concurrency', 'too_big'],
       ['a concurrency in words', { imageIds: ['a'], concurrency: '5' }, 'concurrency', 'invalid_type'],
       ['a fractional concurrency', { imageIds: ['a'], concurrency: 1.5 }, 'concurrency', 'invalid_type'],
       ['a rate of 0', { imageIds: ['a'], rateLimitPerMinute: 0 }, 'rateLimitPerMinute', 'too_small'],

@@ -16,7 +16,8 @@ import { estimateDurationMinutes } from './duration-estimate.js';
 
 const DEFAULT_CONCURRENCY = 5;
 const MAX_ID_LENGTH = 512;
-const MAX_ERRORS = 1_000;
+/** So many, since the clients of this interface take what is listed as all that failed. */
+const MAX_ERRORS = 10_000;
 /** Wrong ids that an answer names. */
 const MAX_REPORTED = 100;
 

@@ -43,7 +43,7 @@ export class BatchJobProgress {
   jobId: string;
   status: BatchJobStatus;
   progress: BatchJobCounts;
-  /** One for each failed image, in the order of the ids; at most 1,000. */
+  /** One for each failed image, in the order of the ids; at most 10,000. */
   errors: BatchJobError[];
   /** Failed images, also those whose errors are not listed here. */
   errorsTotal: number;

@@ -8,7 +8,7 @@ export class CreateBatchJobRequest {
   /** Keys of records in the collection `images`, or ids of stored files; 1 to 512 characters each. One that comes twice counts twice. */
   @Opaque() @IsArray() @ArrayMinSize(1) @ArrayMaxSize(MAX_IMAGES) imageIds: string[];
   /** Images side by side. Default 5; more than the tier allows is taken as what it allows. */
-  @IsOptional() @IsInt() @Min(1) @Max(1_000) concurrency?: number;
+  @IsOptional() @IsInt() @Min(1) concurrency?: number;
   /** Images that may start in a minute. Default, and at most: what the tier allows. */
   @IsOptional() @IsInt() @Min(1) @Max(1_000_000) rateLimitPerMinute?: number;
 }
@@ -16,7 +16,7 @@ export class CreateBatchJobRequest {
 export class JobStatusQuery {
   /** Errors to leave out at the beginning. Default 0. */
   @QueryInt(0) @Max(MAX_IMAGES) errorsOffset?: number;
-  /** Default 1,000; more is taken as 1,000. */
+  /** Default 10,000; more is taken as 10,000. */
   @QueryInt(1) errorsLimit?: number;
 }
 

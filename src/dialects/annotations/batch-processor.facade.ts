@@ -5,6 +5,7 @@ import { runningService, type ServiceInProcess } from '../../common/running-serv
 import { AnnotationJobs } from './annotation-jobs.js';
 import type { AnnotationTier, BatchJobProgress } from './annotations.reply.js';
 import { CreateBatchJobRequest } from './annotations.request.js';
+import { checkTier } from './duration-estimate.js';
 
 /**
  * Annotation jobs for code in the same process, within the limits of a tier. The jobs are the service's: they go on when this
@@ -20,6 +21,7 @@ export class BatchProcessor {
     private readonly tier: AnnotationTier,
     private readonly service: ServiceInProcess = runningService(),
   ) {
+    checkTier(tier);
     this.jobs = new AnnotationJobs(service.procedures, service.config);
   }
 

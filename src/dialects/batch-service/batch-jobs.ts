@@ -4,6 +4,7 @@ import { RetryItems } from '../../batches/commands/retry-items.command.js';
 import { FindOutputs } from '../../batches/queries/find-outputs.query.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import { ListItems } from '../../batches/queries/list-items.query.js';
+import { ListOutcomes } from '../../batches/queries/list-outcomes.query.js';
 import { AppError } from '../../common/app-error.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import type { BatchJob } from './batch-service.types.js';
@@ -38,7 +39,7 @@ export class BatchJobs {
    * @throws AppError CONFLICT when it has not failed or has no tries left, and while its batch has not ended
    */
   async retry(job: BatchJob, caller: Caller): Promise<BatchJob> {
-    const refusal = retryRefusal(job);
+    const refusal = await this.retryRefusal(job, caller);
     if (refusal) throw new AppError('CONFLICT', refusal);
     const { batchId, seq } = parseJobId(job.id);
     const { external } = await this.procedures.call(GetBatch, { batchId }, caller);
@@ -48,19 +49,26 @@ export class BatchJobs {
     return this.find(job.id, caller);
   }
 
+  /**
+   * Why a job cannot be retried, whatever its batch does; undefined when it can. Of results from
+   * outside each one that was recorded was a try, whatever its recorder says.
+   */
+  async retryRefusal({ id, batchId, key, status, retryCount, maxRetries }: BatchJob, caller: Caller): Promise<string | undefined> {
+    if (status !== 'failed') return `job ${id} is ${status}; only a failed job can be retried`;
+    const { external } = await this.procedures.call(GetBatch, { batchId }, caller);
+    const used = external
+      ? (await this.procedures.call(ListOutcomes, { batchId, key, history: true }, caller)).rows.length - 1
+      : retryCount;
+    if (used < maxRetries) return undefined;
+    return `job ${id} has used all of its ${maxRetries} retries; set its batch's status to retrying to give all failed jobs new ones`;
+  }
+
   private async toJobs(batch: BatchView, items: ItemView[], caller: Caller): Promise<BatchJob[]> {
     const seqs = items.filter(({ status }) => status === 'succeeded').map(({ seq }) => seq);
     const outputs = seqs.length > 0 ? await this.procedures.call(FindOutputs, { batchId: batch.id, seqs }, caller) : [];
     const bySeq = new Map(outputs.map(({ seq, output }) => [seq, output]));
     return items.map((item) => toBatchJob(batch, item, bySeq.get(item.seq)));
   }
-}
-
-/** Why a job cannot be retried, whatever its batch does; undefined when it can. */
-export function retryRefusal({ id, status, retryCount, maxRetries }: BatchJob): string | undefined {
-  if (status !== 'failed') return `job ${id} is ${status}; only a failed job can be retried`;
-  if (retryCount < maxRetries) return undefined;
-  return `job ${id} has used all of its ${maxRetries} retries; set its batch's status to retrying to give all failed jobs new ones`;
 }
 
 function parseJobId(jobId: string): { batchId: string; seq: number } {

@@ -11,7 +11,7 @@ import { AppError } from '../../common/app-error.js';
 import { type Caller, type InputOf, Procedures } from '../../common/procedure.js';
 import { BatchChanges } from './batch-changes.js';
 import { BatchContents } from './batch-contents.js';
-import { BatchJobs, retryRefusal } from './batch-jobs.js';
+import { BatchJobs } from './batch-jobs.js';
 import type {
   Batch,
   BatchJob,
@@ -114,7 +114,7 @@ export class BatchProcessingService {
   retryJob(jobId: string): Promise<BatchJob | null> {
     return unlessUnknown(async () => {
       const job = await this.jobs.find(jobId, this.caller);
-      return retryRefusal(job) ? null : this.jobs.retry(job, this.caller);
+      return (await this.jobs.retryRefusal(job, this.caller)) ? null : this.jobs.retry(job, this.caller);
     }, null);
   }
 

@@ -8,6 +8,7 @@ import type { CreateDocumentJobRequest } from './documents.request.js';
 import { toJobStatus } from './document-job.js';
 
 const MAX_ID_LENGTH = 512;
+const MAX_CONCURRENT = 1_000;
 /** Wrong ids told in one answer. */
 const MAX_ERRORS = 100;
 
@@ -24,7 +25,7 @@ export async function createJob(procedures: Procedures, request: CreateDocumentJ
     operation: 'analyze-document',
     parameters: { type },
     items: documentIds,
-    options: { concurrency: maxConcurrent, batchTimeout: timeout, retryAttempts, retryDelay },
+    options: { concurrency: maxConcurrent && Math.min(maxConcurrent, MAX_CONCURRENT), batchTimeout: timeout, retryAttempts, retryDelay },
   };
   const batch = await procedures.call(CreateBatch, input, caller);
   return { jobId: batch.id, status: toJobStatus(batch.status), documentCount: batch.counts.total, type };

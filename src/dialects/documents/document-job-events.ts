@@ -64,6 +64,10 @@ export class DocumentJobEvents implements IEventHandler<BatchEvent>, OnApplicati
     this.emitter.on(channel(tenant, name), listener);
   }
 
+  once<Name extends EventName>(tenant: string, name: Name, listener: Listener<Name>): void {
+    this.emitter.once(channel(tenant, name), listener);
+  }
+
   off<Name extends EventName>(tenant: string, name: Name, listener: Listener<Name>): void {
     this.emitter.off(channel(tenant, name), listener);
   }
@@ -86,6 +90,7 @@ export class DocumentJobEvents implements IEventHandler<BatchEvent>, OnApplicati
       case 'batch.progress':
         return this.emit(record.tenant, 'progress', () => toProgress(record));
       case 'batch.completed':
+        await this.emit(record.tenant, 'progress', () => toProgress(record));
         return this.emit(record.tenant, 'jobCompleted', () => this.toCompleted(record));
       case 'batch.failed':
         return this.emit(record.tenant, 'jobFailed', () => toFailed(record));
@@ -104,7 +109,7 @@ export class DocumentJobEvents implements IEventHandler<BatchEvent>, OnApplicati
   ): Promise<void> {
     if (this.emitter.listenerCount(channel(tenant, name)) === 0) return;
     const told = await event();
-    for (const listener of this.emitter.listeners(channel(tenant, name)) as Listener<Name>[]) {
+    for (const listener of this.emitter.rawListeners(channel(tenant, name)) as Listener<Name>[]) {
       try {
         listener(told);
       } catch (error) {

@@ -1,5 +1,12 @@
 import type { BatchCounts, BatchView, ItemView, OutcomeView, Page } from '../../batches/batch.view.js';
-import type { DocumentError, DocumentJob, DocumentJobPagination, DocumentJobSummary, DocumentResult } from './documents.reply.js';
+import type {
+  DocumentError,
+  DocumentJob,
+  DocumentJobOptions,
+  DocumentJobPagination,
+  DocumentJobSummary,
+  DocumentResult,
+} from './documents.reply.js';
 import type { ProcessingJobStatus } from './documents.request.js';
 
 type Status = BatchView['status'];
@@ -53,11 +60,16 @@ export function toJobSummary(batch: BatchView): DocumentJobSummary {
     startedAt: batch.startedAt ?? undefined,
     completedAt: batch.endedAt ?? undefined,
     error: batch.reason ?? undefined,
+    options: toJobOptions(batch.options),
     totalDocuments: batch.counts.total,
     processedDocuments: processedOf(batch.counts),
     failedDocuments: batch.counts.failed,
     estimatedTimeRemaining: estimatedTimeRemaining(batch),
   };
+}
+
+function toJobOptions({ concurrency, batchTimeout, retryAttempts, retryDelay }: BatchView['options']): DocumentJobOptions {
+  return { maxConcurrent: concurrency, timeout: batchTimeout, retryAttempts, retryDelay };
 }
 
 /** One page of each of a job's lists. */

@@ -83,6 +83,12 @@ export class DocumentProcessingQueueService {
     return this;
   }
 
+  /** Listens for the next one only. */
+  once<Name extends keyof DocumentJobEvent>(name: Name, listener: (event: DocumentJobEvent[Name]) => void): this {
+    this.events.once(this.caller.tenant, name, listener);
+    return this;
+  }
+
   off<Name extends keyof DocumentJobEvent>(name: Name, listener: (event: DocumentJobEvent[Name]) => void): this {
     this.events.off(this.caller.tenant, name, listener);
     return this;

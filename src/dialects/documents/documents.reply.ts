@@ -30,6 +30,14 @@ export class DocumentError {
   timestamp: string;
 }
 
+/** A job's options as they are applied; null: none. */
+export class DocumentJobOptions {
+  maxConcurrent: number;
+  timeout: number | null;
+  retryAttempts: number;
+  retryDelay: number;
+}
+
 /** A job without its documents. Times are ISO 8601. */
 export class DocumentJobSummary {
   id: string;
@@ -42,6 +50,7 @@ export class DocumentJobSummary {
   completedAt?: string;
   /** Why it failed, timed out or was cancelled. */
   error?: string;
+  options: DocumentJobOptions;
   totalDocuments: number;
   /** Done, however they ended. */
   processedDocuments: number;

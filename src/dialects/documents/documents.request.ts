@@ -32,8 +32,8 @@ const DAY_MS = 86_400_000;
 export const MAX_DOCUMENTS = 10_000;
 
 export class ProcessingJobOptions {
-  /** Documents side by side. Default 5. */
-  @IsOptional() @IsInt() @Min(1) @Max(1_000) maxConcurrent?: number;
+  /** Documents side by side. Default 5; more than 1,000 is taken as 1,000. */
+  @IsOptional() @IsInt() @Min(1) maxConcurrent?: number;
   /** Milliseconds for the whole job. Default 300,000. */
   @IsOptional() @IsInt() @Min(1) @Max(30 * DAY_MS) timeout?: number;
   /** Tries after the first. Default 2. */
