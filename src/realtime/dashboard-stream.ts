@@ -18,9 +18,9 @@ const MAX_USER_ID_LENGTH = 200;
 const MAX_INCOMING_BYTES = 4_096;
 const HEARTBEAT_MS = 10_000;
 /** Time for the other side to answer a close. */
+const CLOSE_MS = 1_000;
 /** Time for a refused client to read why. */
 const REFUSAL_MS = 1_000;
-const CLOSE_MS = 1_000;
 
 export const CLOSE_CODE = { shutdown: 1001, policy: 1008, unauthorized: 4401 };
 
