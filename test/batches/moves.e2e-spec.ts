@@ -24,6 +24,8 @@ import { assertInvariants } from '../support/invariants.js';
 
 let engine: Engine;
 const holds: Gate[] = [];
+/** No item runs out of time while the other tests take theirs. */
+const HOUR_MS = 3_600_000;
 
 beforeAll(async () => (engine = await Engine.start()));
 afterEach(() => assertInvariants(engine.database));
@@ -66,7 +68,7 @@ const STATES: Record<string, () => Promise<string>> = {
 async function running(): Promise<string> {
   const hold = new Gate();
   holds.push(hold);
-  const { id } = await engine.run(() => hold.opened, { items: keys(3), options: { concurrency: 1 } });
+  const { id } = await engine.run(() => hold.opened, { items: keys(3), options: { concurrency: 1, timeout: HOUR_MS } });
   await eventually(
     () => engine.get(id),
     ({ counts }) => counts.running === 1,
