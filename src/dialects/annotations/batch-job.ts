@@ -56,7 +56,7 @@ export function toBatchJob({ id, status, progress, counts, createdAt, startedAt 
     failedItems: counts.failed,
     percentage: progress,
     createdAt,
-    startedAt: startedAt ?? undefined,
+    startedAt: startedAt ?? createdAt,
   };
 }
 
