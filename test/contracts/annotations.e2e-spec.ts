@@ -467,7 +467,7 @@ describe('tiers', () => {
 
   test('what is above the paid tier is taken as what it allows, what is below as it is asked', async () => {
     await startTier('paid', { ROLE: 'api' });
-    const most = await startWith({ imageIds: imageIds(1_001), concurrency: 1_000, rateLimitPerMinute: 1_000_000 });
+    const most = await startWith({ imageIds: imageIds(1_001), concurrency: 1e9, rateLimitPerMinute: 1e9 });
     expect(most.reply).toMatchObject({ tier: 'paid', concurrency: 10, rateLimitPerMinute: 500, estimatedDurationMinutes: 3 });
     expect(most.options).toMatchObject({
       concurrency: 10,

@@ -9,8 +9,8 @@ export class CreateBatchJobRequest {
   @Opaque() @IsArray() @ArrayMinSize(1) @ArrayMaxSize(MAX_IMAGES) imageIds: string[];
   /** Images side by side. Default 5; more than the tier allows is taken as what it allows. */
   @IsOptional() @IsInt() @Min(1) concurrency?: number;
-  /** Images that may start in a minute. Default, and at most: what the tier allows. */
-  @IsOptional() @IsInt() @Min(1) @Max(1_000_000) rateLimitPerMinute?: number;
+  /** Images that may start in a minute. Default: what the tier allows; more is taken as that. */
+  @IsOptional() @IsInt() @Min(1) rateLimitPerMinute?: number;
 }
 
 export class JobStatusQuery {
