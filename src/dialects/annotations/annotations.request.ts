@@ -15,7 +15,7 @@ export class CreateBatchJobRequest {
 
 export class JobStatusQuery {
   /** Errors to leave out at the beginning. Default 0. */
-  @QueryInt(0) @Max(MAX_IMAGES) errorsOffset?: number;
+  @QueryInt(0) @Max(2_000_000_000) errorsOffset?: number;
   /** Default 10,000; more is taken as 10,000. */
   @QueryInt(1) errorsLimit?: number;
 }
