@@ -117,7 +117,7 @@ describe('the annotation interface', () => {
       reason: 'every item failed',
       progress: { total: 2, processed: 2, successful: 0, failed: 2, percentage: 100 },
     });
-    expect(ended.errors).toEqual(ids.map((itemId) => ({ itemId, error: `image ${itemId} not found`, attemptNumber: 1 })));
+    expect(ended.errors).toEqual(ids.map((itemId) => ({ itemId, error: 'Image not found', attemptNumber: 1 })));
   });
 
   test('shows a job under way with the fields of the samples: 2 of 3 are 66 percent', async () => {
@@ -131,7 +131,7 @@ describe('the annotation interface', () => {
         jobId,
         status: 'processing',
         progress: { total: 3, processed: 2, successful: 1, failed: 1, percentage: 66 },
-        errors: [{ itemId: 'nobody', error: 'image nobody not found', attemptNumber: 1 }],
+        errors: [{ itemId: 'nobody', error: 'Image not found', attemptNumber: 1 }],
         errorsTotal: 1,
         estimatedTimeRemaining: expect.any(Number),
         concurrency: 3,
@@ -166,7 +166,7 @@ describe('the annotation interface', () => {
       jobId,
       status: 'completed',
       progress: { total: 3, processed: 3, successful: 2, failed: 1, percentage: 100 },
-      errors: [{ itemId: 'nobody', error: 'image nobody not found', attemptNumber: 1 }],
+      errors: [{ itemId: 'nobody', error: 'Image not found', attemptNumber: 1 }],
       errorsTotal: 1,
       concurrency: 5,
       createdAt: expect.stringMatching(ISO_TIME),
