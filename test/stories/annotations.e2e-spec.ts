@@ -219,7 +219,7 @@ describe('a client of the annotation interface', () => {
     expect(`${job!.processedItems}/${job!.totalItems} (${Math.round((job!.processedItems / job!.totalItems) * 100)}%)`).toMatch(
       /^\d+\/300 \(\d+%\)$/,
     );
-    expect(new Date(job!.startedAt!).toLocaleString()).not.toBe('Invalid Date');
+    expect(new Date(job!.startedAt).toLocaleString()).not.toBe('Invalid Date');
     expect(await cancelBatchJob(job!.id)).toContain('cancelled');
     expect((await call<{ jobs: BatchJob[] }>('active')).jobs).toEqual([]);
   });
