@@ -4,6 +4,7 @@
 export { BatchwiseModule, type BatchwiseSettings } from './batchwise.module.js';
 export { Config, loadConfig } from './config.js';
 export { startService, type RunningService, type ServiceOptions } from './service.js';
+export { ServiceInProcess } from './common/running-service.js';
 
 // Procedures: hand one of the classes below to `Procedures.call`, with its input and who calls.
 export { type Caller, type Dialect, type InputOf, type OutputOf, type Procedure, Procedures } from './common/procedure.js';

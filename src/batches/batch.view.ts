@@ -55,7 +55,7 @@ export interface BatchView {
   parameters: Record<string, unknown>;
   /** Number of the current run, from 1. */
   run: number;
-  /** Milliseconds until the end at the run's mean speed; null when unknown. */
+  /** Milliseconds until the end at the run's mean speed, and within its rate limit; null when unknown. */
   etaMs: number | null;
   /** Mean duration of the items that have one, in milliseconds; null when none has. */
   meanDurationMs: number | null;

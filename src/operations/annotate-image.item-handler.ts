@@ -60,7 +60,7 @@ export class AnnotateImageItemHandler implements ItemHandlerClass<unknown, Annot
     try {
       return { key, record, file: await this.files.find(tenant, record?.fileId ?? key) };
     } catch (error) {
-      if (error instanceof AppError && error.code === 'NOT_FOUND') throw new PermanentError(`image ${key} not found`);
+      if (error instanceof AppError && error.code === 'NOT_FOUND') throw new PermanentError('Image not found');
       throw error;
     }
   }
@@ -76,7 +76,7 @@ export class AnnotateImageItemHandler implements ItemHandlerClass<unknown, Annot
     }
   }
 
-  private async read({ key, file }: Image, signal: AbortSignal): Promise<Buffer> {
+  private async read({ file }: Image, signal: AbortSignal): Promise<Buffer> {
     const size = Number(file.size);
     if (size > MAX_BYTES) throw new InvalidImage(`it has ${size} bytes; at most ${MAX_BYTES} are read`);
     const chunks: Buffer[] = [];
@@ -86,7 +86,7 @@ export class AnnotateImageItemHandler implements ItemHandlerClass<unknown, Annot
         chunks.push(chunk);
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new PermanentError(`image ${key} not found: its file is gone`);
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new PermanentError('Image not found: its file is gone');
       throw error;
     }
     return Buffer.concat(chunks);

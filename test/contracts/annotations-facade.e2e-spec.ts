@@ -96,7 +96,7 @@ describe('BatchProcessor', () => {
       () => acme.getJobProgress(jobId),
       (job) => job!.completedAt !== undefined,
     );
-    expect(ended!.errors).toMatchObject([{ itemId: 'img1', error: 'image img1 not found' }]);
+    expect(ended!.errors).toMatchObject([{ itemId: 'img1', error: 'Image not found' }]);
   });
 
   test('once destroyed it says so, and its jobs are found by others', async () => {

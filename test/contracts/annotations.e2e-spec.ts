@@ -117,7 +117,7 @@ describe('the annotation interface', () => {
       reason: 'every item failed',
       progress: { total: 2, processed: 2, successful: 0, failed: 2, percentage: 100 },
     });
-    expect(ended.errors).toEqual(ids.map((itemId) => ({ itemId, error: `image ${itemId} not found`, attemptNumber: 1 })));
+    expect(ended.errors).toEqual(ids.map((itemId) => ({ itemId, error: 'Image not found', attemptNumber: 1 })));
   });
 
   test('shows a job under way with the fields of the samples: 2 of 3 are 66 percent', async () => {
@@ -131,7 +131,7 @@ describe('the annotation interface', () => {
         jobId,
         status: 'processing',
         progress: { total: 3, processed: 2, successful: 1, failed: 1, percentage: 66 },
-        errors: [{ itemId: 'nobody', error: 'image nobody not found', attemptNumber: 1 }],
+        errors: [{ itemId: 'nobody', error: 'Image not found', attemptNumber: 1 }],
         errorsTotal: 1,
         estimatedTimeRemaining: expect.any(Number),
         concurrency: 3,
@@ -166,7 +166,7 @@ describe('the annotation interface', () => {
       jobId,
       status: 'completed',
       progress: { total: 3, processed: 3, successful: 2, failed: 1, percentage: 100 },
-      errors: [{ itemId: 'nobody', error: 'image nobody not found', attemptNumber: 1 }],
+      errors: [{ itemId: 'nobody', error: 'Image not found', attemptNumber: 1 }],
       errorsTotal: 1,
       concurrency: 5,
       createdAt: expect.stringMatching(ISO_TIME),
@@ -231,9 +231,11 @@ describe('the annotation interface', () => {
     expect(two.errors.map(({ itemId }) => itemId)).toEqual(['no-img3', 'no-img4']);
     expect(two.nextErrorsOffset).toBe(5);
     expect((await annotations.status(jobId, '?errorsLimit=50000')).errors).toHaveLength(1_005);
+    // Batches of other interfaces, which are shown here too, may have millions.
+    expect((await annotations.status(jobId, '?errorsOffset=1000000')).errors).toEqual([]);
   }, 60_000);
 
-  test.each(['?errorsOffset=-1', '?errorsLimit=0', '?errorsLimit=all', '?errorsOffset=100001', '?page=2'])(
+  test.each(['?errorsOffset=-1', '?errorsLimit=0', '?errorsLimit=all', '?errorsOffset=2000000001', '?page=2'])(
     'the status refuses %s',
     async (query) => {
       expect((await annotations.api.get(`/api/batch/annotations/${randomUUID()}/status${query}`)).status).toBe(400);
@@ -467,7 +469,7 @@ describe('tiers', () => {
 
   test('what is above the paid tier is taken as what it allows, what is below as it is asked', async () => {
     await startTier('paid', { ROLE: 'api' });
-    const most = await startWith({ imageIds: imageIds(1_001), concurrency: 1_000, rateLimitPerMinute: 1_000_000 });
+    const most = await startWith({ imageIds: imageIds(1_001), concurrency: 1e9, rateLimitPerMinute: 1e9 });
     expect(most.reply).toMatchObject({ tier: 'paid', concurrency: 10, rateLimitPerMinute: 500, estimatedDurationMinutes: 3 });
     expect(most.options).toMatchObject({
       concurrency: 10,

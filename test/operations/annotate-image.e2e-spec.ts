@@ -193,8 +193,8 @@ describe('annotating images', () => {
     expect(batch).toMatchObject({ status: 'completed', counts: { succeeded: 1, failed: 2 } });
     expect(outcomes).toMatchObject([
       { key: 'known', status: 'succeeded' },
-      { key: 'img-404', attempts: 1, error: { kind: 'permanent', message: 'image img-404 not found' } },
-      { key: file, attempts: 1, error: { kind: 'permanent', message: `image ${file} not found` } },
+      { key: 'img-404', attempts: 1, error: { kind: 'permanent', message: 'Image not found' } },
+      { key: file, attempts: 1, error: { kind: 'permanent', message: 'Image not found' } },
     ]);
   });
 
@@ -207,7 +207,7 @@ describe('annotating images', () => {
     expect(batch).toMatchObject({ status: 'failed', reason: 'every item failed' });
     expect(outcomes.map(({ error }) => error!.message)).toEqual([
       'Invalid image: the record in collection images has no file',
-      'image lost not found: its file is gone',
+      'Image not found: its file is gone',
     ]);
     expect((await api.get<Reply<RecordView>>('/api/records/images/bare')).body.data.fields).toEqual({ title: 'no picture' });
   });
@@ -236,7 +236,7 @@ describe('annotating images', () => {
     const fileId = await images.upload(await plainPng('green'));
     await images.put('acme-only', fileId);
     const { outcomes } = await work(['acme-only', fileId], { by: new Api(service.url, GLOBEX) });
-    expect(outcomes.map(({ error }) => error!.message)).toEqual(['image acme-only not found', `image ${fileId} not found`]);
+    expect(outcomes.map(({ error }) => error!.message)).toEqual(['Image not found', 'Image not found']);
     expect((await api.get<Reply<RecordView>>('/api/records/images/acme-only')).body.data.fields).toEqual({});
   });
 

@@ -194,12 +194,12 @@ describe('a client of the annotation interface', () => {
   test('errors are counted by their message', async () => {
     const text = await images.upload(Buffer.from('not a picture'));
     for (const key of ['text-1', 'text-2', 'text-3']) await images.put(key, text);
-    const { errors } = await poll(await processBatch(['img1', 'text-1', 'text-2', 'text-3', 'nobody']));
+    const { errors } = await poll(await processBatch(['img1', 'text-1', 'text-2', 'text-3', 'nobody', 'noone']));
     const errorTypes: Record<string, number> = {};
     for (const { error } of errors) errorTypes[error] = (errorTypes[error] ?? 0) + 1;
     expect(errorTypes).toEqual({
       'Invalid image: the file is not in a known picture format; JPEG, PNG, WebP, GIF, TIFF and AVIF are read': 3,
-      'image nobody not found': 1,
+      'Image not found': 2,
     });
   });
 
@@ -219,7 +219,7 @@ describe('a client of the annotation interface', () => {
     expect(`${job!.processedItems}/${job!.totalItems} (${Math.round((job!.processedItems / job!.totalItems) * 100)}%)`).toMatch(
       /^\d+\/300 \(\d+%\)$/,
     );
-    expect(new Date(job!.startedAt!).toLocaleString()).not.toBe('Invalid Date');
+    expect(new Date(job!.startedAt).toLocaleString()).not.toBe('Invalid Date');
     expect(await cancelBatchJob(job!.id)).toContain('cancelled');
     expect((await call<{ jobs: BatchJob[] }>('active')).jobs).toEqual([]);
   });

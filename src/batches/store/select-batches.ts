@@ -3,6 +3,8 @@ import type { BatchOptions } from '../batch.options.js';
 import type { BatchCounts, BatchView, RollbackView } from '../batch.view.js';
 import type { Dialect } from '../../common/procedure.js';
 
+const MINUTE_MS = 60_000;
+
 /**
  * A batch with its current run and live counts, all from one snapshot. Until a run has ended its counts are the sums over
  * its lanes (at most a few dozen rows); items in flight are bounded by their lane's width. A run that repeats some of the
@@ -129,9 +131,14 @@ function toProgress(row: BatchRow, counts: BatchCounts): number {
   return isTerminal(row.status) ? percent : Math.min(99, percent);
 }
 
+/** At the run's speed so far, but no sooner than its rate lets the last item start: a minute's worth at once, the others as they come. */
 function toEta(row: BatchRow, counts: BatchCounts): number | null {
   const processed = counts.succeeded + counts.failed + counts.skipped - row.processed_before;
   if (row.status !== 'running' || processed === 0 || !row.started_at) return null;
   const elapsed = Date.now() - row.started_at.getTime();
-  return Math.max(0, Math.round((elapsed / processed) * (counts.running + counts.pending)));
+  const left = counts.running + counts.pending;
+  const { rateLimitPerMinute, rateLimitPool } = row.options;
+  const perMinute = Math.min(rateLimitPerMinute ?? Infinity, rateLimitPool?.perMinute ?? Infinity);
+  const untilLastStart = ((processed + left) / perMinute - 1) * MINUTE_MS - elapsed;
+  return Math.max(0, Math.round((elapsed / processed) * left), Math.ceil(untilLastStart));
 }

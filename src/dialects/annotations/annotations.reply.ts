@@ -70,7 +70,8 @@ export class BatchJob {
   failedItems: number;
   percentage: number;
   createdAt: string;
-  startedAt?: string;
+  /** When it began, or was made if it did not. */
+  startedAt: string;
 }
 
 export class ActiveJobsReply {

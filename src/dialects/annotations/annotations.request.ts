@@ -9,13 +9,13 @@ export class CreateBatchJobRequest {
   @Opaque() @IsArray() @ArrayMinSize(1) @ArrayMaxSize(MAX_IMAGES) imageIds: string[];
   /** Images side by side. Default 5; more than the tier allows is taken as what it allows. */
   @IsOptional() @IsInt() @Min(1) concurrency?: number;
-  /** Images that may start in a minute. Default, and at most: what the tier allows. */
-  @IsOptional() @IsInt() @Min(1) @Max(1_000_000) rateLimitPerMinute?: number;
+  /** Images that may start in a minute. Default: what the tier allows; more is taken as that. */
+  @IsOptional() @IsInt() @Min(1) rateLimitPerMinute?: number;
 }
 
 export class JobStatusQuery {
   /** Errors to leave out at the beginning. Default 0. */
-  @QueryInt(0) @Max(MAX_IMAGES) errorsOffset?: number;
+  @QueryInt(0) @Max(2_000_000_000) errorsOffset?: number;
   /** Default 10,000; more is taken as 10,000. */
   @QueryInt(1) errorsLimit?: number;
 }

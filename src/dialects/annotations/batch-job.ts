@@ -12,8 +12,6 @@ const JOB_STATUS: Record<BatchView['status'], BatchJobStatus> = {
   cancelled: 'cancelled',
 };
 
-const MINUTE_MS = 60_000;
-
 export function toJobStatus(status: BatchView['status']): BatchJobStatus {
   return JOB_STATUS[status];
 }
@@ -35,7 +33,7 @@ export function toBatchJobProgress(batch: BatchView, failures: Page<OutcomeView>
     errors: failures.rows.map(toBatchJobError),
     errorsTotal: failures.total,
     nextErrorsOffset: failures.hasMore ? failures.offset + failures.rows.length : undefined,
-    estimatedTimeRemaining: remainingMs(batch) || undefined,
+    estimatedTimeRemaining: batch.etaMs || undefined,
     paused: batch.status === 'paused' || undefined,
     reason: batch.reason ?? undefined,
     concurrency: batch.options.concurrency,
@@ -58,7 +56,7 @@ export function toBatchJob({ id, status, progress, counts, createdAt, startedAt 
     failedItems: counts.failed,
     percentage: progress,
     createdAt,
-    startedAt: startedAt ?? undefined,
+    startedAt: startedAt ?? createdAt,
   };
 }
 
@@ -70,12 +68,4 @@ export function toJobStats(totals: ItemTotals): JobStatsReply {
     totalFailed: totals.failed,
     totalCancelled: totals.cancelled,
   };
-}
-
-/** At the speed so far, but no sooner than its rate lets the last image start: a minute's worth at once, the others as they come. */
-function remainingMs({ etaMs, startedAt, counts, options }: BatchView): number | undefined {
-  if (etaMs === null || startedAt === null) return undefined;
-  const perMinute = Math.min(options.rateLimitPerMinute ?? Infinity, options.rateLimitPool?.perMinute ?? Infinity);
-  const lastStart = Date.parse(startedAt) + (counts.total / perMinute - 1) * MINUTE_MS;
-  return Math.max(etaMs, Math.ceil(lastStart - Date.now()));
 }
