@@ -441,12 +441,52 @@ describe('reading, changing and deleting', () => {
     expect((await batches.getBatch(id))!.config.retryAttempts).toBe(5);
   });
 
+  test('the config of a reply can be sent back with other settings in it; null takes a limit away', async () => {
+    const parameters = { durationMs: 1 };
+    const limits = { notificationSettings: { progressInterval: 25 }, resourceLimits: { timeout: 90 } };
+    const { id, config } = await noop([{}], { config: { ...limits, parameters } });
+    expect((await batches.updateBatch(id, { config: { ...config, retryAttempts: 1 } }))!.config).toEqual({ ...config, retryAttempts: 1 });
+    const without = { notificationSettings: { progressInterval: null }, resourceLimits: { timeout: null } };
+    const patched = await api.send<{ data: Batch }>('PATCH', `/api/batches/${id}`, { config: without });
+    expect([patched.status, patched.body.data.config]).toMatchObject([200, { ...without, parameters, retryAttempts: 1 }]);
+    await batches.updateBatch(id, { status: 'running' });
+    expect(await ended(id)).toMatchObject({ status: 'completed', config: without });
+  });
+
+  test('of the same status asked for at once, all answer that it is reached', async () => {
+    const { id } = await noop([{ durationMs: 60_000 }]);
+    const ask = (status: string) =>
+      Promise.all(Array.from({ length: 4 }, () => api.send<{ data: Batch }>('PATCH', `/api/batches/${id}`, { status })));
+    for (const status of ['running', 'paused', 'running', 'cancelled']) {
+      expect((await ask(status)).map((answer) => [answer.status, answer.body.data?.status])).toEqual(Array(4).fill([200, status]));
+    }
+    const { rows } = await service.database.pool.query<{ type: string }>('SELECT type FROM batch_event WHERE batch_id = $1', [id]);
+    for (const type of ['batch.started', 'batch.paused', 'batch.resumed'])
+      expect(rows.filter((event) => event.type === type)).toHaveLength(1);
+    await ended(id);
+  });
+
+  test('a change with a status that somebody else made impossible meanwhile is refused whole', async () => {
+    for (let n = 0; n < 10; n += 1) {
+      const { id } = await noop([{ durationMs: 60_000 }]);
+      const [, changed] = await Promise.all([
+        batches.updateBatch(id, { status: 'cancelled' }),
+        api.send<Problem>('PATCH', `/api/batches/${id}`, { name: 'Other', status: 'running' }),
+      ]);
+      expect([200, 409]).toContain(changed.status);
+      const batch = await batches.getBatch(id);
+      expect(batch).toMatchObject({ status: 'cancelled', name: changed.status === 409 ? 'Worked here' : 'Other' });
+      if (changed.status === 409) expect(changed.body.message).toContain(`batch ${id} is cancelled; `);
+      await ended(id);
+    }
+  });
+
   test('what cannot be kept or changed is refused, and nothing is changed then', async () => {
     const { id } = await noop(['a']);
     const patch = (updates: object) => api.send<Problem>('PATCH', `/api/batches/${id}`, updates);
     const cases: [object, number, string][] = [
       [{ name: 'New', config: { resourceLimits: { maxCpu: 50 } } }, 422, 'config.resourceLimits.maxCpu'],
-      [{ name: 'New', config: { parameters: {} } }, 422, 'config.parameters'],
+      [{ name: 'New', config: { parameters: { durationMs: 5 } } }, 422, 'config.parameters'],
       [{ name: 'New', config: { retryAttempts: -1 } }, 400, 'config.retryAttempts'],
       [{ name: 'New', priority: 'urgent' }, 400, 'priority'],
       [{ name: 'New', data: ['b'] }, 400, 'data'],

@@ -28,8 +28,8 @@ export class NotificationSettingsInput {
   @IsOptional() @IsBoolean() onStart?: boolean;
   @IsOptional() @IsBoolean() onComplete?: boolean;
   @IsOptional() @IsBoolean() onError?: boolean;
-  /** Percent. */
-  @IsOptional() @IsInt() @Min(1) @Max(100) progressInterval?: number;
+  /** Percent; null for never. */
+  @IsOptional() @IsInt() @Min(1) @Max(100) progressInterval?: number | null;
 }
 
 export class ResourceLimitsInput {
@@ -37,8 +37,8 @@ export class ResourceLimitsInput {
   @IsOptional() @IsNumber() @Min(1) maxMemory?: number;
   /** Percent. */
   @IsOptional() @IsNumber() @Min(1) maxCpu?: number;
-  /** Seconds, for the whole batch. */
-  @IsOptional() @IsNumber() @Min(0.001) @Max((30 * DAY_MS) / 1000) timeout?: number;
+  /** Seconds, for the whole batch; null for no limit. */
+  @IsOptional() @IsNumber() @Min(0.001) @Max((30 * DAY_MS) / 1000) timeout?: number | null;
 }
 
 export class BatchConfigInput {
@@ -56,7 +56,7 @@ export class BatchConfigInput {
   @IsOptional() @IsIn(CONFLICT_RESOLUTIONS) conflictResolution?: ConflictResolution;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => NotificationSettingsInput) notificationSettings?: NotificationSettingsInput;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => ResourceLimitsInput) resourceLimits?: ResourceLimitsInput;
-  /** What the operation's item handler wants to know. */
+  /** What the operation's item handler wants to know. Cannot be changed. */
   @IsOptional() @IsObject() parameters?: Record<string, unknown>;
 }
 
