@@ -118,6 +118,9 @@ describe('the samples of the document', () => {
     };
     const batch = await batches.createBatch({ name: 'Advanced Batch', data: ['a', 'b'], config });
     expect(batch).toMatchObject({ type: 'custom', status: 'pending', priority: 'medium', config, data: ['a', 'b'] });
+    expect(batch.warnings).toContainEqual(
+      expect.stringContaining('maxConcurrentJobs and timeoutPerTemplate are up to whoever does the work'),
+    );
     const { rows } = await service.database.pool.query<{ options: object }>('SELECT options FROM batch WHERE id = $1', [batch.id]);
     expect(rows[0]!.options).toMatchObject({
       concurrency: 10,
@@ -238,6 +241,12 @@ describe('creation', () => {
     ['a priority of another system', { ...good, priority: 'normal' }, 'priority', 'invalid_enum_value'],
     ['a type that is no text', { ...good, type: 5 }, 'type', 'invalid_type'],
     ['a misspelt field', { ...good, prioritty: 'high' }, 'prioritty', 'unrecognized_keys'],
+    [
+      'a parameter of a type that nobody here does',
+      { ...good, config: { parameters: { speed: 1 } } },
+      'config.parameters.speed',
+      'unrecognized_keys',
+    ],
     ['a field of the other kind of batch', { ...good, items: ['a'] }, 'items', 'unrecognized_keys'],
     ['an unknown setting', { ...good, config: { concurrency: 5 } }, 'config.concurrency', 'unrecognized_keys'],
     ['no concurrency', { ...good, config: { maxConcurrentJobs: 0 } }, 'config.maxConcurrentJobs', 'too_small'],
@@ -390,7 +399,7 @@ describe('reading, changing and deleting', () => {
     const batch = await ended(id);
     expect(batch.results).toMatchObject({ failed: 0, cancelled: 200 - batch.processedItems });
     const jobs = await batches.getJobsByBatchId(id);
-    expect(jobs.at(-1)).toMatchObject({ status: 'skipped', error: 'the batch was stopped before this item started' });
+    expect(jobs.at(-1)).toMatchObject({ status: 'skipped', error: 'the batch was stopped before this job was done' });
     expect(await batches.deleteBatch(id)).toBe(true);
     expect(await batches.getBatch(id)).toBeNull();
     expect(await batches.deleteBatch(id)).toBe(false);
@@ -538,6 +547,11 @@ describe('reading, changing and deleting', () => {
       status: 'failed',
       reason: 'Job timeout exceeded',
     });
+    expect(await batches.getJobsByBatchId(id)).toMatchObject([
+      { status: 'skipped', error: 'the batch was stopped before this job was done' },
+    ]);
+    const found = await api.get<{ data: Batch[] }>('/api/batches?dialect=batch-service&status=failed');
+    expect(found.body.data.map((batch) => batch.id)).toContain(id);
   });
 });
 

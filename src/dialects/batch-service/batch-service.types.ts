@@ -4,7 +4,7 @@ import type { RollbackView } from '../../batches/batch.view.js';
 /** `retrying`: nothing is left but items that wait for another try. A batch that ran out of time reads `failed`; its errors say why. */
 export type BatchStatus = 'pending' | 'running' | 'completed' | 'failed' | 'paused' | 'cancelled' | 'retrying';
 
-/** `skipped`: there was nothing to do for it, or its batch was cancelled before it started (`error` says so). */
+/** `skipped`: there was nothing to do for it, or its batch was stopped before it was done (`error` says so). */
 export type JobStatus = 'pending' | 'running' | 'completed' | 'failed' | 'retrying' | 'skipped';
 
 export const BATCH_PRIORITIES = ['low', 'medium', 'high', 'critical'] as const;
@@ -109,7 +109,7 @@ export interface BatchResults {
   successful: number;
   failed: number;
   skipped: number;
-  /** Never started. */
+  /** Not done when the batch was stopped. */
   cancelled: number;
   /** Of the first successful items; a warning says when there are more. */
   outputs: BatchOutput[];

@@ -8,7 +8,7 @@ import { DeleteBatch } from '../../batches/commands/delete-batch.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import { ListBatches } from '../../batches/queries/list-batches.query.js';
 import { invalidField } from '../../common/app-error.js';
-import { type Caller, Procedures } from '../../common/procedure.js';
+import { type Caller, type Dialect, Procedures } from '../../common/procedure.js';
 import { toInstant } from '../../common/query-fields.js';
 import { BatchChanges } from '../batch-service/batch-changes.js';
 import { BatchContents } from '../batch-service/batch-contents.js';
@@ -53,7 +53,7 @@ export class BatchesController {
     const input = {
       ...where,
       operation: where.operation ?? type,
-      status: status && [status],
+      status: status && statusesThatRead(status, where.dialect),
       createdAfter: createdAfter && toInstant(createdAfter),
       createdBefore: createdBefore && toInstant(createdBefore),
     };
@@ -86,4 +86,9 @@ export class BatchesController {
   private async toReply(view: BatchView, caller: Caller): Promise<DataReply<BatchResource>> {
     return { success: true, data: await this.contents.resourceOf(view, caller) };
   }
+}
+
+/** A batch of data that ran out of time reads failed. */
+function statusesThatRead(status: BatchView['status'], dialect: Dialect | undefined): BatchView['status'][] {
+  return dialect === 'batch-service' && status === 'failed' ? ['failed', 'timed_out'] : [status];
 }

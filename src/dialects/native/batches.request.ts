@@ -14,6 +14,7 @@ export class ListBatchesQuery {
   @IsOptional() @IsString() @IsNotEmpty() type?: string;
   /** The interface it was made through: batch-service for those made with `data`. */
   @IsOptional() @IsIn(DIALECTS) dialect?: Dialect;
+  /** With dialect=batch-service, failed also finds batches that ran out of time; running also finds those that read retrying. */
   @IsOptional() @IsIn(STATUSES) status?: BatchView['status'];
   /** Part of the name. */
   @IsOptional() @IsString() @IsNotEmpty() name?: string;
