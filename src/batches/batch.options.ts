@@ -30,7 +30,7 @@ export const BACKUP_STRATEGIES = ['none', 'auto'] as const;
 export type BackupStrategy = (typeof BACKUP_STRATEGIES)[number];
 
 /** A batch's settings, complete: what the caller did not give is filled from the dialect's defaults. Times are milliseconds. */
-export interface BatchOptions {
+export class BatchOptions {
   /** Items in a chunk: the unit of claiming and of database traffic. */
   batchSize: number;
   /** Items side by side. */

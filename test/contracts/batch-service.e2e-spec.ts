@@ -1,5 +1,5 @@
 import { BatchProcessingService } from '../../src/dialects/batch-service/batch-processing-service.js';
-import type { Batch, BatchConfig, BatchMetrics, HookBatchJob } from '../../src/dialects/batch-service/batch-service.types.js';
+import type { Batch, BatchConfig, BatchMetrics, HookBatchJob } from '../../src/dialects/batch-service/index.js';
 import { startTestService, type TestService } from '../support/service.js';
 import { assertInvariants } from '../support/invariants.js';
 import { Api, ISO_TIME, type Problem, until } from './api.js';

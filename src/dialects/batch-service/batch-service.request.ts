@@ -17,6 +17,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { BACKUP_STRATEGIES, type BackupStrategy, CONFLICT_RESOLUTIONS, type ConflictResolution } from '../../batches/batch.options.js';
+import { AnyJsonList } from '../../common/any-json.js';
 import { Nullable } from '../../common/nullable.js';
 import { Opaque } from '../../common/opaque.js';
 import { BATCH_PRIORITIES, type BatchPriority, type BatchStatus } from './batch-service.types.js';
@@ -67,7 +68,7 @@ export class CreateBatchOfDataRequest {
   /** The operation. Without an item handler for it, or without a type, results are recorded from outside. */
   @IsOptional() @IsString() @MinLength(1) @MaxLength(100) type?: string;
   /** One item each, any JSON. */
-  @Opaque() @IsArray() @ArrayMinSize(1) @ArrayMaxSize(100_000) data: unknown[];
+  @AnyJsonList() @Opaque() @IsArray() @ArrayMinSize(1) @ArrayMaxSize(100_000) data: unknown[];
   @IsOptional() @IsIn(BATCH_PRIORITIES) priority?: BatchPriority;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => BatchConfigInput) config?: BatchConfigInput;
 }
