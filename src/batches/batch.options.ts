@@ -13,6 +13,7 @@ import {
   MinLength,
   ValidateNested,
 } from 'class-validator';
+import { Nullable, nullableFields } from '../common/nullable.js';
 
 export const PRIORITIES = ['critical', 'high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
@@ -29,7 +30,7 @@ export const BACKUP_STRATEGIES = ['none', 'auto'] as const;
 export type BackupStrategy = (typeof BACKUP_STRATEGIES)[number];
 
 /** A batch's settings, complete: what the caller did not give is filled from the dialect's defaults. Times are milliseconds. */
-export interface BatchOptions {
+export class BatchOptions {
   /** Items in a chunk: the unit of claiming and of database traffic. */
   batchSize: number;
   /** Items side by side. */
@@ -92,7 +93,8 @@ export class BatchOptionsInput implements Partial<BatchOptions> {
   @IsOptional() @IsNumber() @Min(0) @Max(DAY_MS) retryMaxDelay?: number;
   @IsOptional() @IsBoolean() retryJitter?: boolean;
   @IsOptional() @IsInt() @Min(1) @Max(DAY_MS) timeout?: number;
-  @IsOptional() @IsInt() @Min(1) @Max(30 * DAY_MS) batchTimeout?: number;
+  /** null, when the settings of a batch change: none */
+  @Nullable() @IsInt() @Min(1) @Max(30 * DAY_MS) batchTimeout?: number | null;
   @IsOptional() @IsBoolean() retryTimeouts?: boolean;
   @IsOptional() @IsIn(PRIORITIES) priority?: Priority;
   @IsOptional() @IsInt() @Min(1) @Max(1_000_000) rateLimitPerMinute?: number;
@@ -100,8 +102,17 @@ export class BatchOptionsInput implements Partial<BatchOptions> {
   @IsOptional() @IsBoolean() notifyOnStart?: boolean;
   @IsOptional() @IsBoolean() notifyOnComplete?: boolean;
   @IsOptional() @IsBoolean() notifyOnError?: boolean;
-  @IsOptional() @IsInt() @Min(1) @Max(100) notifyProgressInterval?: number;
+  /** null, when the settings of a batch change: never */
+  @Nullable() @IsInt() @Min(1) @Max(100) notifyProgressInterval?: number | null;
   @IsOptional() @IsIn(CONFLICT_RESOLUTIONS) conflictResolution?: ConflictResolution;
   @IsOptional() @IsIn(BACKUP_STRATEGIES) backupStrategy?: BackupStrategy;
   @IsOptional() @IsBoolean() rollbackOnFailure?: boolean;
+}
+
+/** Those that a caller gave. null is as if it were not given, but where it means "none". */
+export function givenOptions(options: BatchOptionsInput): BatchOptionsInput {
+  const nullable = nullableFields(BatchOptionsInput.prototype);
+  return Object.fromEntries(
+    Object.entries(options).filter(([name, value]) => value !== undefined && (value !== null || nullable.includes(name))),
+  );
 }

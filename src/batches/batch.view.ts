@@ -1,9 +1,12 @@
-import type { BatchOptions, Priority } from './batch.options.js';
+import { AnyJson } from '../common/any-json.js';
+import { BatchOptions, type Priority } from './batch.options.js';
 import type { RunStatus } from './batch.state.js';
 import type { Dialect } from '../common/procedure.js';
 
+// What replies consist of is a class, and not an interface, because /docs describes it from there.
+
 /** Every item in exactly one of these; their sum is `total` in every snapshot. */
-export interface BatchCounts {
+export class BatchCounts {
   total: number;
   succeeded: number;
   failed: number;
@@ -14,7 +17,7 @@ export interface BatchCounts {
 }
 
 /** How the changes that a batch made to records are taken back. */
-export interface RollbackView {
+export class RollbackView {
   /** `due`: under way, or about to be. */
   status: 'due' | 'done';
   /** Records that got their earlier version back; 0 until it is done, as the next two. */
@@ -31,7 +34,7 @@ export interface RollbackView {
  * A batch as JSON in one snapshot: the state and times of its current run, and the counts of all its items, with those that the current
  * run does not repeat. Times are ISO 8601.
  */
-export interface BatchView {
+export class BatchView {
   id: string;
   dialect: Dialect;
   operation: string;
@@ -71,16 +74,22 @@ export interface BatchView {
   endedAt: string | null;
 }
 
+/** Why an item failed. */
+export class ItemErrorView {
+  kind: string;
+  message: string;
+}
+
 /** One item's outcome as JSON. */
-export interface OutcomeView {
+export class OutcomeView {
   /** Position in the batch, from 0. */
   seq: number;
   /** Number of the run that recorded it, from 1. */
   run: number;
   key: string;
   status: 'succeeded' | 'failed' | 'skipped';
-  output: unknown;
-  error: { kind: string; message: string } | null;
+  @AnyJson() output: unknown;
+  error: ItemErrorView | null;
   /** Executions, 1 for success at once. */
   attempts: number;
   durationMs: number | null;
@@ -90,15 +99,15 @@ export interface OutcomeView {
 }
 
 /** One item as JSON, with its outcome when it has one. */
-export interface ItemView {
+export class ItemView {
   seq: number;
   key: string;
-  payload: unknown;
+  @AnyJson() payload: unknown;
   status: 'pending' | 'running' | 'retrying' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
   /** 0 to 100 while running, as its handler reported it. */
   progress: number | null;
   attempts: number;
-  error: { kind: string; message: string } | null;
+  error: ItemErrorView | null;
 }
 
 export interface Page<Row> {
@@ -110,7 +119,7 @@ export interface Page<Row> {
 }
 
 /** Durations in milliseconds, exact up to 10,000 outcomes, else from sketches of 1 % relative error. */
-export interface BatchAnalytics {
+export class BatchAnalytics {
   batchId: string;
   status: BatchView['status'];
   counts: BatchCounts;
@@ -184,4 +193,19 @@ export interface MetricView {
   source: 'worker' | 'caller';
   at: string;
   data: Record<string, unknown>;
+}
+
+/** A line, or an entry of a list, that is no item. */
+export class LineProblem {
+  /** From 1. */
+  line: number;
+  message: string;
+}
+
+/** What became of the items that were sent to a batch. */
+export class IntakeReport {
+  added: number;
+  skipped: number;
+  /** The first hundred. */
+  problems: LineProblem[];
 }

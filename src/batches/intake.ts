@@ -1,6 +1,7 @@
 import { AppError, type FieldError } from '../common/app-error.js';
 import type { Connection } from '../database/sql.js';
 import type { BatchOptions } from './batch.options.js';
+import type { IntakeReport, LineProblem } from './batch.view.js';
 import { laneWidths } from './dialects.js';
 import { CHUNK_STATE } from './entities/chunk.entity.js';
 import type { ItemSource } from './item-source.js';
@@ -12,18 +13,6 @@ const SLICE_CHARACTERS = 4_000_000;
 /** A chunk of large items is cut short, so that what a worker holds stays bounded. */
 const CHUNK_CHARACTERS = 1_000_000;
 const MAX_PROBLEMS = 100;
-
-export interface LineProblem {
-  line: number;
-  message: string;
-}
-
-export interface IntakeReport {
-  added: number;
-  skipped: number;
-  /** The first hundred. */
-  problems: LineProblem[];
-}
 
 /** How an intake writes a slice: `reserve` gives the position of its first item. */
 export interface IntakeTarget {

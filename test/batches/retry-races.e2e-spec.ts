@@ -38,9 +38,14 @@ async function whileLocked(batchId: string, meanwhile: () => Promise<void>): Pro
   }
 }
 
+/** Commands that wait for the batch's lock; on a busy machine the worker, at the end of the batch's run, may wait for it as well. */
 const waiting = (count: number) =>
   eventually(
-    () => engine.sql<{ pid: number }>(`SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`),
+    () =>
+      engine.sql<{ pid: number }>(
+        `SELECT pid FROM pg_stat_activity
+         WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE 'SELECT r.id FROM batch b JOIN run r %'`,
+      ),
     (rows) => rows.length === count,
   );
 

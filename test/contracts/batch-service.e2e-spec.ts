@@ -1,5 +1,5 @@
 import { BatchProcessingService } from '../../src/dialects/batch-service/batch-processing-service.js';
-import type { Batch, BatchConfig, BatchMetrics, HookBatchJob } from '../../src/dialects/batch-service/batch-service.types.js';
+import type { Batch, BatchConfig, BatchMetrics, HookBatchJob } from '../../src/dialects/batch-service/index.js';
 import { startTestService, type TestService } from '../support/service.js';
 import { assertInvariants } from '../support/invariants.js';
 import { Api, ISO_TIME, type Problem, until } from './api.js';
@@ -118,6 +118,9 @@ describe('the samples of the document', () => {
     };
     const batch = await batches.createBatch({ name: 'Advanced Batch', data: ['a', 'b'], config });
     expect(batch).toMatchObject({ type: 'custom', status: 'pending', priority: 'medium', config, data: ['a', 'b'] });
+    expect(batch.warnings).toContainEqual(
+      expect.stringContaining('maxConcurrentJobs and timeoutPerTemplate are up to whoever does the work'),
+    );
     const { rows } = await service.database.pool.query<{ options: object }>('SELECT options FROM batch WHERE id = $1', [batch.id]);
     expect(rows[0]!.options).toMatchObject({
       concurrency: 10,
@@ -238,6 +241,12 @@ describe('creation', () => {
     ['a priority of another system', { ...good, priority: 'normal' }, 'priority', 'invalid_enum_value'],
     ['a type that is no text', { ...good, type: 5 }, 'type', 'invalid_type'],
     ['a misspelt field', { ...good, prioritty: 'high' }, 'prioritty', 'unrecognized_keys'],
+    [
+      'a parameter of a type that nobody here does',
+      { ...good, config: { parameters: { speed: 1 } } },
+      'config.parameters.speed',
+      'unrecognized_keys',
+    ],
     ['a field of the other kind of batch', { ...good, items: ['a'] }, 'items', 'unrecognized_keys'],
     ['an unknown setting', { ...good, config: { concurrency: 5 } }, 'config.concurrency', 'unrecognized_keys'],
     ['no concurrency', { ...good, config: { maxConcurrentJobs: 0 } }, 'config.maxConcurrentJobs', 'too_small'],
@@ -390,7 +399,7 @@ describe('reading, changing and deleting', () => {
     const batch = await ended(id);
     expect(batch.results).toMatchObject({ failed: 0, cancelled: 200 - batch.processedItems });
     const jobs = await batches.getJobsByBatchId(id);
-    expect(jobs.at(-1)).toMatchObject({ status: 'skipped', error: 'the batch was stopped before this item started' });
+    expect(jobs.at(-1)).toMatchObject({ status: 'skipped', error: 'the batch was stopped before this job was done' });
     expect(await batches.deleteBatch(id)).toBe(true);
     expect(await batches.getBatch(id)).toBeNull();
     expect(await batches.deleteBatch(id)).toBe(false);
@@ -441,12 +450,52 @@ describe('reading, changing and deleting', () => {
     expect((await batches.getBatch(id))!.config.retryAttempts).toBe(5);
   });
 
+  test('the config of a reply can be sent back with other settings in it; null takes a limit away', async () => {
+    const parameters = { durationMs: 1 };
+    const limits = { notificationSettings: { progressInterval: 25 }, resourceLimits: { timeout: 90 } };
+    const { id, config } = await noop([{}], { config: { ...limits, parameters } });
+    expect((await batches.updateBatch(id, { config: { ...config, retryAttempts: 1 } }))!.config).toEqual({ ...config, retryAttempts: 1 });
+    const without = { notificationSettings: { progressInterval: null }, resourceLimits: { timeout: null } };
+    const patched = await api.send<{ data: Batch }>('PATCH', `/api/batches/${id}`, { config: without });
+    expect([patched.status, patched.body.data.config]).toMatchObject([200, { ...without, parameters, retryAttempts: 1 }]);
+    await batches.updateBatch(id, { status: 'running' });
+    expect(await ended(id)).toMatchObject({ status: 'completed', config: without });
+  });
+
+  test('of the same status asked for at once, all answer that it is reached', async () => {
+    const { id } = await noop([{ durationMs: 60_000 }]);
+    const ask = (status: string) =>
+      Promise.all(Array.from({ length: 4 }, () => api.send<{ data: Batch }>('PATCH', `/api/batches/${id}`, { status })));
+    for (const status of ['running', 'paused', 'running', 'cancelled']) {
+      expect((await ask(status)).map((answer) => [answer.status, answer.body.data?.status])).toEqual(Array(4).fill([200, status]));
+    }
+    const { rows } = await service.database.pool.query<{ type: string }>('SELECT type FROM batch_event WHERE batch_id = $1', [id]);
+    for (const type of ['batch.started', 'batch.paused', 'batch.resumed'])
+      expect(rows.filter((event) => event.type === type)).toHaveLength(1);
+    await ended(id);
+  });
+
+  test('a change with a status that somebody else made impossible meanwhile is refused whole', async () => {
+    for (let n = 0; n < 10; n += 1) {
+      const { id } = await noop([{ durationMs: 60_000 }]);
+      const [, changed] = await Promise.all([
+        batches.updateBatch(id, { status: 'cancelled' }),
+        api.send<Problem>('PATCH', `/api/batches/${id}`, { name: 'Other', status: 'running' }),
+      ]);
+      expect([200, 409]).toContain(changed.status);
+      const batch = await batches.getBatch(id);
+      expect(batch).toMatchObject({ status: 'cancelled', name: changed.status === 409 ? 'Worked here' : 'Other' });
+      if (changed.status === 409) expect(changed.body.message).toContain(`batch ${id} is cancelled; `);
+      await ended(id);
+    }
+  });
+
   test('what cannot be kept or changed is refused, and nothing is changed then', async () => {
     const { id } = await noop(['a']);
     const patch = (updates: object) => api.send<Problem>('PATCH', `/api/batches/${id}`, updates);
     const cases: [object, number, string][] = [
       [{ name: 'New', config: { resourceLimits: { maxCpu: 50 } } }, 422, 'config.resourceLimits.maxCpu'],
-      [{ name: 'New', config: { parameters: {} } }, 422, 'config.parameters'],
+      [{ name: 'New', config: { parameters: { durationMs: 5 } } }, 422, 'config.parameters'],
       [{ name: 'New', config: { retryAttempts: -1 } }, 400, 'config.retryAttempts'],
       [{ name: 'New', priority: 'urgent' }, 400, 'priority'],
       [{ name: 'New', data: ['b'] }, 400, 'data'],
@@ -498,6 +547,11 @@ describe('reading, changing and deleting', () => {
       status: 'failed',
       reason: 'Job timeout exceeded',
     });
+    expect(await batches.getJobsByBatchId(id)).toMatchObject([
+      { status: 'skipped', error: 'the batch was stopped before this job was done' },
+    ]);
+    const found = await api.get<{ data: Batch[] }>('/api/batches?dialect=batch-service&status=failed');
+    expect(found.body.data.map((batch) => batch.id)).toContain(id);
   });
 });
 

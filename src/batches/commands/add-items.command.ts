@@ -7,7 +7,8 @@ import { type Connection, Database, run, type Statement } from '../../database/s
 import { LaneQueue } from '../../queue/lane-queue.js';
 import { assertMove } from '../batch.state.js';
 import { laneWidths, rankOf } from '../dialects.js';
-import { Intake, type IntakeReport } from '../intake.js';
+import { IntakeReport } from '../batch.view.js';
+import { Intake } from '../intake.js';
 import type { ItemSource } from '../item-source.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
 import type { BatchRow } from '../store/select-batches.js';
@@ -26,7 +27,7 @@ export class AddItems extends Command<AddedItems> {
   caller: Caller;
 }
 
-export interface AddedItems extends IntakeReport {
+export class AddedItems extends IntakeReport {
   /** Items of the batch now. */
   total: number;
 }

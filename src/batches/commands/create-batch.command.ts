@@ -3,6 +3,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Type } from 'class-transformer';
 import { IsArray, IsBoolean, IsInt, IsObject, IsOptional, IsString, Max, MaxLength, Min, MinLength, ValidateNested } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
+import { OptionalAnyJsonList } from '../../common/any-json.js';
 import { invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import { Config } from '../../config.js';
@@ -36,7 +37,7 @@ export class CreateBatch extends Command<BatchView> {
   /** Settings of the operation, checked by its item handler's class. */
   @IsOptional() @Opaque() parameters?: Record<string, unknown>;
   /** `{ key?, payload? }` each, or a bare string or number, which is the key. */
-  @IsOptional() @Opaque() @IsArray() items?: unknown[];
+  @OptionalAnyJsonList() @IsOptional() @Opaque() @IsArray() items?: unknown[];
   /** The items as a stream of any length, for callers in this process. */
   @IsOptional() @Opaque() @ApiHideProperty() source?: ItemSource;
   /** Number of results to expect from outside, when there is no list of items. */

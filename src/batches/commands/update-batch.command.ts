@@ -5,7 +5,7 @@ import { AppError } from '../../common/app-error.js';
 import { Nullable } from '../../common/nullable.js';
 import type { Caller } from '../../common/procedure.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
-import { type BatchOptions, BatchOptionsInput } from '../batch.options.js';
+import { type BatchOptions, BatchOptionsInput, givenOptions } from '../batch.options.js';
 import { assertNoRateLimit } from '../batch-planner.js';
 import type { BatchView } from '../batch.view.js';
 import { laneWidths, rankOf } from '../dialects.js';
@@ -57,10 +57,9 @@ export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
 }
 
 async function setOptions(connection: Connection, batch: BatchRow, given: BatchOptionsInput): Promise<void> {
-  const changes = Object.entries(given).filter(([, value]) => value !== undefined && value !== null);
   // Items of an operation with few slots are handed out one by one, as at creation.
   const fixed = batch.options.laneWidth === 1 ? { batchSize: 1 } : {};
-  const options: BatchOptions = { ...batch.options, ...Object.fromEntries(changes), ...fixed };
+  const options: BatchOptions = { ...batch.options, ...givenOptions(given), ...fixed };
   if (batch.status !== 'pending') {
     throw new AppError('CONFLICT', `batch ${batch.id} is ${batch.status}; settings can be changed only while the batch is pending`);
   }

@@ -12,7 +12,7 @@ export type BatchEventType =
   | 'batch.cancelled';
 
 /** The batch as it was at the event, in the transaction that made it. Times are ISO 8601. */
-export interface BatchSnapshot {
+export class BatchSnapshot {
   dialect: Dialect;
   operation: string;
   name: string | null;
@@ -33,7 +33,7 @@ export interface BatchSnapshot {
 export type BatchNotice = { kind: 'started' } | { kind: 'progress'; percent: number } | { kind: 'ended' };
 
 /** One row of a batch's event log. `seq` counts from 1 without a gap within the batch. */
-export interface BatchEventRecord {
+export class BatchEventRecord {
   tenant: Caller['tenant'];
   batchId: string;
   seq: number;

@@ -8,12 +8,13 @@ import { RetryItems } from '../../batches/commands/retry-items.command.js';
 import { StartBatch } from '../../batches/commands/start-batch.command.js';
 import { UpdateBatch } from '../../batches/commands/update-batch.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
+import { AppError } from '../../common/app-error.js';
 import { checkInput } from '../../common/check-input.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { ItemHandlerRegistry } from '../../operations/item-handler.registry.js';
 import { assertConfigCanBeChanged, toOptions } from './batch-config.js';
 import { CreateBatchOfDataRequest, UpdateBatchOfDataRequest } from './batch-service.request.js';
-import type { CreateBatchRequest, UpdateBatchRequest } from './batch-service.types.js';
+import type { BatchStatus, CreateBatchRequest, UpdateBatchRequest } from './batch-service.types.js';
 import { inRequestWords, toCreateInput } from './create-input.js';
 import { type StatusMove, statusMove } from './status-moves.js';
 
@@ -38,14 +39,30 @@ export class BatchChanges {
    */
   async update(batchId: string, updates: UpdateBatchRequest, caller: Caller): Promise<BatchView> {
     const { status, name, description, priority, config } = checkInput(UpdateBatchOfDataRequest, updates);
-    assertConfigCanBeChanged(config ?? {});
-    const options = toOptions(config, priority);
     const batch = await this.procedures.call(GetBatch, { batchId }, caller);
-    const move = status && statusMove(batch, status);
-    const changes = { name, description, options: Object.keys(options).length > 0 ? options : undefined };
-    const isChanged = Object.values(changes).some((change) => change !== undefined);
-    const updated = isChanged ? await this.procedures.call(UpdateBatch, { batchId, ...changes }, caller) : batch;
-    return move ? this.move(batchId, move, caller) : updated;
+    assertConfigCanBeChanged(config ?? {}, batch);
+    const options = toOptions(config, priority);
+    if (status) statusMove(batch, status);
+    const isSet = Object.keys(options).length > 0;
+    const set = isSet ? await this.procedures.call(UpdateBatch, { batchId, options }, caller) : batch;
+    const moved = status ? await this.reach(set, status, caller) : set;
+    // What no state forbids comes last, after all that may be refused.
+    const isNamed = name !== undefined || description !== undefined;
+    return isNamed ? this.procedures.call(UpdateBatch, { batchId, name, description }, caller) : moved;
+  }
+
+  /** Makes the move that leads to a status. When another caller moves the batch first, its new state decides. */
+  private async reach(batch: BatchView, status: BatchStatus, caller: Caller): Promise<BatchView> {
+    const move = statusMove(batch, status);
+    if (!move) return batch;
+    try {
+      return await this.move(batch.id, move, caller);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'CONFLICT') throw error;
+      const now = await this.procedures.call(GetBatch, { batchId: batch.id }, caller);
+      if (now.status === batch.status && now.run === batch.run) throw error;
+      return this.reach(now, status, caller);
+    }
   }
 
   private move(batchId: string, move: StatusMove, caller: Caller): Promise<BatchView> {

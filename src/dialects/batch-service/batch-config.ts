@@ -1,4 +1,5 @@
-import type { BatchOptionsInput, Priority } from '../../batches/batch.options.js';
+import { isDeepStrictEqual } from 'node:util';
+import { type BatchOptionsInput, givenOptions, type Priority } from '../../batches/batch.options.js';
 import type { BatchView } from '../../batches/batch.view.js';
 import { AppError } from '../../common/app-error.js';
 import type { BatchConfigInput } from './batch-service.request.js';
@@ -35,10 +36,11 @@ export function assertConfigCanBeKept(config: BatchConfigInput): void {
   refuse(REFUSALS.filter(({ asked }) => asked(config)));
 }
 
-/** The same for the config of a batch that is there already. */
-export function assertConfigCanBeChanged(config: BatchConfigInput): void {
+/** The same for the config of a batch that is there already; a reply's config, with other settings in it, can be sent back whole. */
+export function assertConfigCanBeChanged(config: BatchConfigInput, { parameters }: Pick<BatchView, 'parameters'>): void {
   assertConfigCanBeKept(config);
-  if (config.parameters) refuse([{ path: 'config.parameters', why: 'cannot be changed; create another batch with them' }]);
+  if (!config.parameters || isDeepStrictEqual(config.parameters, parameters)) return;
+  refuse([{ path: 'config.parameters', why: 'cannot be changed; create another batch with them' }]);
 }
 
 function refuse(refused: { path: string; why: string }[]): void {
@@ -46,10 +48,10 @@ function refuse(refused: { path: string; why: string }[]): void {
   if (errors.length > 0) throw new AppError('UNPROCESSABLE', errors.map(({ message }) => message).join('; '), { details: { errors } });
 }
 
-/** The engine's options that a config and a priority name; the others are left out. */
+/** The engine's options that a config and a priority name; the others are left out. Of null, only what it takes away is kept. */
 export function toOptions(config: BatchConfigInput = {}, priority?: BatchPriority): BatchOptionsInput {
   const { maxConcurrentJobs, retryAttempts, timeoutPerTemplate, notificationSettings: notify, resourceLimits } = config;
-  const seconds = resourceLimits?.timeout ?? undefined;
+  const seconds = resourceLimits?.timeout;
   const options: BatchOptionsInput = {
     concurrency: maxConcurrentJobs && Math.min(maxConcurrentJobs, MAX_CONCURRENCY),
     retryAttempts,
@@ -64,7 +66,7 @@ export function toOptions(config: BatchConfigInput = {}, priority?: BatchPriorit
     backupStrategy: config.backupStrategy,
     rollbackOnFailure: config.rollbackOnFailure,
   };
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== null));
+  return givenOptions(options);
 }
 
 /** A batch's settings as they are in effect. */

@@ -12,15 +12,8 @@ import { type Caller, type InputOf, Procedures } from '../../common/procedure.js
 import { BatchChanges } from './batch-changes.js';
 import { BatchContents } from './batch-contents.js';
 import { BatchJobs } from './batch-jobs.js';
-import type {
-  Batch,
-  BatchJob,
-  BatchMetrics,
-  BatchStats,
-  CreateBatchRequest,
-  HookBatchJob,
-  UpdateBatchRequest,
-} from './batch-service.types.js';
+import type { Batch, BatchJob, CreateBatchRequest, HookBatchJob, UpdateBatchRequest } from './batch-service.types.js';
+import type { BatchMetrics, BatchStats } from './batch-stats.types.js';
 import { toBatchMetrics, toBatchStats } from './to-batch-stats.js';
 
 const PAGE = 100;

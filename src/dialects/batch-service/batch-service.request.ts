@@ -17,6 +17,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { BACKUP_STRATEGIES, type BackupStrategy, CONFLICT_RESOLUTIONS, type ConflictResolution } from '../../batches/batch.options.js';
+import { AnyJsonList } from '../../common/any-json.js';
 import { Nullable } from '../../common/nullable.js';
 import { Opaque } from '../../common/opaque.js';
 import { BATCH_PRIORITIES, type BatchPriority, type BatchStatus } from './batch-service.types.js';
@@ -28,8 +29,8 @@ export class NotificationSettingsInput {
   @IsOptional() @IsBoolean() onStart?: boolean;
   @IsOptional() @IsBoolean() onComplete?: boolean;
   @IsOptional() @IsBoolean() onError?: boolean;
-  /** Percent. */
-  @IsOptional() @IsInt() @Min(1) @Max(100) progressInterval?: number;
+  /** Percent; null for never. */
+  @IsOptional() @IsInt() @Min(1) @Max(100) progressInterval?: number | null;
 }
 
 export class ResourceLimitsInput {
@@ -37,8 +38,8 @@ export class ResourceLimitsInput {
   @IsOptional() @IsNumber() @Min(1) maxMemory?: number;
   /** Percent. */
   @IsOptional() @IsNumber() @Min(1) maxCpu?: number;
-  /** Seconds, for the whole batch. */
-  @IsOptional() @IsNumber() @Min(0.001) @Max((30 * DAY_MS) / 1000) timeout?: number;
+  /** Seconds, for the whole batch; null for no limit. */
+  @IsOptional() @IsNumber() @Min(0.001) @Max((30 * DAY_MS) / 1000) timeout?: number | null;
 }
 
 export class BatchConfigInput {
@@ -56,7 +57,7 @@ export class BatchConfigInput {
   @IsOptional() @IsIn(CONFLICT_RESOLUTIONS) conflictResolution?: ConflictResolution;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => NotificationSettingsInput) notificationSettings?: NotificationSettingsInput;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => ResourceLimitsInput) resourceLimits?: ResourceLimitsInput;
-  /** What the operation's item handler wants to know. */
+  /** What the operation's item handler wants to know. Cannot be changed. */
   @IsOptional() @IsObject() parameters?: Record<string, unknown>;
 }
 
@@ -67,7 +68,7 @@ export class CreateBatchOfDataRequest {
   /** The operation. Without an item handler for it, or without a type, results are recorded from outside. */
   @IsOptional() @IsString() @MinLength(1) @MaxLength(100) type?: string;
   /** One item each, any JSON. */
-  @Opaque() @IsArray() @ArrayMinSize(1) @ArrayMaxSize(100_000) data: unknown[];
+  @AnyJsonList() @Opaque() @IsArray() @ArrayMinSize(1) @ArrayMaxSize(100_000) data: unknown[];
   @IsOptional() @IsIn(BATCH_PRIORITIES) priority?: BatchPriority;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => BatchConfigInput) config?: BatchConfigInput;
 }

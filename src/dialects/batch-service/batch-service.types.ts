@@ -1,10 +1,12 @@
+import { ApiSchema } from '@nestjs/swagger';
 import type { BackupStrategy, ConflictResolution } from '../../batches/batch.options.js';
-import type { RollbackView } from '../../batches/batch.view.js';
+import { RollbackView } from '../../batches/batch.view.js';
+import { AnyJson, AnyJsonList, OptionalAnyJson } from '../../common/any-json.js';
 
 /** `retrying`: nothing is left but items that wait for another try. A batch that ran out of time reads `failed`; its errors say why. */
 export type BatchStatus = 'pending' | 'running' | 'completed' | 'failed' | 'paused' | 'cancelled' | 'retrying';
 
-/** `skipped`: there was nothing to do for it, or its batch was cancelled before it started (`error` says so). */
+/** `skipped`: there was nothing to do for it, or its batch was stopped before it was done (`error` says so). */
 export type JobStatus = 'pending' | 'running' | 'completed' | 'failed' | 'retrying' | 'skipped';
 
 export const BATCH_PRIORITIES = ['low', 'medium', 'high', 'critical'] as const;
@@ -13,7 +15,7 @@ export type BatchPriority = (typeof BATCH_PRIORITIES)[number];
 export type ErrorSeverity = 'low' | 'medium' | 'high' | 'critical';
 
 /** Which `batch.notification` messages are sent to the tenant's sockets. */
-export interface NotificationSettings {
+export class NotificationSettings {
   onStart?: boolean;
   onComplete?: boolean;
   onError?: boolean;
@@ -21,7 +23,7 @@ export interface NotificationSettings {
   progressInterval?: number | null;
 }
 
-export interface ResourceLimits {
+export class ResourceLimits {
   /** MB; not enforced yet, so refused. */
   maxMemory?: number;
   /** Percent; not enforced yet, so refused. */
@@ -31,7 +33,7 @@ export interface ResourceLimits {
 }
 
 /** A batch's settings: as given in a request, and in a reply as they are in effect. */
-export interface BatchConfig {
+export class BatchConfig {
   /** Items side by side; more than 1,000 is taken as 1,000. */
   maxConcurrentJobs?: number;
   /** Tries after the first. */
@@ -74,7 +76,7 @@ export interface UpdateBatchRequest {
 }
 
 /** One item that failed; or, without a `jobId`, what ended the batch itself. */
-export interface BatchError {
+export class BatchError {
   jobId?: string;
   /** From 0. */
   itemIndex?: number;
@@ -85,7 +87,7 @@ export interface BatchError {
   timestamp: Date;
 }
 
-export interface BatchSummary {
+export class BatchSummary {
   total: number;
   /** Successful and skipped of the finished items, 0 to 1. */
   successRate: number;
@@ -97,26 +99,26 @@ export interface BatchSummary {
   throughput: number | null;
 }
 
-export interface BatchOutput {
+export class BatchOutput {
   jobId: string;
   itemIndex: number;
   key: string;
-  output: unknown;
+  @AnyJson() output: unknown;
 }
 
 /** What came of a batch that has ended. */
-export interface BatchResults {
+export class BatchResults {
   successful: number;
   failed: number;
   skipped: number;
-  /** Never started. */
+  /** Not done when the batch was stopped. */
   cancelled: number;
   /** Of the first successful items; a warning says when there are more. */
   outputs: BatchOutput[];
   summary: BatchSummary;
 }
 
-export interface Batch {
+export class Batch {
   id: string;
   name: string;
   description?: string;
@@ -132,7 +134,7 @@ export interface Batch {
   processedItems: number;
   failedItems: number;
   /** The first items; a warning says when there are more. */
-  data: unknown[];
+  @AnyJsonList() data: unknown[];
   results?: BatchResults;
   /** Of the first failed items; a warning says when there are more. */
   errors: BatchError[];
@@ -143,7 +145,9 @@ export interface Batch {
   rollback?: RollbackView;
 }
 
-export interface BatchJob {
+/** One item of a batch. */
+@ApiSchema({ name: 'BatchServiceJob' })
+export class BatchJob {
   /** `<batch id>:<number of the item, from 1>` */
   id: string;
   batchId: string;
@@ -152,77 +156,12 @@ export interface BatchJob {
   key: string;
   status: JobStatus;
   progress: number;
-  data: unknown;
+  @AnyJson() data: unknown;
   /** Tries after the first. */
   retryCount: number;
   maxRetries: number;
-  result?: unknown;
+  @OptionalAnyJson() result?: unknown;
   error?: string;
-}
-
-/** Over all batches made through this service, unless said otherwise. */
-export interface BatchStats {
-  total: number;
-  byStatus: Record<BatchStatus, number>;
-  byPriority: Record<BatchPriority, number>;
-  /** The hundred most frequent. */
-  byType: Record<string, number>;
-  totalItems: number;
-  processedItems: number;
-  successfulItems: number;
-  failedItems: number;
-  skippedItems: number;
-  /** Mean milliseconds from start to end of the batches that have ended; null when none has. */
-  averageDuration: number | null;
-  /** Finished items a second of the batches that have ended, over the time they took; null when none has. */
-  throughput: number | null;
-  /** Successful and skipped of the finished items, 0 to 1; null when none is finished. */
-  successRate: number | null;
-}
-
-/** Figures of one batch. Times are milliseconds. */
-export interface SingleBatchStats {
-  batchId: string;
-  status: BatchStatus;
-  progress: number;
-  totalItems: number;
-  processedItems: number;
-  successfulItems: number;
-  failedItems: number;
-  skippedItems: number;
-  successRate: number | null;
-  /** Finished items a second since the start; null before it, and when failed items were repeated. */
-  throughput: number | null;
-  averageDuration: number;
-  p50Duration: number;
-  p95Duration: number;
-  p99Duration: number;
-  estimatedTimeRemaining: number | null;
-  /** Most frequent first. */
-  errors: { message: string; kind: string; count: number }[];
-}
-
-/**
- * Figures at one moment. Those of source `worker` are of the process named, whatever else it does at the time; figures of source
- * `caller` are what `recordMetrics` was given, with any further fields.
- */
-export interface BatchMetrics {
-  batchId: string;
-  timestamp: Date;
-  source: 'worker' | 'caller';
-  /** Resident memory, MB. */
-  memoryUsage?: number;
-  /** Percent of one core, since the process was measured last. */
-  cpuUsage?: number;
-  /** Percent in use of the file system that holds the data directory. */
-  diskUsage?: number;
-  /** Finished items of the batch a second, since its last sample by the process. */
-  throughput?: number;
-  processedItems?: number;
-  failedItems?: number;
-  /** `host:pid` */
-  process?: string;
-  [field: string]: unknown;
 }
 
 /** A batch as the hook `use-batch-management` reads it: without data and outputs. */

@@ -50,9 +50,13 @@ export async function inRequestWords<T>(creation: () => Promise<T>): Promise<T> 
   } catch (error) {
     if (!(error instanceof AppError) || !error.details.errors) throw error;
     const errors = error.details.errors.map(inWords);
-    const message = errors.map((each) => each.message).slice(0, 3);
+    const message = errors.map(sentence).slice(0, 3);
     throw new AppError(error.code, message.join('; '), { details: { ...error.details, errors }, cause: error });
   }
+}
+
+function sentence({ path, message }: FieldError): string {
+  return message.startsWith(path) ? message : `${path}: ${message}`;
 }
 
 function inWords({ path, message, code }: FieldError): FieldError {

@@ -28,6 +28,6 @@ export function toBatchJob(batch: BatchView, item: ItemView, output: unknown): B
     retryCount: Math.max(0, attempts - 1),
     maxRetries: batch.options.retryAttempts,
     result: output ?? undefined,
-    error: status === 'cancelled' ? 'the batch was stopped before this item started' : error?.message,
+    error: status === 'cancelled' ? 'the batch was stopped before this job was done' : error?.message,
   };
 }

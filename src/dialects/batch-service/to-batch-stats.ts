@@ -1,5 +1,5 @@
 import type { BatchAnalytics, BatchTotals, BatchView, MetricView } from '../../batches/batch.view.js';
-import type { BatchMetrics, BatchStats, SingleBatchStats } from './batch-service.types.js';
+import type { BatchMetrics, BatchStats, SingleBatchStats } from './batch-stats.types.js';
 import { perSecond, rounded, toBatchStatus } from './to-batch.js';
 
 export function toBatchStats({ batches, retrying, byStatus, byPriority, byOperation, items, ended }: BatchTotals): BatchStats {

@@ -116,7 +116,10 @@ function toTimeout({ reason, endedAt }: BatchView): BatchError {
 /** What the caller should know about how the batch is worked. */
 export function warningsOfWork({ id, dialect, operation, external, options }: BatchView): string[] {
   if (dialect !== 'batch-service' || !external) return [];
-  const warnings = [`no item handler does ${operation}: record results with POST /api/batches/${id}/results, or register one`];
+  const warnings = [
+    `no item handler does ${operation}: record results with POST /api/batches/${id}/results, or register one and create the batch again; ` +
+      'maxConcurrentJobs and timeoutPerTemplate are up to whoever does the work',
+  ];
   if (keepsBackup(options))
     warnings.push('rollbackOnFailure and backupStrategy are about records that item handlers here write: this batch has none');
   return warnings;

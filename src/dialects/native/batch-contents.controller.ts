@@ -1,20 +1,21 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller } from '../../access/current-caller.js';
-import type { ItemView, OutcomeView } from '../../batches/batch.view.js';
-import { AddItems, type AddedItems } from '../../batches/commands/add-items.command.js';
+import { ItemView, OutcomeView } from '../../batches/batch.view.js';
+import { AddItems, AddedItems } from '../../batches/commands/add-items.command.js';
 import { RecordExternalResult } from '../../batches/commands/record-external-result.command.js';
-import type { BatchEventRecord } from '../../batches/events/batch.events.js';
+import { BatchEventRecord } from '../../batches/events/batch.events.js';
 import { ListEvents } from '../../batches/queries/list-events.query.js';
 import { ListItems } from '../../batches/queries/list-items.query.js';
 import { ListOutcomes } from '../../batches/queries/list-outcomes.query.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { Config } from '../../config.js';
 import { BatchContents } from '../batch-service/batch-contents.js';
-import type { BatchResource } from '../batch-service/batch-resource.js';
+import { BatchResource } from '../batch-service/batch-resource.js';
 import { AddItemsQuery, ListEventsQuery, ListItemsQuery, ListResultsQuery, RecordResultRequest } from './batches.request.js';
 import { type DataReply, type PageReply, toPageReply } from './envelope.js';
 import { itemSourceOf } from './item-source-of-body.js';
+import { RepliesWith, RepliesWithList, RepliesWithPage } from './reply-schema.js';
 
 /** What a batch consists of: its items, their results, its events. */
 @ApiTags('batches')
@@ -28,12 +29,14 @@ export class BatchContentsController {
 
   /** Items in their order, each with its state. */
   @Get('items')
+  @RepliesWithPage(ItemView)
   async items(@Param('id') batchId: string, @Query() query: ListItemsQuery, @CurrentCaller() caller: Caller): Promise<PageReply<ItemView>> {
     return toPageReply(await this.procedures.call(ListItems, { batchId, ...query }, caller));
   }
 
   /** Adds items to an open batch: a JSON list, or NDJSON of any length with one `{ key?, payload? }` a line. */
   @Post('items')
+  @RepliesWith(AddedItems)
   @HttpCode(200)
   @ApiConsumes('application/json', 'application/x-ndjson')
   @ApiBody({ schema: { type: 'object', properties: { items: { type: 'array', items: {} } } } })
@@ -50,6 +53,7 @@ export class BatchContentsController {
 
   /** What the finished items ended as. */
   @Get('results')
+  @RepliesWithPage(OutcomeView)
   async results(
     @Param('id') batchId: string,
     @Query() query: ListResultsQuery,
@@ -63,6 +67,7 @@ export class BatchContentsController {
    * reply shows as much of the batch's data as a list does.
    */
   @Post('results')
+  @RepliesWith(BatchResource)
   @HttpCode(200)
   async recordResult(
     @Param('id') batchId: string,
@@ -75,6 +80,7 @@ export class BatchContentsController {
 
   /** The batch's event log, oldest first: what a client missed while its socket was away. */
   @Get('events')
+  @RepliesWithList(BatchEventRecord)
   async events(
     @Param('id') batchId: string,
     @Query() query: ListEventsQuery,

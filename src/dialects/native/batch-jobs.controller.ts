@@ -4,9 +4,10 @@ import { CurrentCaller } from '../../access/current-caller.js';
 import { AppError } from '../../common/app-error.js';
 import type { Caller } from '../../common/procedure.js';
 import { BatchJobs } from '../batch-service/batch-jobs.js';
-import type { BatchJob } from '../batch-service/batch-service.types.js';
+import { BatchJob } from '../batch-service/batch-service.types.js';
 import { ListItemsQuery } from './batches.request.js';
 import { type DataReply, type PageReply, toPageReply } from './envelope.js';
+import { RepliesWith, RepliesWithPage } from './reply-schema.js';
 
 /** A batch's items as jobs. */
 @ApiTags('batches')
@@ -16,12 +17,14 @@ export class BatchJobsController {
 
   /** Jobs in the order of the batch's data, each with its state and result. */
   @Get(':id/jobs')
+  @RepliesWithPage(BatchJob)
   async list(@Param('id') batchId: string, @Query() query: ListItemsQuery, @CurrentCaller() caller: Caller): Promise<PageReply<BatchJob>> {
     return toPageReply(await this.jobs.list(batchId, query, caller));
   }
 
   /** Tries one failed job once more: 409 when it has not failed, has no tries left, or its batch has not ended. */
   @Post('jobs/:jobId/retry')
+  @RepliesWith(BatchJob)
   @HttpCode(200)
   async retry(@Param('jobId') jobId: string, @CurrentCaller() caller: Caller): Promise<DataReply<BatchJob>> {
     return { success: true, data: await this.jobs.retry(await this.jobs.find(jobId, caller), caller) };
@@ -29,6 +32,7 @@ export class BatchJobsController {
 
   /** The same, below its batch. */
   @Post(':id/jobs/:jobId/retry')
+  @RepliesWith(BatchJob)
   @HttpCode(200)
   async retryOfBatch(
     @Param('id') batchId: string,

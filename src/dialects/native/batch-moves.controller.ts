@@ -9,9 +9,10 @@ import { SealBatch } from '../../batches/commands/seal-batch.command.js';
 import { StartBatch } from '../../batches/commands/start-batch.command.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { BatchContents } from '../batch-service/batch-contents.js';
-import type { BatchResource } from '../batch-service/batch-resource.js';
+import { BatchResource } from '../batch-service/batch-resource.js';
 import { CancelBatchRequest, StartBatchRequest } from './batches.request.js';
 import type { DataReply } from './envelope.js';
+import { RepliesWith } from './reply-schema.js';
 
 /** Moves a batch from one state to another. What its state does not allow answers 409. */
 @ApiTags('batches')
@@ -24,6 +25,7 @@ export class BatchMovesController {
 
   /** Sets a pending batch going. */
   @Post('start')
+  @RepliesWith(BatchResource)
   @HttpCode(200)
   async start(
     @Param('id') batchId: string,
@@ -35,6 +37,7 @@ export class BatchMovesController {
 
   /** No more items or results will come: the batch ends when what it has is done. */
   @Post('seal')
+  @RepliesWith(BatchResource)
   @HttpCode(200)
   async seal(@Param('id') batchId: string, @CurrentCaller() caller: Caller): Promise<DataReply<BatchResource>> {
     return this.toReply(await this.procedures.call(SealBatch, { batchId }, caller), caller);
@@ -42,6 +45,7 @@ export class BatchMovesController {
 
   /** Starts no new item; those in flight finish. */
   @Post('pause')
+  @RepliesWith(BatchResource)
   @HttpCode(200)
   async pause(@Param('id') batchId: string, @CurrentCaller() caller: Caller): Promise<DataReply<BatchResource>> {
     return this.toReply(await this.procedures.call(PauseBatch, { batchId }, caller), caller);
@@ -49,6 +53,7 @@ export class BatchMovesController {
 
   /** Lets a paused batch go on. */
   @Post('resume')
+  @RepliesWith(BatchResource)
   @HttpCode(200)
   async resume(@Param('id') batchId: string, @CurrentCaller() caller: Caller): Promise<DataReply<BatchResource>> {
     return this.toReply(await this.procedures.call(ResumeBatch, { batchId }, caller), caller);
@@ -56,6 +61,7 @@ export class BatchMovesController {
 
   /** Stops a batch for good; what is done stays done. */
   @Post('cancel')
+  @RepliesWith(BatchResource)
   @HttpCode(200)
   async cancel(
     @Param('id') batchId: string,

@@ -1,6 +1,7 @@
-import { IsBoolean, IsIn, IsInt, IsNotEmpty, IsNumber, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsArray, IsBoolean, IsIn, IsInt, IsNotEmpty, IsNumber, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import type { BatchView, MetricView, OutcomeView } from '../../batches/batch.view.js';
 import { type Dialect, DIALECTS } from '../../common/procedure.js';
+import { OptionalAnyJson } from '../../common/any-json.js';
 import { Opaque } from '../../common/opaque.js';
 import { QueryBoolean, QueryInt, QueryTime } from '../../common/query-fields.js';
 
@@ -14,6 +15,7 @@ export class ListBatchesQuery {
   @IsOptional() @IsString() @IsNotEmpty() type?: string;
   /** The interface it was made through: batch-service for those made with `data`. */
   @IsOptional() @IsIn(DIALECTS) dialect?: Dialect;
+  /** With dialect=batch-service, failed also finds batches that ran out of time; running also finds those that read retrying. */
   @IsOptional() @IsIn(STATUSES) status?: BatchView['status'];
   /** Part of the name. */
   @IsOptional() @IsString() @IsNotEmpty() name?: string;
@@ -75,12 +77,20 @@ export class ListEventsQuery {
   @QueryInt(1) limit?: number;
 }
 
+/** Neither of both: every failed item. */
+export class RetryRequest {
+  /** Keys of failed items, at most 10,000. */
+  @IsOptional() @IsArray() keys?: string[];
+  /** Positions of failed items, at most 10,000. */
+  @IsOptional() @IsArray() seqs?: number[];
+}
+
 /** One item's result, worked outside of the service. */
 export class RecordResultRequest {
   @IsString() @IsNotEmpty() key: string;
   @IsBoolean() success: boolean;
   /** JSON */
-  @Opaque() output?: unknown;
+  @OptionalAnyJson() @Opaque() output?: unknown;
   /** Why it failed. */
   @IsOptional() @IsString() error?: string;
   /** Tries after the first. */

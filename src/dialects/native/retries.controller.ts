@@ -1,20 +1,13 @@
 import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { IsArray, IsOptional } from 'class-validator';
 import { CurrentCaller } from '../../access/current-caller.js';
 import { RetryItems } from '../../batches/commands/retry-items.command.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { BatchContents } from '../batch-service/batch-contents.js';
-import type { BatchResource } from '../batch-service/batch-resource.js';
+import { BatchResource } from '../batch-service/batch-resource.js';
+import { RetryRequest } from './batches.request.js';
 import type { DataReply } from './envelope.js';
-
-/** Neither of both: every failed item. */
-export class RetryRequest {
-  /** Keys of failed items, at most 10,000. */
-  @IsOptional() @IsArray() keys?: string[];
-  /** Positions of failed items, at most 10,000. */
-  @IsOptional() @IsArray() seqs?: number[];
-}
+import { RepliesWith } from './reply-schema.js';
 
 /** Working failed items once more. */
 @ApiTags('batches')
@@ -27,6 +20,7 @@ export class RetriesController {
 
   /** Starts a new run of a batch that has ended, of all its failed items or of those named. */
   @Post('retry')
+  @RepliesWith(BatchResource)
   @HttpCode(200)
   async retry(
     @Param('id') batchId: string,

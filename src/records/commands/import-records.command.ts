@@ -5,7 +5,7 @@ import { BatchOptionsInput } from '../../batches/batch.options.js';
 import type { BatchView } from '../../batches/batch.view.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
-import type { LineProblem } from '../../batches/intake.js';
+import type { LineProblem } from '../../batches/batch.view.js';
 import type { ItemSource } from '../../batches/item-source.js';
 import { invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';

@@ -21,7 +21,7 @@ export class RestoreBatch extends Command<RestoreReport> {
 }
 
 /** What became of the records that the batch had changed, by this call and earlier ones. */
-export interface RestoreReport {
+export class RestoreReport {
   restored: number;
   removed: number;
   leftAlone: number;

@@ -1,0 +1,7 @@
+export class DeletedBatch {
+  deleted: true;
+}
+
+export class RecordedMetrics {
+  recorded: true;
+}
