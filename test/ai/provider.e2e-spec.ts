@@ -256,6 +256,13 @@ describe('a provider of analyses', () => {
     expect(job.errors).toMatchObject([{ error: 'the AI provider cannot be reached', attempts: 2 }]);
   });
 
+  it('a provider that answers without any choice is told as one that answered something else', async () => {
+    await start();
+    provider.answer = () => ({ status: 200, body: { choices: [] } });
+    const job = await ended(await create(await putDocuments(['one']), { retryAttempts: 0 }));
+    expect(job.errors).toMatchObject([{ error: 'the AI provider answered something else than the findings that were asked for' }]);
+  });
+
   it('a redirect is not followed: neither documents nor the key go anywhere else', async () => {
     await start();
     const elsewhere = await FakeProvider.start();

@@ -291,6 +291,13 @@ describe('the document interface', () => {
     expect(await ended(body.data.id)).toMatchObject({ type: 'noop', status: 'COMPLETED', documentIds: ['a', 'b'], totalDocuments: 2 });
   });
 
+  test('a batch that announced more items than it names has no next page', async () => {
+    const { body } = await api.post<{ batch: { id: string } }>('/api/batch/create', { operation: 'transform', total_items: 3 });
+    const job = await get(body.batch.id);
+    expect(job).toMatchObject({ status: 'PENDING', totalDocuments: 3, documentIds: [], results: [] });
+    expect(job.pagination.nextOffset).toBeNull();
+  });
+
   test('an unknown id is 404 with the one error body', async () => {
     for (const answer of [await api.get<Problem>(`${JOBS}/job_1_x`), await api.post<Problem>(`${JOBS}/job_1_x/cancel`)]) {
       expect(answer.status).toBe(404);

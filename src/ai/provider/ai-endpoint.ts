@@ -1,5 +1,13 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { APICallError, generateText, type LanguageModel, NoObjectGeneratedError, NoOutputGeneratedError, Output } from 'ai';
+import {
+  APICallError,
+  generateText,
+  InvalidResponseDataError,
+  type LanguageModel,
+  NoObjectGeneratedError,
+  NoOutputGeneratedError,
+  Output,
+} from 'ai';
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { PermanentError, RetryLaterError } from '../../operations/item-handler.js';
@@ -82,13 +90,12 @@ function toItemError(error: unknown, signal: AbortSignal): unknown {
     const late = reason instanceof DOMException && reason.name === 'TimeoutError';
     return late ? new ProviderFailure('the AI provider did not answer within the time limit') : reason;
   }
-  if (NoObjectGeneratedError.isInstance(error) || NoOutputGeneratedError.isInstance(error)) {
-    return new ProviderFailure(GARBAGE);
-  }
+  if (NOT_WHAT_WAS_ASKED.some((kind) => kind.isInstance(error))) return new ProviderFailure(GARBAGE);
   if (!APICallError.isInstance(error) || error.statusCode === undefined) return new ProviderFailure('the AI provider cannot be reached');
   return toStatusError(error.statusCode, error.responseHeaders?.['retry-after']);
 }
 
+const NOT_WHAT_WAS_ASKED = [NoObjectGeneratedError, NoOutputGeneratedError, InvalidResponseDataError];
 const GARBAGE = 'the AI provider answered something else than the findings that were asked for';
 
 function toStatusError(status: number, retryAfter: string | undefined): Error {

@@ -124,7 +124,8 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
     const states = await run<StateRow>(pool, statement, [runIds, batch.run_id, items.map((item) => item[name])]);
     const byName = new Map(states.map((state) => [state[name], state]));
     const rows = items.map((item) => withState(repeated.get(item.seq) ?? item, byName.get(item[name]), ended));
-    return { rows, total: batch.total, limit, offset, hasMore: offset + rows.length < batch.total };
+    // A batch whose results come from outside may have announced more items than it can name: their page is empty, and the last.
+    return { rows, total: batch.total, limit, offset, hasMore: rows.length > 0 && offset + rows.length < batch.total };
   }
 }
 
