@@ -9,9 +9,22 @@ const ROOT = join(__dirname, '../..');
 
 /** What each door of the package must hand out, imported by the package's own name in a process of its own, as its users do. */
 const DOORS: Record<string, string[]> = {
-  batchwise: ['BatchwiseModule', 'startService', 'Procedures', 'CreateBatch', 'GetBatch', 'BatchCompleted', 'ItemHandler', 'AppError'],
+  batchwise: [
+    'BatchwiseModule',
+    'startService',
+    'ServiceInProcess',
+    'Procedures',
+    'toProcedure',
+    'CreateBatch',
+    'GetBatch',
+    'BatchCompleted',
+    'ItemHandler',
+    'RecordStore',
+    'StoresModule',
+    'AppError',
+  ],
   'batchwise/erp': ['BatchProcessingFacade'],
-  'batchwise/annotations': ['BatchProcessor', 'createRateLimiter', 'estimateDurationMinutes'],
+  'batchwise/annotations': ['BatchProcessor', 'ServiceInProcess', 'createRateLimiter', 'estimateDurationMinutes'],
   'batchwise/batch-service': ['BatchProcessingService', 'BATCH_PRIORITIES'],
   'batchwise/documents': ['DocumentProcessingQueueService', 'ProcessingJobType'],
 };
