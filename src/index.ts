@@ -4,10 +4,9 @@
 export { BatchwiseModule, type BatchwiseSettings } from './batchwise.module.js';
 export { Config, loadConfig } from './config.js';
 export { startService, type RunningService, type ServiceOptions } from './service.js';
-export { ServiceInProcess } from './common/running-service.js';
 
-// Procedures: hand one of the classes below to `Procedures.call`, with its input and who calls.
-export { type Caller, type Dialect, type InputOf, type OutputOf, type Procedure, Procedures } from './common/procedure.js';
+// Procedures: hand one of the classes below to `Procedures.call`, with its input and who calls; or to `toProcedure`, for CQRS's buses.
+export { type Caller, type Dialect, type InputOf, type OutputOf, type Procedure, Procedures, toProcedure } from './common/procedure.js';
 export { AppError, type ErrorCode, type FieldError } from './common/app-error.js';
 
 export { AddItems, type AddedItems } from './batches/commands/add-items.command.js';
@@ -49,10 +48,13 @@ export type { FileView, RecordPage, RecordView } from './records/record.view.js'
 // Events, for `@EventsHandler`.
 export * from './batches/events/batch.events.js';
 
-// Item handlers.
+// Item handlers, and the records that they may write.
 export * from './operations/item-handler.js';
+export { RecordStore } from './records/record-store.js';
+export { StoresModule } from './records/stores.module.js';
 
-// The documented services.
+// The documented services. `ServiceInProcess` is for what is made with `new`, where several services run in one process.
+export { ServiceInProcess } from './common/running-service.js';
 export { BatchProcessor } from './dialects/annotations/batch-processor.facade.js';
 export { createRateLimiter } from './dialects/annotations/rate-limiter.js';
 export { BatchProcessingService } from './dialects/batch-service/batch-processing-service.js';

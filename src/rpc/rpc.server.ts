@@ -39,6 +39,8 @@ export class RpcServer implements OnModuleInit, BeforeApplicationShutdown {
     fastify.route<{ Params: { '*': string } }>({
       method: ['GET', 'POST'],
       url: '/trpc/*',
+      // tRPC has no HEAD; Fastify would add one that cannot send its answers.
+      exposeHeadRoute: false,
       handler: (request, reply) => this.answer(request, reply, request.params['*']),
       errorHandler: (error, _request, reply) => this.refuse(error, reply),
     });

@@ -1,6 +1,6 @@
 import { Controller, Get, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { CqrsModule, EventsHandler, type IEventHandler } from '@nestjs/cqrs';
+import { CommandBus, CqrsModule, EventBus, EventsHandler, type IEventHandler, QueryBus } from '@nestjs/cqrs';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,17 +9,27 @@ import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import {
   BATCH_EVENTS,
+  BatchCompleted,
   type BatchEvent,
   BatchProcessingFacade,
   BatchProcessor,
   BatchwiseModule,
+  type ChunkContext,
   CreateBatch,
   DocumentProcessingQueueService,
   GetBatch,
   GetRecord,
   ImportRecords,
+  type Item,
+  ItemHandler,
+  type ItemHandlerClass,
+  type ItemOutcome,
   Procedures,
   ProcessingJobType,
+  RecordStore,
+  RestoreBatch,
+  StoresModule,
+  toProcedure,
 } from '../../src/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
@@ -33,6 +43,28 @@ class Journal implements IEventHandler<BatchEvent> {
 
   handle({ record: { batchId, type } }: BatchEvent): void {
     this.entries.push({ batchId, type });
+  }
+}
+
+/** A service of the application that works with CQRS's buses alone. */
+@Injectable()
+class Orders {
+  constructor(
+    readonly commands: CommandBus,
+    readonly queries: QueryBus,
+    readonly events: EventBus,
+  ) {}
+}
+
+/** Work of the application that writes records. */
+@ItemHandler('stamp')
+class StampItemHandler implements ItemHandlerClass {
+  constructor(private readonly records: RecordStore) {}
+
+  async runChunk(items: Item[], context: ChunkContext): Promise<ItemOutcome[]> {
+    const stamped = items.map(({ key }) => ({ key, fields: { stamped: true } }));
+    await this.records.upsert({ tenant: context.tenant, collection: 'stamps' }, stamped, { batch: context });
+    return items.map(() => ({}));
   }
 }
 
@@ -64,9 +96,10 @@ describe('an application with routes, buses and a database of its own', () => {
         BatchwiseModule.forRoot({ DATA_DIR: dataDir, DATABASE_URL: engineDatabase.url, SWEEP_MS: '200' }),
         TypeOrmModule.forRoot({ type: 'postgres', url: ownDatabase.url, installExtensions: false }),
         CqrsModule.forRoot(),
+        StoresModule,
       ],
       controllers: [HelloController],
-      providers: [Journal],
+      providers: [Journal, Orders, StampItemHandler],
     })
     class HostModule {}
 
@@ -139,6 +172,33 @@ describe('an application with routes, buses and a database of its own', () => {
     );
     const images = new BatchProcessor('paid');
     expect(await images.getJobProgress(await images.startBatch(['unknown'], 1))).toMatchObject({ progress: { total: 1 } });
+  });
+
+  it('uses the command bus, the query bus and the event bus, typed and checked', async () => {
+    const { commands, queries, events } = app.get(Orders);
+    const ends: string[] = [];
+    const heard = events.subscribe((event) => event instanceof BatchCompleted && ends.push(event.record.batchId));
+    const batch = await commands.execute(toProcedure(CreateBatch, { operation: 'noop', items: ['a'] }, CALLER));
+    const id: string = batch.id;
+    await eventually(
+      () => ends,
+      (ids) => ids.includes(id),
+    );
+    heard.unsubscribe();
+    const { counts } = await queries.execute(toProcedure(GetBatch, { batchId: id }, CALLER));
+    expect(counts.succeeded).toBe(1);
+    const wrong = { operation: 'noop', options: { timeout: -4 } };
+    expect(() => toProcedure(CreateBatch, wrong, CALLER)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }));
+  });
+
+  it('has item handlers of its own that write records, and what they wrote can be taken back', async () => {
+    const input = { operation: 'stamp', items: ['a'], options: { backupStrategy: 'auto' as const } };
+    const { id: batchId } = await procedures().call(CreateBatch, input, CALLER);
+    expect(await ended(batchId)).toMatchObject({ status: 'completed' });
+    const place = { collection: 'stamps', key: 'a' };
+    expect((await procedures().call(GetRecord, place, CALLER)).fields).toEqual({ stamped: true });
+    expect(await procedures().call(RestoreBatch, { batchId }, CALLER)).toMatchObject({ removed: 1 });
+    await expect(procedures().call(GetRecord, place, CALLER)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   it('input is checked as everywhere', async () => {

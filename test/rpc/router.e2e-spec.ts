@@ -174,6 +174,12 @@ describe('the edge', () => {
     expect([change.status, ((await change.json()) as Refused).error.data.code]).toEqual([405, 'METHOD_NOT_SUPPORTED']);
   });
 
+  it('has no other methods than GET and POST', async () => {
+    for (const method of ['HEAD', 'PUT', 'DELETE']) {
+      expect([method, (await fetch(`${service.url}/trpc/batch.stats`, { method })).status]).toEqual([method, 404]);
+    }
+  });
+
   it('takes a query that is too long for an address as POST', async () => {
     const long = createTRPCClient<AppRouter>({ links: [httpLink({ url: `${service.url}/trpc`, methodOverride: 'POST' })] });
     const filter = { text: { in: Array.from({ length: 90 }, (_, n) => `${n}`.repeat(150)) } };
