@@ -110,13 +110,27 @@ describe('an upload that is refused', () => {
       'file.0',
       /unpacks to 4000000000 bytes/,
     ],
+    'a workbook with a sheet that unpacks to a thousand times its size': [
+      () => formOf([{ name: 'a.xlsx', bytes: zipOf({ 'xl/worksheets/sheet1.xml': Buffer.alloc(17_000_000) }) }]),
+      400,
+      'file.0',
+      /sheet1\.xml unpacks to more than 100 times its packed size/,
+    ],
+    'a CSV called .xlsx': [() => formOf([{ ...csv(), name: 'a.xlsx' }]), 415, 'file.0', /not an Excel workbook.*it is plain text/],
+    'a page called .csv': [
+      () => formOf([csv('\n<!DOCTYPE html><html>Log in, please</html>')]),
+      415,
+      'file.0',
+      /it is a page of HTML or XML/,
+    ],
+    'a script called .csv': [() => formOf([csv('#!/bin/sh\nrm -rf /\n')]), 415, 'file.0', /it is a script/],
     'a CSV full of NUL': [() => formOf([{ name: 'a.csv', bytes: Buffer.alloc(5_000) }]), 415, 'file.0', /not CSV text/],
     'a CSV with a NUL far inside': [() => formOf([csv(`a,b\n${'1,2\n'.repeat(30_000)}\0`)]), 415, 'file.0', /not text in UTF-8/],
     'a CSV in another encoding': [
       () => formOf([{ name: 'a.csv', bytes: Buffer.from('Gericht\nSpätzle\n', 'latin1') }]),
       415,
       'file.0',
-      /not CSV text/,
+      /no text in UTF-8 or UTF-16.*saved as CSV UTF-8/,
     ],
     'an empty file': [() => formOf([csv(), csv('')]), 400, 'file.1', /prices\.csv is empty/],
     'a blank CSV': [() => formOf([csv(' \n\n')]), 400, 'file.0', /is empty/],
@@ -149,6 +163,14 @@ describe('an upload that is refused', () => {
       expect(await traces(service)).toEqual(NOTHING);
     },
   );
+
+  test('for a part without a name leaves nothing', async () => {
+    const body = '--x\r\ncontent-disposition: form-data; filename="a.csv"\r\n\r\na,b\r\n--x--\r\n';
+    const answer = await api.sendText<Problem>('/api/batch/upload', body, 'multipart/form-data; boundary=x');
+    expect(answer).toMatchObject({ status: 400, body: { error: expect.stringMatching(/a part of the form has no name/) } });
+    expect(answer.body.details.errors[0]!.path).toBe('file');
+    expect(await traces(service)).toEqual(NOTHING);
+  });
 
   test('for being no form at all is told what to send', async () => {
     const answer = await api.post<Problem>('/api/batch/upload', { file: 'menu.pdf' });

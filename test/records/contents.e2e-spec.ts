@@ -139,7 +139,9 @@ describe('the contents of stored files', () => {
 
     test('that unpacks to more than it claims is left when that shows', async () => {
       const sheet = Buffer.from(`<worksheet><sheetData>${'<row r="1"/>'.repeat(200_000)}</sheetData></worksheet>`);
-      await expect(refusal('bomb.xlsx', zipOf({ ...PARTS, 'xl/worksheets/sheet1.xml': sheet }, 200))).rejects.toMatchObject({
+      const honest = Object.entries(PARTS).map(([name, text]) => [name, Buffer.from(text.toString().padEnd(200))] as const);
+      const parts = { ...Object.fromEntries(honest), 'xl/worksheets/sheet1.xml': sheet };
+      await expect(refusal('bomb.xlsx', zipOf(parts, 200))).rejects.toMatchObject({
         code: 'UNPROCESSABLE',
         message: expect.stringMatching(/too many bytes/),
       });
@@ -198,6 +200,15 @@ describe('the contents of stored files', () => {
           { name: 'Tag', type: 'date' },
         ],
       });
+    });
+
+    test.each([
+      ['with line breaks and commas in its header', '"Price,\n(EUR, net)";Dish\r\n4,5;Soup\r\n'],
+      ['after blank lines', '\r\n\r\nPrice;Dish\r\n4,5;Soup\r\n'],
+      ['with the line ends of old', 'Price;Dish\r4,5;Soup\r1,5;Tea\r2,5;Cake\r'],
+    ])('%s has its cells parted where they are', async (_, text) => {
+      const found = await read('csv', 'prices.csv', Buffer.from(text));
+      expect(found).toMatchObject({ delimiter: ';', raggedRows: 0, columns: [{ type: 'number' }, { name: 'Dish', type: 'text' }] });
     });
 
     test.each([

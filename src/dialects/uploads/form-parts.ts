@@ -39,6 +39,8 @@ async function read(parts: AsyncIterableIterator<Multipart>): Promise<Multipart 
 }
 
 function toUploadPart(part: Multipart): UploadPart {
+  // The type promises a name, and a form need not have one.
+  if (!part.fieldname) throw invalidField('file', 'a part of the form has no name; send each file in the field file');
   if (part.type === 'file') return { field: part.fieldname, filename: part.filename ?? '', source: bytesOf(part) };
   if (part.valueTruncated) throw invalidField(part.fieldname, `may have at most ${MAX_FIELD_BYTES} bytes`, 'too_big');
   if (typeof part.value !== 'string') throw invalidField(part.fieldname, 'must be plain text', 'invalid_type');

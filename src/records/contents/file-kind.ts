@@ -29,8 +29,9 @@ export function isZip(head: Buffer): boolean {
 
 /** What bytes that cannot be read seem to be: "a file of type image/png". */
 export async function describeBytes(head: Buffer): Promise<string> {
+  if (isTextSoFar(head, encodingOf(head))) return 'plain text';
   const type = await fileTypeFromBuffer(head);
-  return type ? `a file of type ${type.mime}` : 'no text, and of no known type';
+  return type ? `a file of type ${type.mime}` : 'no text in UTF-8 or UTF-16, and of no known type';
 }
 
 export async function unknownKind(head: Buffer): Promise<Error> {

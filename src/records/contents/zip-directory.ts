@@ -5,6 +5,9 @@ import { unreadable } from './contents.js';
 const MAX_ENTRIES = 10_000;
 /** Unpacked bytes of all entries: a small zip can hold a thousand times its size. */
 const MAX_UNPACKED_BYTES = 1_073_741_824;
+/** Times that a large entry may unpack to its packed size. Sheets that people make grow five to thirty times. */
+const MAX_RATIO = 100;
+const LARGE_BYTES = 16_777_216;
 
 /** A zip's files, read by the directory at its end, in any order, and never longer than the directory says. */
 export class ZipDirectory {
@@ -27,6 +30,8 @@ export class ZipDirectory {
       if (bytes > MAX_UNPACKED_BYTES) {
         throw unreadable('zip file', `it unpacks to ${bytes} bytes; at most ${MAX_UNPACKED_BYTES} are read`);
       }
+      const bomb = [...entries.values()].find(isBomb);
+      if (bomb) throw unreadable('zip file', `${bomb.fileName} unpacks to more than ${MAX_RATIO} times its packed size`);
       return new ZipDirectory(zip, entries);
     } catch (error) {
       zip.close();
@@ -55,4 +60,9 @@ export class ZipDirectory {
   close(): void {
     this.zip.close();
   }
+}
+
+/** The sizes that the directory claims are those that count: no more is read of an entry, packed or unpacked. */
+function isBomb({ compressedSize, uncompressedSize }: Entry): boolean {
+  return uncompressedSize > LARGE_BYTES && uncompressedSize > MAX_RATIO * compressedSize;
 }

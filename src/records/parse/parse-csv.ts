@@ -40,9 +40,13 @@ export async function* parseCsv({ head, all }: OpenSource, options: CsvOptions):
   if (!table) throw invalidField('source', 'the CSV is empty; its first line must name the columns');
 }
 
-/** Comma, semicolon or tab, whichever the first line of the text has most of. */
+/** A cell in quotes may hold delimiters and line breaks of its own. */
+const QUOTED_CELL = /(^|[,;\t\r\n])"(?:[^"]|"")*"/g;
+
+/** Comma, semicolon or tab, whichever the text's first line that is not blank has most of outside quotes. */
 export function delimiterOf(head: string): string {
-  const firstLine = head.split('\n', 1)[0]!;
+  const lines = head.replace(QUOTED_CELL, '$1_').split(/\r\n?|\n/);
+  const firstLine = lines.find((line) => line.trim() !== '') ?? '';
   const counts = DELIMITERS.map((delimiter) => firstLine.split(delimiter).length);
   return DELIMITERS[counts.indexOf(Math.max(...counts))]!;
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { AppError } from '../../common/app-error.js';
-import { decodeText } from '../contents/decode-text.js';
+import { decodeText, encodingOf } from '../contents/decode-text.js';
 import { describeBytes, HEAD_BYTES, isPdf, isZip, kindOf } from '../contents/file-kind.js';
 import { isWorkbook } from '../contents/read-workbook.js';
 import { ZipDirectory } from '../contents/zip-directory.js';
@@ -19,8 +19,6 @@ export interface StoredUpload {
 
 /** How a document before Office 2007 begins, and any Office document with a password. */
 const OLD_OFFICE = Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]);
-
-const WORDS: Record<AcceptedType, string> = { pdf: 'a PDF', workbook: 'an Excel workbook', csv: 'CSV text' };
 
 /**
  * Checks that a file is what its name says, and whole.
@@ -43,7 +41,7 @@ const PDF_TAIL_BYTES = 2_048;
 
 /** The end of a PDF says where its directory of objects begins; there it must be. */
 async function checkPdf(head: Buffer, file: StoredUpload): Promise<void> {
-  if (!isPdf(head)) throw await notWhatItSays('pdf', head, file);
+  if (!isPdf(head)) throw await notWhatItSays('a PDF', head, file);
   const tail = await readRange(file.path, Math.max(0, file.size - PDF_TAIL_BYTES), PDF_TAIL_BYTES);
   const [, offset] = [...tail.toString('latin1').matchAll(/startxref\s+(\d{1,15})\s+%%EOF/g)].at(-1) ?? [];
   if (offset === undefined) throw broken(file, 'ends before its end mark (startxref and %%EOF)');
@@ -61,7 +59,7 @@ async function checkWorkbook(head: Buffer, file: StoredUpload): Promise<void> {
       `${file.name} has a password or is of Excel before 2007; save it as .xlsx without a password`,
     );
   }
-  if (!isZip(head)) throw await notWhatItSays('workbook', head, file);
+  if (!isZip(head)) throw await notWhatItSays('an Excel workbook', head, file);
   const zip = await openZip(file);
   try {
     if (isWorkbook(zip)) return;
@@ -84,8 +82,17 @@ async function openZip(file: StoredUpload): Promise<ZipDirectory> {
   }
 }
 
+/** Text that is often called .csv by mistake or on purpose: the page of an error or of a login, a script. */
+const OTHER_TEXT: [begins: RegExp, what: string][] = [
+  [/^<(?:!doctype|html|svg|\?xml)\b/i, 'a page of HTML or XML'],
+  [/^#!/, 'a script'],
+];
+
 async function checkCsv(head: Buffer, file: StoredUpload): Promise<void> {
-  if (kindOf(head, { name: file.name, mediaType: '' }) !== 'csv') throw await notWhatItSays('csv', head, file);
+  if (kindOf(head, { name: file.name, mediaType: '' }) !== 'csv') throw notCsv(await describeBytes(head), file);
+  const start = new TextDecoder(encodingOf(head)).decode(head).trimStart();
+  const other = OTHER_TEXT.find(([begins]) => begins.test(start));
+  if (other) throw notCsv(other[1], file);
   let isBlank = true;
   try {
     for await (const text of decodeText(createReadStream(file.path), 'CSV')) isBlank &&= text.trim() === '';
@@ -96,8 +103,13 @@ async function checkCsv(head: Buffer, file: StoredUpload): Promise<void> {
   if (isBlank) throw broken(file, 'is empty');
 }
 
-async function notWhatItSays(type: AcceptedType, head: Buffer, { name, at }: StoredUpload): Promise<AppError> {
-  const message = `${name} is not ${WORDS[type]}, though its name says so: it is ${await describeBytes(head)}; send the real file`;
+async function notWhatItSays(what: string, head: Buffer, { name, at }: StoredUpload): Promise<AppError> {
+  const message = `${name} is not ${what}, though its name says so: it is ${await describeBytes(head)}; send the real file`;
+  return refusedFile('UNSUPPORTED_TYPE', at, message);
+}
+
+function notCsv(whatItIs: string, { name, at }: StoredUpload): AppError {
+  const message = `${name} is not CSV text, though its name says so: it is ${whatItIs}; send the table saved as CSV UTF-8`;
   return refusedFile('UNSUPPORTED_TYPE', at, message);
 }
 
