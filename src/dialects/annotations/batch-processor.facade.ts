@@ -1,6 +1,7 @@
 import { AppError } from '../../common/app-error.js';
 import { checkInput } from '../../common/check-input.js';
 import type { Caller } from '../../common/procedure.js';
+import { unlessUnknown } from '../../common/unless.js';
 import { runningService, type ServiceInProcess } from '../../common/running-service.js';
 import { AnnotationJobs } from './annotation-jobs.js';
 import type { AnnotationTier, BatchJobProgress } from './annotations.reply.js';
@@ -62,14 +63,5 @@ export class BatchProcessor {
 
   private assertUsable(): void {
     if (this.destroyed) throw new AppError('CONFLICT', 'this BatchProcessor is destroyed; make a new one');
-  }
-}
-
-async function unlessUnknown<T, Instead>(work: () => Promise<T>, instead: Instead): Promise<T | Instead> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'NOT_FOUND') return instead;
-    throw error;
   }
 }

@@ -7,8 +7,8 @@ import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import { GetBatchTotals } from '../../batches/queries/get-batch-totals.query.js';
 import { ListBatches } from '../../batches/queries/list-batches.query.js';
 import { ListMetrics } from '../../batches/queries/list-metrics.query.js';
-import { AppError } from '../../common/app-error.js';
 import { type Caller, type InputOf, Procedures } from '../../common/procedure.js';
+import { unlessUnknown } from '../../common/unless.js';
 import { BatchChanges } from './batch-changes.js';
 import { BatchContents } from './batch-contents.js';
 import { BatchJobs } from './batch-jobs.js';
@@ -165,14 +165,5 @@ export class BatchProcessingService {
       if (!page.hasMore) break;
     }
     return [...found.values()];
-  }
-}
-
-async function unlessUnknown<T, Instead>(work: () => Promise<T>, instead: Instead): Promise<T | Instead> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'NOT_FOUND') return instead;
-    throw error;
   }
 }

@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { CancelBatch } from '../../batches/commands/cancel-batch.command.js';
 import { CleanUpBatches } from '../../batches/commands/clean-up-batches.command.js';
 import { ListBatches } from '../../batches/queries/list-batches.query.js';
-import { AppError } from '../../common/app-error.js';
 import { checkInput } from '../../common/check-input.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
+import { unless, unlessUnknown } from '../../common/unless.js';
 import { Config } from '../../config.js';
 import { createJob } from './create-job.js';
 import { DocumentJobEvents, type DocumentJobEvent } from './document-job-events.js';
@@ -48,7 +48,7 @@ export class DocumentProcessingQueueService {
 
   /** @returns null for an unknown id; of documents, results and errors the first 1,000 each */
   getJobStatus(jobId: string): Promise<DocumentJob | null> {
-    return unless(['NOT_FOUND'], () => readJob(this.procedures, { jobId }, this.caller), null);
+    return unlessUnknown(() => readJob(this.procedures, { jobId }, this.caller), null);
   }
 
   /** @returns false for an unknown job and for one that has ended */
@@ -92,14 +92,5 @@ export class DocumentProcessingQueueService {
   off<Name extends keyof DocumentJobEvent>(name: Name, listener: (event: DocumentJobEvent[Name]) => void): this {
     this.events.off(this.caller.tenant, name, listener);
     return this;
-  }
-}
-
-async function unless<T, Instead>(codes: AppError['code'][], work: () => Promise<T>, instead: Instead): Promise<T | Instead> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof AppError && codes.includes(error.code)) return instead;
-    throw error;
   }
 }

@@ -6,9 +6,9 @@ import { RecordExternalResult } from '../../batches/commands/record-external-res
 import { SealBatch } from '../../batches/commands/seal-batch.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import { GetBatchAnalytics } from '../../batches/queries/get-batch-analytics.query.js';
-import { AppError } from '../../common/app-error.js';
 import { checkInput } from '../../common/check-input.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
+import { unless, unlessUnknown } from '../../common/unless.js';
 import { toErpBatch } from './erp-batch.js';
 import { inErpWords, toCreateInput } from './erp-create.js';
 import { toErpVisualization } from './erp-results.js';
@@ -86,32 +86,16 @@ export class BatchProcessingFacade {
 
   /** @returns false for an unknown batch and for one that has ended */
   cancelBatch(batchId: string): Promise<boolean> {
-    return unlessUnknown(
-      async () => {
-        await this.procedures.call(CancelBatch, { batchId }, this.caller);
-        return true;
-      },
-      false,
-      ['NOT_FOUND', 'CONFLICT'],
-    );
+    const cancel = async (): Promise<boolean> => {
+      await this.procedures.call(CancelBatch, { batchId }, this.caller);
+      return true;
+    };
+    return unless(['NOT_FOUND', 'CONFLICT'], cancel, false);
   }
 
   /** Removes the tenant's finished batches older than a number of days. @returns how many */
   async cleanupOldBatches(days: number): Promise<number> {
     const { deleted } = await this.procedures.call(CleanUpBatches, { olderThanDays: days, dialect: 'erp' }, this.caller);
     return deleted;
-  }
-}
-
-async function unlessUnknown<T, Instead>(
-  work: () => Promise<T>,
-  instead: Instead,
-  codes: AppError['code'][] = ['NOT_FOUND'],
-): Promise<T | Instead> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof AppError && codes.includes(error.code)) return instead;
-    throw error;
   }
 }
