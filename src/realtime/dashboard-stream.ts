@@ -9,6 +9,7 @@ import { toProblem } from '../common/problem.js';
 import { Config } from '../config.js';
 import { toDashboardMessages } from './dashboard-messages.js';
 import { DashboardSocket } from './dashboard-socket.js';
+import { declineUpgrade, wantsWebSocket } from './decline-upgrade.js';
 import { mayConnect } from './origin.js';
 import { SOCKET_IO_PATH } from './socket.adapter.js';
 
@@ -48,7 +49,11 @@ export class DashboardStream implements OnApplicationBootstrap, BeforeApplicatio
 
   onApplicationBootstrap(): void {
     const http = this.adapterHost.httpAdapter.getHttpServer() as Server;
-    http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.upgrade(request, socket, head));
+    http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (request.url?.startsWith(SOCKET_IO_PATH)) return;
+      if (wantsWebSocket(request)) this.upgrade(request, socket, head);
+      else declineUpgrade(http, request, socket, head);
+    });
     this.heartbeat = setInterval(() => {
       for (const socket of this.sockets) socket.beat();
     }, HEARTBEAT_MS);
@@ -71,7 +76,6 @@ export class DashboardStream implements OnApplicationBootstrap, BeforeApplicatio
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const address = request.url ?? '/';
-    if (address.startsWith(SOCKET_IO_PATH)) return;
     socket.on('error', () => socket.destroy());
     const url = URL.canParse(address, 'http://localhost') ? new URL(address, 'http://localhost') : undefined;
     if (!url || !PATH.test(url.pathname)) return refuseHandshake(socket, '404 Not Found');

@@ -143,6 +143,37 @@ describe('the dashboard stream', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 404 Not Found\r\n/);
   });
 
+  /** As curl --http2 and Java's HttpClient send it: the first request of a connection would rather be HTTP/2. */
+  it('a request that asks for another protocol is answered as if it did not, with its body, and so is the next one', async () => {
+    const { hostname, port } = new URL(service.url);
+    const body = JSON.stringify({
+      operation: 'noop',
+      name: 'of a client that likes HTTP/2',
+      items: ['a'],
+      start: false,
+      note: 'x'.repeat(60_000),
+    });
+    const wish = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n';
+    const socket = connect(Number(port), hostname);
+    let text = '';
+    socket.on('data', (data) => (text += data.toString()));
+    const answers = (count: number) =>
+      eventually(
+        () => text.match(/HTTP\/1\.1 \d+/g) ?? [],
+        ({ length }) => length === count,
+      );
+
+    socket.write(
+      `POST /api/batches HTTP/1.1\r\nHost: x\r\n${wish}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+    );
+    socket.write(body);
+    expect(await answers(1)).toEqual(['HTTP/1.1 400']);
+    expect(text).toContain('note is not a known field');
+    socket.write(`GET /api/batches?limit=1 HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(await answers(2)).toEqual(['HTTP/1.1 400', 'HTTP/1.1 200']);
+    socket.destroy();
+  });
+
   it('a plain GET is a route that does not exist', async () => {
     expect((await api.get('/api/dashboard/stream?userId=ada')).status).toBe(404);
   });
