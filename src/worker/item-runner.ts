@@ -7,10 +7,13 @@ import type { BatchContext, ChunkContext, Item, ItemContext, ItemHandlerClass, I
 import { handlerLogger } from '../operations/handler-logger.js';
 import type { RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { WorkItem } from './held-chunk.js';
-import { isFinal, type ItemFailure, toFailure } from './item-failure.js';
+import { isFinal, type ItemFailure, stackOf, toFailure } from './item-failure.js';
 import { type Ending, readResult } from './item-result.js';
 import { retryDelayMs } from './retry-policy.js';
 import type { Settlement } from './settlement.js';
+
+/** Failures of a turn whose stacks are kept: to write a million of them would take longer than most handlers do. */
+const MAX_STACKS = 100;
 
 /** Takes one batch's items through its handler. Never throws: whatever a handler does becomes an outcome or a retry. */
 export class ItemRunner {
@@ -18,6 +21,7 @@ export class ItemRunner {
   readonly progress = new Map<number, number>();
   /** How often items have reported. */
   reports = 0;
+  private stacks = 0;
   private readonly handler: ItemHandlerClass;
   private readonly batch: BatchAtWork;
   private readonly options: BatchOptions;
@@ -83,7 +87,12 @@ export class ItemRunner {
     if (!final && work.attempt <= this.options.retryAttempts) {
       return this.defer(work, failure, retryDelayMs(this.options, work.attempt), work.attempt + 1);
     }
-    return { outcome: this.toOutcome(work, { status: OUTCOME_STATUS.failed, errorKind: failure.kind, error: failure.message }) };
+    const { kind: errorKind, message: error } = failure;
+    return { outcome: this.toOutcome(work, { status: OUTCOME_STATUS.failed, errorKind, error, errorStack: this.keptStackOf(failure) }) };
+  }
+
+  private keptStackOf(failure: ItemFailure): string | null {
+    return failure.thrown !== undefined && (this.stacks += 1) <= MAX_STACKS ? stackOf(failure) : null;
   }
 
   private contextOf(work: WorkItem): WorkContext {
@@ -143,6 +152,7 @@ export class ItemRunner {
       key: work.key,
       errorKind: null,
       error: null,
+      errorStack: null,
       output: 'null',
       ...ending,
     };

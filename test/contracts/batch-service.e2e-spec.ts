@@ -573,13 +573,6 @@ describe('errors', () => {
     ]);
   });
 
-  test('no stack is told', async () => {
-    const { id } = await noop([{ fail: 'permanent' }, {}]);
-    await batches.updateBatch(id, { status: 'running' });
-    await ended(id);
-    expect(JSON.stringify((await api.get(`/api/batches/${id}`)).body)).not.toMatch(/\bat .*\.[jt]s:\d+/);
-  });
-
   test('a hundred are shown, and a warning says how many there are', async () => {
     const { id } = await noop([...Array.from({ length: 130 }, () => ({ fail: 'permanent' })), {}]);
     await batches.updateBatch(id, { status: 'running' });

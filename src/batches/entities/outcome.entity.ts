@@ -17,6 +17,8 @@ export class OutcomeEntity {
   @Column('text') key: string;
   @Column('text', { name: 'error_kind', nullable: true }) errorKind: string | null;
   @Column('text', { nullable: true }) error: string | null;
+  /** Where a handler's error was thrown, of the first failures of a worker's turn. */
+  @Column('text', { name: 'error_stack', nullable: true }) errorStack: string | null;
   @Column('jsonb', { nullable: true }) output: unknown;
   @Column('timestamptz', { name: 'recorded_at', default: () => 'now()' }) recordedAt: Date;
   /** The later run that repeats the item; null while this outcome counts. */

@@ -43,7 +43,7 @@ const FIRST_FAILURES: Statement = {
   text: `
     SELECT r.batch_id, o.* FROM batch b JOIN run r ON r.batch_id = b.id
     CROSS JOIN LATERAL (
-      SELECT seq, key, error_kind AS kind, error AS message, attempts, recorded_at FROM outcome
+      SELECT seq, key, error_kind AS kind, error AS message, error_stack AS stack, attempts, recorded_at FROM outcome
       WHERE run_id = r.id AND status = ${OUTCOME_STATUS.failed} AND repeated_in IS NULL ORDER BY seq LIMIT $3
     ) o
     WHERE b.tenant = $1 AND b.id = ANY ($2::text[]) ORDER BY o.seq`,
@@ -81,9 +81,7 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
     ]);
     const previews = new Map(input.batchIds.map((id): [string, BatchPreview] => [id, { payloads: [], failures: [], outputs: [] }]));
     for (const row of items) pushUpTo(input.items, previews.get(row.batch_id)!.payloads, payloadsOf(row.items));
-    for (const { batch_id, recorded_at, ...row } of failures) {
-      pushUpTo(input.failures, previews.get(batch_id)!.failures, [{ ...row, recordedAt: recorded_at.toISOString() }]);
-    }
+    for (const row of failures) pushUpTo(input.failures, previews.get(row.batch_id)!.failures, [toFailureView(row, input.caller)]);
     for (const { batch_id, ...row } of outputs) pushUpTo(input.outputs, previews.get(batch_id)!.outputs, [row]);
     return previews;
   }
@@ -92,6 +90,11 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
     if (limit === 0 || batchIds.length === 0) return [];
     return run<Row>(this.database.pool, statement, [caller.tenant, batchIds, limit]);
   }
+}
+
+/** A stack tells how the service is built: programs of the tenant are shown it, people with a token are not. */
+function toFailureView({ seq, key, kind, message, stack, attempts, recorded_at }: FailureRow, { personal }: Caller): ItemFailureView {
+  return { seq, key, kind, message, stack: personal ? null : stack, attempts, recordedAt: recorded_at.toISOString() };
 }
 
 function payloadsOf(items: string): unknown[] {

@@ -17,27 +17,27 @@ const RECORD_OUTCOMES: Statement = {
       WHERE run_id = $1 AND no = $2 AND fence = $3 AND lease_until > '-infinity'
       RETURNING 1
     ), recorded AS (
-      INSERT INTO outcome (run_id, seq, status, attempts, duration_ms, quality, key, error_kind, error, output)
+      INSERT INTO outcome (run_id, seq, status, attempts, duration_ms, quality, key, error_kind, error, error_stack, output)
       SELECT $1, o.* FROM ROWS FROM (
-        unnest($11::int[], $12::smallint[], $13::smallint[], $14::real[], $15::real[], $16::text[], $17::text[], $18::text[]),
-        jsonb_array_elements($19::jsonb)
+        unnest($11::int[], $12::smallint[], $13::smallint[], $14::real[], $15::real[], $16::text[], $17::text[], $18::text[], $19::text[]),
+        jsonb_array_elements($20::jsonb)
       ) AS o WHERE EXISTS (SELECT FROM held)
     ), deferred AS (
       INSERT INTO retry (run_id, seq, due_at, attempt, key, payload, error_kind, error)
       SELECT $1, d.seq, clock_timestamp() + d.delay_ms * interval '1 millisecond', d.attempt, d.key, d.payload::json, d.error_kind, d.error
-      FROM json_to_recordset($20::json)
+      FROM json_to_recordset($21::json)
         AS d (seq int, delay_ms float8, attempt smallint, key text, payload text, error_kind text, error text)
       WHERE EXISTS (SELECT FROM held)
       RETURNING due_at
     ), moved AS (
       UPDATE chunk c SET state = m.state, settled = m.settled, suspect = NULL, lane = CASE m.state WHEN 0 THEN NULL ELSE c.lane END
-      FROM json_to_recordset($21::json) AS m (no bigint, state smallint, settled smallint[])
+      FROM json_to_recordset($22::json) AS m (no bigint, state smallint, settled smallint[])
       WHERE c.run_id = $1 AND c.no = m.no AND c.lane = $2 AND c.state = 1 AND EXISTS (SELECT FROM held)
     ), next AS (
       SELECT c.no FROM chunk c
       WHERE c.run_id = $1 AND c.state = 0 AND EXISTS (SELECT FROM held)
         AND (SELECT status FROM run WHERE id = $1) = 'running'
-      ORDER BY c.no LIMIT $22 FOR UPDATE SKIP LOCKED
+      ORDER BY c.no LIMIT $23 FOR UPDATE SKIP LOCKED
     ), claimed AS (
       UPDATE chunk c SET state = 1, lane = $2 FROM next
       WHERE c.run_id = $1 AND c.no = next.no
@@ -67,6 +67,7 @@ export interface RecordedOutcome {
   key: string;
   errorKind: string | null;
   error: string | null;
+  errorStack: string | null;
   /** JSON text, 'null' for none */
   output: string;
 }
@@ -142,6 +143,7 @@ export async function recordOutcomes(connection: Connection, lane: LaneFence, fl
     outcomes.map((outcome) => outcome.key),
     outcomes.map((outcome) => outcome.errorKind),
     outcomes.map((outcome) => outcome.error),
+    outcomes.map((outcome) => outcome.errorStack),
     `[${outcomes.map((outcome) => outcome.output).join(',')}]`,
     `[${flush.deferred.join(',')}]`,
     JSON.stringify(flush.moved),

@@ -6,6 +6,7 @@ import { Repeats1764000005000 } from './1764000005000-repeats.js';
 import { BatchMetrics1764000006000 } from './1764000006000-batch-metrics.js';
 import { ExternalPositions1764000006100 } from './1764000006100-external-positions.js';
 import { RecordBackups1764000007000 } from './1764000007000-record-backups.js';
+import { ErrorStacks1764000008000 } from './1764000008000-error-stacks.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   BatchMetrics1764000006000,
   ExternalPositions1764000006100,
   RecordBackups1764000007000,
+  ErrorStacks1764000008000,
 ];

@@ -82,8 +82,9 @@ export class BatchError {
   itemIndex?: number;
   message: string;
   severity: ErrorSeverity;
-  /** An error's stack is not kept. */
   context: { key?: string; attempts?: number; kind: string };
+  /** Where a handler threw it, of the first failures. Not shown to the bearer of a token. */
+  stack?: string;
   timestamp: Date;
 }
 

@@ -90,12 +90,13 @@ const SEVERITY_OF_KIND: Record<string, ErrorSeverity> = {
 
 function toErrors(view: BatchView, failures: ItemFailureView[]): BatchError[] {
   const wholeFailed = view.status === 'failed' || view.status === 'timed_out';
-  const errors = failures.map(({ seq, key, kind, message, attempts, recordedAt }): BatchError => ({
+  const errors = failures.map(({ seq, key, kind, message, stack, attempts, recordedAt }): BatchError => ({
     jobId: toJobId(view.id, seq),
     itemIndex: seq,
     message,
     severity: severityOf(kind, wholeFailed),
     context: { key, attempts, kind },
+    stack: stack ?? undefined,
     timestamp: new Date(recordedAt),
   }));
   // No item may have failed in a batch that ran out of time.

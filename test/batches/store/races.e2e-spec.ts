@@ -47,6 +47,7 @@ const succeeded = (seq: number): RecordedOutcome => ({
   key: String(seq + 1),
   errorKind: null,
   error: null,
+  errorStack: null,
   output: 'null',
 });
 /** The flush of a worker that has done all items of a chunk. */
