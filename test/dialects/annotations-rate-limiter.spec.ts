@@ -91,3 +91,7 @@ test('destroyed, it ends every wait and refuses what comes later', async () => {
 test.each([0, -1, NaN, Infinity])('a rate of %s is refused', (requestsPerMinute) => {
   expect(() => createRateLimiter({ requestsPerMinute })).toThrow('requestsPerMinute: must be a number above 0');
 });
+
+test.each([undefined, 'gold', 5])('a tier of %s is refused, whether a service runs or not', (tier) => {
+  expect(() => createRateLimiter(tier as never)).toThrow('tier: must be one of free, paid');
+});

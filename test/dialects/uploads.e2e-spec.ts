@@ -301,8 +301,8 @@ describe('an upload', () => {
     expect(file!.retry_count).toBeGreaterThanOrEqual(1);
   });
 
-  test('whose bytes stay away fails after four tries', async () => {
-    const { id } = await uploadWithBytesAway();
+  test('whose bytes stay away fails after four tries, and can be queued again by its id with all of them', async () => {
+    const { id, comeBack } = await uploadWithBytesAway();
     const done = await uploadDone(api, id);
     expect(done.batch).toMatchObject({ status: 'failed' });
     expect(done.files[0]).toMatchObject({
@@ -310,6 +310,9 @@ describe('an upload', () => {
       retry_count: 3,
       error: expect.stringMatching(/^the bytes of file .* cannot be had \(ENOENT\)$/),
     });
+    await comeBack();
+    expect((await api.post(`/api/batches/${id}/retry`, { keys: [done.files[0]!.id] })).status).toBe(200);
+    expect((await uploadDone(api, id)).files).toMatchObject([{ id: done.files[0]!.id, status: 'completed', retry_count: 0 }]);
   });
 
   test('is tried four times, a second apart, and listed so', async () => {

@@ -9,10 +9,13 @@ export type RateLimit = AnnotationTier | { requestsPerMinute: number };
 
 /** @throws Error for a tier's name while no service runs in this process, AppError INVALID_INPUT for a number that is not above 0 */
 export function requestsPerMinute(limit: RateLimit): number {
-  const perMinute =
-    typeof limit === 'string' ? runningService().config.annotationTiers[checkTier(limit)].perMinute : limit.requestsPerMinute;
+  const perMinute = typeof limit === 'object' ? limit.requestsPerMinute : rateOfTier(checkTier(limit));
   if (Number.isFinite(perMinute) && perMinute > 0) return perMinute;
   throw invalidField('requestsPerMinute', 'must be a number above 0');
+}
+
+function rateOfTier(tier: AnnotationTier): number {
+  return runningService().config.annotationTiers[tier].perMinute;
 }
 
 /** @throws AppError INVALID_INPUT for a name that is no tier's */
