@@ -56,24 +56,24 @@ const FORBIDDEN: Record<string, string> = {
       LATERAL (SELECT count(*)::int AS n, min(seq) AS first, max(seq) AS last FROM batch_event WHERE batch_id = b.id) e
     WHERE e.n <> b.event_seq OR e.first <> 1 OR e.last <> e.n`,
   'an ended run has one terminal event, and it is its last one; an open one has none': `
-    SELECT r.id, r.status, e.ends, e.last_type FROM run r,
-      LATERAL (
-        SELECT count(*) FILTER (WHERE type IN ${TERMINAL_EVENTS}) AS ends, (array_agg(type ORDER BY seq DESC))[1] AS last_type
-        FROM batch_event WHERE run_id = r.id
-      ) e
-    WHERE CASE WHEN r.status IN ${TERMINAL} THEN e.ends <> 1 OR e.last_type NOT IN ${TERMINAL_EVENTS} ELSE e.ends <> 0 END`,
+    SELECT r.id, r.status, e.ends, e.last_type FROM run r LEFT JOIN (
+      SELECT run_id, count(*) FILTER (WHERE type IN ${TERMINAL_EVENTS}) AS ends, (array_agg(type ORDER BY seq DESC))[1] AS last_type
+      FROM batch_event GROUP BY run_id
+    ) e ON e.run_id = r.id
+    WHERE CASE WHEN r.status IN ${TERMINAL} THEN e.ends IS DISTINCT FROM 1 OR e.last_type NOT IN ${TERMINAL_EVENTS} ELSE e.ends > 0 END`,
   'progress never falls over the event log, and is 100 only at the end': `
     SELECT batch_id, seq, type, progress, processed FROM (
-      SELECT e.*, lag(progress) OVER w AS progress_before, lag(processed) OVER w AS processed_before FROM (
-        SELECT batch_id, run_id, seq, type, (data ->> 'progress')::int AS progress,
+      SELECT e.*, lag(progress) OVER w AS progress_before, lag(processed) OVER w AS processed_before,
+        min(total) OVER r <> max(total) OVER r AS was_added_to
+      FROM (
+        SELECT batch_id, run_id, seq, type, (data ->> 'progress')::int AS progress, (data -> 'counts' ->> 'total')::int AS total,
           (data -> 'counts' ->> 'succeeded')::int + (data -> 'counts' ->> 'failed')::int + (data -> 'counts' ->> 'skipped')::int AS processed
         FROM batch_event
-      ) e WINDOW w AS (PARTITION BY run_id ORDER BY seq)
+      ) e WINDOW w AS (PARTITION BY run_id ORDER BY seq), r AS (PARTITION BY run_id)
     ) e
     WHERE processed < processed_before OR (progress >= 100 AND type NOT IN ${TERMINAL_EVENTS})
       -- items that are added while it runs make a smaller part of what is done
-      OR (progress < progress_before AND NOT EXISTS (SELECT FROM batch_event o WHERE o.run_id = e.run_id AND o.data -> 'counts' ->> 'total'
-        <> (SELECT data -> 'counts' ->> 'total' FROM batch_event f WHERE f.run_id = e.run_id ORDER BY seq LIMIT 1)))`,
+      OR (progress < progress_before AND NOT was_added_to)`,
   'counts add up to the total in every event': `
     SELECT batch_id, seq, data -> 'counts' AS counts FROM batch_event
     WHERE (data -> 'counts' ->> 'total')::int <> (SELECT sum(value::int) FROM json_each_text(data -> 'counts') WHERE key <> 'total')`,
