@@ -13,7 +13,7 @@ import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimi
 import { AppError } from '../common/app-error.js';
 import type { Caller } from '../common/procedure.js';
 import { Config } from '../config.js';
-import { connectRedis } from '../queue/redis.js';
+import { connectRedis, disconnectRedis } from '../queue/redis.js';
 
 /** How many batches a tenant may create in a minute: counted in Redis for all processes, and in each by itself while Redis is away. */
 @Injectable()
@@ -46,7 +46,7 @@ export class CreationLimit implements OnApplicationShutdown {
   }
 
   onApplicationShutdown(): void {
-    this.redis?.disconnect();
+    if (this.redis) disconnectRedis(this.redis);
   }
 }
 

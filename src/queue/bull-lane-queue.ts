@@ -1,6 +1,7 @@
 import { InjectQueue, OnQueueError, OnQueueFailed, Processor } from '@nestjs/bull';
-import { Logger, type OnModuleInit } from '@nestjs/common';
+import { Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Job, Queue } from 'bull';
+import { BullConnections } from './bull-connections.js';
 import { type Bell, type BellHandler, LaneQueue } from './lane-queue.js';
 import { QuietWarning } from './quiet-warning.js';
 
@@ -18,12 +19,15 @@ type BellJob = Bell & { v: number };
  * must not be lost when Redis is wiped is in PostgreSQL.
  */
 @Processor(LANES)
-export class BullLaneQueue extends LaneQueue implements OnModuleInit {
+export class BullLaneQueue extends LaneQueue implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(BullLaneQueue.name);
   private readonly noRing = new QuietWarning(this.logger, 'Redis did not take a bell; the sweeper serves the run');
   private readonly noConnection = new QuietWarning(this.logger, 'no connection to Redis; work goes on by sweeping');
 
-  constructor(@InjectQueue(LANES) private readonly queue: Queue<BellJob>) {
+  constructor(
+    @InjectQueue(LANES) private readonly queue: Queue<BellJob>,
+    private readonly connections: BullConnections,
+  ) {
     super();
   }
 
@@ -61,6 +65,11 @@ export class BullLaneQueue extends LaneQueue implements OnModuleInit {
     } catch (error) {
       this.logger.warn({ err: error }, 'Bull could not be paused; bells that still arrive are dropped');
     }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.queue.close();
+    this.connections.close();
   }
 
   async hasWaiting(): Promise<boolean> {

@@ -1,11 +1,11 @@
 import { BullModule } from '@nestjs/bull';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { BullConnections } from './bull-connections.js';
 import { BullLaneQueue, LANES } from './bull-lane-queue.js';
 import { EventChannel, InProcessEventChannel } from './event-channel.js';
 import { InProcessLaneQueue } from './in-process-lane-queue.js';
 import { LaneQueue } from './lane-queue.js';
 import { RedisEventChannel } from './redis-event-channel.js';
-import { connectRedis } from './redis.js';
 
 @Global()
 @Module({})
@@ -28,18 +28,20 @@ function inProcess(): DynamicModule {
 }
 
 function onRedis(redisUrl: string): DynamicModule {
+  const connections = new BullConnections(redisUrl);
   return {
     module: QueueModule,
     imports: [
       BullModule.registerQueue({
         name: LANES,
-        createClient: (type) => connectRedis(redisUrl, type),
+        createClient: (type) => connections.open(type),
         // A bell whose worker died is not worth a second try: the lane's lease brings the run back.
         settings: { maxStalledCount: 0, retryProcessDelay: 500 },
         defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
       }),
     ],
     providers: [
+      { provide: BullConnections, useValue: connections },
       BullLaneQueue,
       { provide: LaneQueue, useExisting: BullLaneQueue },
       { provide: EventChannel, useFactory: () => new RedisEventChannel(redisUrl) },

@@ -3,7 +3,7 @@ import { Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/c
 import type { Redis } from 'ioredis';
 import { EventChannel, type Topic } from './event-channel.js';
 import { QuietWarning } from './quiet-warning.js';
-import { connectRedis } from './redis.js';
+import { connectRedis, disconnectRedis } from './redis.js';
 
 const CHANNEL = 'batchwise:events';
 
@@ -44,8 +44,8 @@ export class RedisEventChannel extends EventChannel implements OnModuleInit, OnA
   }
 
   onApplicationShutdown(): void {
-    this.publisher.disconnect();
-    this.subscriber.disconnect();
+    disconnectRedis(this.publisher);
+    disconnectRedis(this.subscriber);
   }
 
   private hear(text: string): void {

@@ -20,3 +20,9 @@ export function connectRedis(url: string, type: 'client' | 'subscriber' | 'bclie
   redis.on('error', () => undefined);
   return redis;
 }
+
+/** Lets go of a connection at once. ioredis forgets the timer of a command that is under way: it would hold the process for `socketTimeout`. */
+export function disconnectRedis(redis: Redis): void {
+  redis.disconnect();
+  clearTimeout((redis as unknown as { socketTimeoutTimer?: NodeJS.Timeout }).socketTimeoutTimer);
+}

@@ -1,10 +1,15 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { EventChannel } from '../../src/queue/event-channel.js';
 import { type Bell, LaneQueue } from '../../src/queue/lane-queue.js';
 import { QueueModule } from '../../src/queue/queue.module.js';
 import { eventually, Gate } from '../support/eventually.js';
 import { startRedis } from '../support/redis.js';
+
+const run = promisify(execFile);
 
 type RedisServer = Awaited<ReturnType<typeof startRedis>>;
 
@@ -174,6 +179,37 @@ describe.each(DRIVERS)('events %s', (_name, url) => {
     for (const each of received) expect(each.filter((n) => n > 0)).toEqual([1, 2, 3]);
     expect(others).toEqual([]);
   });
+});
+
+describe('a process that has closed its queue', () => {
+  const PROGRAM = `
+    import 'reflect-metadata';
+    import { setImmediate } from 'node:timers/promises';
+    import { NestFactory } from '@nestjs/core';
+    import { LaneQueue } from './dist/queue/lane-queue.js';
+    import { QueueModule } from './dist/queue/queue.module.js';
+    const app = await NestFactory.createApplicationContext(QueueModule.forRedis(process.argv[1]), { logger: false });
+    const lanes = app.get(LaneQueue);
+    await lanes.listen(async () => undefined, 2);
+    await lanes.ring({ runId: '1', rank: 3 }, 1);
+    const waits = async () => (await lanes.isHealthy()) && /blocked_clients:[1-9]/.test(await lanes.queue.client.info('clients'));
+    while (process.argv[2] === 'waiting' && !(await waits())) await setImmediate();
+    await lanes.mute();
+    await app.close();
+  `;
+
+  test.each([
+    ['in process', () => []],
+    ['on Redis, while it waits for a bell', () => [redis.url, 'waiting']],
+    ['on a Redis that was never there', () => ['redis://127.0.0.1:1']],
+  ])(
+    'ends by itself: %s',
+    async (_where, args) => {
+      const program = ['--input-type=module', '--eval', PROGRAM, ...args()];
+      await run(process.execPath, program, { cwd: join(__dirname, '../..'), timeout: 10_000 });
+    },
+    30_000,
+  );
 });
 
 describe('without Redis', () => {

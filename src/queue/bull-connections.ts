@@ -1,0 +1,23 @@
+import type { Redis } from 'ioredis';
+import { connectRedis, disconnectRedis } from './redis.js';
+
+/** The connections that Bull has asked for. It closes only those that it makes by itself. */
+export class BullConnections {
+  private readonly opened: Redis[] = [];
+
+  constructor(private readonly url: string) {}
+
+  open(type: 'client' | 'subscriber' | 'bclient'): Redis {
+    const connection = connectRedis(this.url, type);
+    this.opened.push(connection);
+    return connection;
+  }
+
+  close(): void {
+    for (const connection of this.opened) {
+      // Of one that ends before it was ready, something in Bull would hear that, and reject where nobody catches it.
+      connection.removeAllListeners('end');
+      disconnectRedis(connection);
+    }
+  }
+}
