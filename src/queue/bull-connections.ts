@@ -15,7 +15,7 @@ export class BullConnections {
 
   close(): void {
     for (const connection of this.opened) {
-      // Of one that ends before it was ready, something in Bull would hear that, and reject where nobody catches it.
+      // Bull's setWorkerName waits for a connection to be ready or to end, and of an end it rejects where nobody catches it.
       connection.removeAllListeners('end');
       disconnectRedis(connection);
     }
