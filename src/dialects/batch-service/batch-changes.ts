@@ -35,7 +35,7 @@ export class BatchChanges {
 
   /**
    * @throws AppError NOT_FOUND; INVALID_INPUT; CONFLICT and UNPROCESSABLE for what the batch's state does not allow. Nothing is changed
-   * then.
+   * then, but priority and config of a batch that another caller moves just after they were set.
    */
   async update(batchId: string, updates: UpdateBatchRequest, caller: Caller): Promise<BatchView> {
     const { status, name, description, priority, config } = checkInput(UpdateBatchOfDataRequest, updates);
