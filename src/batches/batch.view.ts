@@ -170,7 +170,7 @@ export interface ItemFailureView {
   key: string;
   kind: string;
   message: string;
-  /** Where it was thrown; null where that is not known, and for a token's bearer. */
+  /** Where it was thrown; null where that is not known or was not asked for, and for a token's bearer. */
   stack: string | null;
   attempts: number;
   recordedAt: string;

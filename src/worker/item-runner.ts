@@ -92,7 +92,9 @@ export class ItemRunner {
   }
 
   private keptStackOf(failure: ItemFailure): string | null {
-    return failure.thrown !== undefined && (this.stacks += 1) <= MAX_STACKS ? stackOf(failure) : null;
+    if (failure.thrown === undefined || this.stacks >= MAX_STACKS) return null;
+    this.stacks += 1;
+    return stackOf(failure);
   }
 
   private contextOf(work: WorkItem): WorkContext {

@@ -47,7 +47,7 @@ describe('the stack of an error', () => {
     expect(batch!.errors.map(({ stack }) => stack)).toEqual([permanent!.stack, retryable!.stack]);
   });
 
-  test('is not told to the bearer of a token, nor by another interface', async () => {
+  test('is not told to the bearer of a token, nor in a list, nor by another interface', async () => {
     const id = await ended([{ fail: 'permanent' }]);
     const person = new Api(service.url, token);
     for (const path of [`/api/batches/${id}`, '/api/batches']) {
@@ -57,6 +57,7 @@ describe('the stack of an error', () => {
       expect(JSON.stringify(body)).not.toMatch(/\bat .*\.[jt]s:\d+/);
     }
     for (const path of [
+      '/api/batches',
       `/api/batch/${id}/results`,
       `/api/batch/annotations/${id}/status`,
       `/api/batch/jobs/${id}`,

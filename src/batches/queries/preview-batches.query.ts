@@ -1,5 +1,5 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { ArrayMaxSize, IsArray, IsInt, IsString, Max, Min } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsBoolean, IsInt, IsString, Max, Min } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import type { BatchPreview, ItemFailureView, ItemOutputView } from '../batch.view.js';
@@ -15,6 +15,8 @@ export class PreviewBatches extends Query<Map<string, BatchPreview>> {
   @IsInt() @Min(0) @Max(1_000) items: number;
   @IsInt() @Min(0) @Max(1_000) failures: number;
   @IsInt() @Min(0) @Max(1_000) outputs: number;
+  /** Failures with their stacks: some kilobytes each. */
+  @IsBoolean() stacks: boolean;
 
   caller: Caller;
 }
@@ -43,7 +45,7 @@ const FIRST_FAILURES: Statement = {
   text: `
     SELECT r.batch_id, o.* FROM batch b JOIN run r ON r.batch_id = b.id
     CROSS JOIN LATERAL (
-      SELECT seq, key, error_kind AS kind, error AS message, error_stack AS stack, attempts, recorded_at FROM outcome
+      SELECT seq, key, error_kind AS kind, error AS message, CASE WHEN $4 THEN error_stack END AS stack, attempts, recorded_at FROM outcome
       WHERE run_id = r.id AND status = ${OUTCOME_STATUS.failed} AND repeated_in IS NULL ORDER BY seq LIMIT $3
     ) o
     WHERE b.tenant = $1 AND b.id = ANY ($2::text[]) ORDER BY o.seq`,
@@ -74,27 +76,31 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
   constructor(private readonly database: Database) {}
 
   async execute(input: PreviewBatches): Promise<Map<string, BatchPreview>> {
+    // A stack tells how the service is built: programs of the tenant are shown it, people with a token are not.
+    const stacks = input.stacks && !input.caller.personal;
     const [items, failures, outputs] = await Promise.all([
       this.read<OfBatch & { items: string }>(FIRST_ITEMS, input, input.items),
-      this.read<FailureRow>(FIRST_FAILURES, input, input.failures),
+      this.read<FailureRow>(FIRST_FAILURES, input, input.failures, stacks),
       this.read<OfBatch & ItemOutputView>(FIRST_OUTPUTS, input, input.outputs),
     ]);
     const previews = new Map(input.batchIds.map((id): [string, BatchPreview] => [id, { payloads: [], failures: [], outputs: [] }]));
     for (const row of items) pushUpTo(input.items, previews.get(row.batch_id)!.payloads, payloadsOf(row.items));
-    for (const row of failures) pushUpTo(input.failures, previews.get(row.batch_id)!.failures, [toFailureView(row, input.caller)]);
+    for (const { batch_id, recorded_at, ...row } of failures) {
+      pushUpTo(input.failures, previews.get(batch_id)!.failures, [{ ...row, recordedAt: recorded_at.toISOString() }]);
+    }
     for (const { batch_id, ...row } of outputs) pushUpTo(input.outputs, previews.get(batch_id)!.outputs, [row]);
     return previews;
   }
 
-  private async read<Row extends object>(statement: Statement, { batchIds, caller }: PreviewBatches, limit: number): Promise<Row[]> {
+  private async read<Row extends object>(
+    statement: Statement,
+    { batchIds, caller }: PreviewBatches,
+    limit: number,
+    ...more: unknown[]
+  ): Promise<Row[]> {
     if (limit === 0 || batchIds.length === 0) return [];
-    return run<Row>(this.database.pool, statement, [caller.tenant, batchIds, limit]);
+    return run<Row>(this.database.pool, statement, [caller.tenant, batchIds, limit, ...more]);
   }
-}
-
-/** A stack tells how the service is built: programs of the tenant are shown it, people with a token are not. */
-function toFailureView({ seq, key, kind, message, stack, attempts, recorded_at }: FailureRow, { personal }: Caller): ItemFailureView {
-  return { seq, key, kind, message, stack: personal ? null : stack, attempts, recordedAt: recorded_at.toISOString() };
 }
 
 function payloadsOf(items: string): unknown[] {

@@ -12,10 +12,11 @@ interface Extent {
   items: number;
   outputs: number;
   failures: number;
+  stacks: boolean;
 }
 
-const ALONE: Extent = { items: 1_000, outputs: 1_000, failures: 100 };
-const IN_A_LIST: Extent = { items: 100, outputs: 100, failures: 10 };
+const ALONE: Extent = { items: 1_000, outputs: 1_000, failures: 100, stacks: true };
+const IN_A_LIST: Extent = { items: 100, outputs: 100, failures: 10, stacks: false };
 
 /** Completes views of batches with data, errors and outputs. Data and outputs are those of batches made with `data`. */
 @Injectable()
@@ -44,7 +45,7 @@ export class BatchContents {
   /** @param views at most 100 */
   async hookJobsOf(views: BatchView[], caller: Caller): Promise<HookBatchJob[]> {
     const { failures } = views.length === 1 ? ALONE : IN_A_LIST;
-    const previews = await this.preview(views, { items: 0, outputs: 0, failures }, caller);
+    const previews = await this.preview(views, { items: 0, outputs: 0, failures, stacks: false }, caller);
     return views.map((view) => toHookBatchJob(view, previews.get(view.id)?.failures ?? []));
   }
 
@@ -63,6 +64,7 @@ export class BatchContents {
     const failures = views.some(({ counts }) => counts.failed > 0) ? extent.failures : 0;
     const outputs = views.some(({ endedAt }) => endedAt !== null) ? extent.outputs : 0;
     if (views.length === 0 || (extent.items === 0 && failures === 0 && outputs === 0)) return new Map();
-    return this.procedures.call(PreviewBatches, { batchIds: views.map(({ id }) => id), items: extent.items, failures, outputs }, caller);
+    const batchIds = views.map(({ id }) => id);
+    return this.procedures.call(PreviewBatches, { ...extent, batchIds, failures, outputs }, caller);
   }
 }

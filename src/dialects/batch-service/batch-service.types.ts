@@ -83,7 +83,7 @@ export class BatchError {
   message: string;
   severity: ErrorSeverity;
   context: { key?: string; attempts?: number; kind: string };
-  /** Where a handler threw it, of the first failures. Not shown to the bearer of a token. */
+  /** Where a handler threw it, of the first failures. Not in lists, and not shown to the bearer of a token. */
   stack?: string;
   timestamp: Date;
 }
