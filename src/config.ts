@@ -12,6 +12,22 @@ const optionalUrl = (protocols: string[]) =>
     })
     .optional();
 
+/** `name:number` pairs: limits of some by their name. */
+const numbersByName = z
+  .string()
+  .default('')
+  .transform((list, context) => {
+    const pairs = list
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter(Boolean)
+      .map((entry) => [entry.slice(0, entry.lastIndexOf(':')), Number(entry.slice(entry.lastIndexOf(':') + 1))] as const);
+    if (pairs.some(([name, number]) => name === '' || !Number.isInteger(number) || number < 1)) {
+      context.addIssue({ code: 'custom', message: 'must be a list of name:number with whole numbers from 1' });
+    }
+    return Object.fromEntries(pairs);
+  });
+
 const apiKeys = z
   .string()
   .default('')
@@ -56,6 +72,14 @@ const schema = z.object({
   WORKER_LANES: count.max(1_000).default(64),
   LEASE_MS: count.min(1_000).max(600_000).default(15_000),
   SWEEP_MS: count.min(100).max(60_000).default(1_000),
+  PRIORITY_AGE_MS: count.max(86_400_000).default(15_000),
+  STUCK_AFTER_MS: count.min(1_000).max(86_400_000).default(300_000),
+  MAX_CONCURRENCY: count.max(1_000_000).optional(),
+  TENANT_CONCURRENCY: count.max(1_000_000).optional(),
+  TENANT_CONCURRENCY_OF: numbersByName,
+  OPERATION_CONCURRENCY_OF: numbersByName,
+  TENANT_RATE_PER_MINUTE: count.max(1_000_000).optional(),
+  TENANT_RATE_OF: numbersByName,
   CREATE_LIMIT_PER_MINUTE: count.max(1_000_000).default(600),
   MAX_UPLOAD_BYTES: count.default(1_073_741_824),
   BATCH_DEFAULT_SIZE: count.max(10_000).default(50),
@@ -108,6 +132,18 @@ export class Config {
   /** How long a worker may be silent before its lane is taken over. */
   readonly leaseMs: number;
   readonly sweepMs: number;
+  /** A run that waits for a lane becomes one priority class more urgent after each such time. */
+  readonly priorityAgeMs: number;
+  /** A run that could be worked and is not, for so long, is reported as stuck. */
+  readonly stuckAfterMs: number;
+  /** Items side by side, over all processes: of all batches, of each tenant's, of some tenants', of some operations'. Unset: no limit. */
+  readonly maxConcurrency?: number;
+  readonly tenantConcurrency?: number;
+  readonly tenantConcurrencyOf: Readonly<Record<string, number>>;
+  readonly operationConcurrencyOf: Readonly<Record<string, number>>;
+  /** Items that a tenant may start in a minute, over all processes; of each, and of some. Unset: no limit. */
+  readonly tenantRatePerMinute?: number;
+  readonly tenantRateOf: Readonly<Record<string, number>>;
   readonly createLimitPerMinute: number;
   readonly maxUploadBytes: number;
   readonly batchDefaultSize: number;
@@ -168,6 +204,7 @@ export class Config {
       workerLanes: v.WORKER_LANES,
       leaseMs: v.LEASE_MS,
       sweepMs: v.SWEEP_MS,
+      ...sharingFields(v),
       createLimitPerMinute: v.CREATE_LIMIT_PER_MINUTE,
       maxUploadBytes: v.MAX_UPLOAD_BYTES,
       batchDefaultSize: v.BATCH_DEFAULT_SIZE,
@@ -189,6 +226,20 @@ export class Config {
   get hasAccessControl(): boolean {
     return this.apiKeys.length > 0 || this.jwtSecret !== undefined;
   }
+}
+
+/** How tenants and batches share the workers. */
+function sharingFields(v: z.output<typeof schema>) {
+  return {
+    priorityAgeMs: v.PRIORITY_AGE_MS,
+    stuckAfterMs: v.STUCK_AFTER_MS,
+    maxConcurrency: v.MAX_CONCURRENCY,
+    tenantConcurrency: v.TENANT_CONCURRENCY,
+    tenantConcurrencyOf: v.TENANT_CONCURRENCY_OF,
+    operationConcurrencyOf: v.OPERATION_CONCURRENCY_OF,
+    tenantRatePerMinute: v.TENANT_RATE_PER_MINUTE,
+    tenantRateOf: v.TENANT_RATE_OF,
+  };
 }
 
 /** What only one of the documented interfaces, or the analysis behind them, needs. */

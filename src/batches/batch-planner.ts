@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../common/procedure.js';
-import { AppError, type FieldError, invalidField } from '../common/app-error.js';
+import { AppError, type FieldError, invalidField, unprocessable } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
 import { isTooDeep, toStorableJson, unsafeKey } from '../common/safe-json.js';
 import { handlerLogger } from '../operations/handler-logger.js';
@@ -94,7 +94,7 @@ function planExternal(input: BatchRequest, registered: RegisteredHandler | undef
   if (input.open !== undefined)
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
   if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
-  assertNoRateLimit(input.options ?? {});
+  assertNoPace(input.options ?? {});
   assertDistinctKeys(expectedKeys(input.items ?? []));
   assertExternalParameters(input, registered);
   // Nothing to expect is as good as nothing told: the caller says which result is the last one.
@@ -103,8 +103,10 @@ function planExternal(input: BatchRequest, registered: RegisteredHandler | undef
 }
 
 /** For a batch whose results come from outside. */
-export function assertNoRateLimit(options: BatchOptionsInput): void {
-  const limit = (['rateLimitPerMinute', 'rateLimitPool'] as const).find((name) => (options[name] ?? undefined) !== undefined);
+export function assertNoPace(options: BatchOptionsInput): void {
+  const limit = (['rateLimitPerMinute', 'rateLimitPool', 'canary', 'rampUp'] as const).find(
+    (name) => (options[name] ?? undefined) !== undefined,
+  );
   if (limit) throw unprocessable(`options.${limit}`, 'whoever records the results starts the items; leave it out');
 }
 
@@ -183,8 +185,4 @@ function assertFreeJson(field: string, value: unknown): void {
   const text = JSON.stringify(value);
   if (toStorableJson(value) !== text) throw invalidField(field, 'must not hold NUL characters or broken surrogates');
   if (text.length > MAX_JSON_CHARACTERS) throw invalidField(field, `may have at most ${MAX_JSON_CHARACTERS} characters`, 'too_big');
-}
-
-function unprocessable(path: string, message: string): AppError {
-  return new AppError('UNPROCESSABLE', `${path}: ${message}`, { details: { errors: [{ path, message, code: 'custom' }] } });
 }

@@ -14,6 +14,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { Nullable, nullableFields } from '../common/nullable.js';
+import { Canary, FailureThreshold, RampUp } from './caution.options.js';
 
 export const PRIORITIES = ['critical', 'high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
@@ -55,6 +56,12 @@ export class BatchOptions {
   rateLimitPerMinute: number | null;
   /** The same for all batches of the tenant that name this pool. */
   rateLimitPool: RateLimitPool | null;
+  /** Stops a run of which too many items fail; null: never. */
+  failureThreshold: FailureThreshold | null;
+  /** The first items are worked before the others, which go on only if they went well; null for none. Of the first run only. */
+  canary: Canary | null;
+  /** Begins each run with a smaller concurrency; null: at once with the whole. */
+  rampUp: RampUp | null;
   /** Send `batch.notification` to the tenant's sockets when a run starts. */
   notifyOnStart: boolean;
   /** The same when a run ends, however. */
@@ -97,8 +104,15 @@ export class BatchOptionsInput implements Partial<BatchOptions> {
   @Nullable() @IsInt() @Min(1) @Max(30 * DAY_MS) batchTimeout?: number | null;
   @IsOptional() @IsBoolean() retryTimeouts?: boolean;
   @IsOptional() @IsIn(PRIORITIES) priority?: Priority;
-  @IsOptional() @IsInt() @Min(1) @Max(1_000_000) rateLimitPerMinute?: number;
-  @IsOptional() @IsObject() @ValidateNested() @Type(() => RateLimitPool) rateLimitPool?: RateLimitPool;
+  /** null, when the settings of a batch change: none */
+  @Nullable() @IsInt() @Min(1) @Max(1_000_000) rateLimitPerMinute?: number | null;
+  /** null, when the settings of a batch change: none */
+  @Nullable() @IsObject() @ValidateNested() @Type(() => RateLimitPool) rateLimitPool?: RateLimitPool | null;
+  /** null, when the settings of a batch change: none */
+  @Nullable() @IsObject() @ValidateNested() @Type(() => FailureThreshold) failureThreshold?: FailureThreshold | null;
+  @IsOptional() @IsObject() @ValidateNested() @Type(() => Canary) canary?: Canary;
+  /** null, when the settings of a batch change: none */
+  @Nullable() @IsObject() @ValidateNested() @Type(() => RampUp) rampUp?: RampUp | null;
   @IsOptional() @IsBoolean() notifyOnStart?: boolean;
   @IsOptional() @IsBoolean() notifyOnComplete?: boolean;
   @IsOptional() @IsBoolean() notifyOnError?: boolean;

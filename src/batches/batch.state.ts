@@ -9,7 +9,17 @@ export const RUN_STATUSES = ['pending', 'running', 'paused', 'stopping', 'comple
 
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
-export type RunMove = 'start' | 'pause' | 'resume' | 'cancel' | 'seal' | 'delete' | 'add items to' | 'record results of' | 'retry items of';
+export type RunMove =
+  | 'start'
+  | 'pause'
+  | 'resume'
+  | 'cancel'
+  | 'seal'
+  | 'delete'
+  | 'add items to'
+  | 'record results of'
+  | 'retry items of'
+  | 'change settings of';
 
 const MOVES: Record<RunMove, readonly RunStatus[]> = {
   start: ['pending'],
@@ -20,6 +30,7 @@ const MOVES: Record<RunMove, readonly RunStatus[]> = {
   delete: ['pending', 'completed', 'failed', 'cancelled', 'timed_out'],
   'add items to': ['pending', 'running', 'paused'],
   'record results of': ['pending', 'running', 'paused'],
+  'change settings of': ['pending', 'running', 'paused'],
   'retry items of': ['completed', 'failed', 'cancelled', 'timed_out'],
 };
 

@@ -2,6 +2,7 @@ import { AnyJson } from '../common/any-json.js';
 import { BatchOptions, type Priority } from './batch.options.js';
 import type { RunStatus } from './batch.state.js';
 import type { Dialect } from '../common/procedure.js';
+import type { AuditAction } from './entities/audit-entry.entity.js';
 
 // What replies consist of is a class, and not an interface, because /docs describes it from there.
 
@@ -44,7 +45,7 @@ export class BatchView {
   status: Exclude<RunStatus, 'stopping'>;
   /** True while items in flight of a cancelled or timed-out run may still finish. */
   stopping: boolean;
-  /** Why it failed, timed out or was cancelled. */
+  /** Why it failed, timed out, was cancelled or is paused. */
   reason: string | null;
   /** 0 to 100, floored; 100 only at the end. */
   progress: number;
@@ -195,6 +196,16 @@ export interface MetricView {
   source: 'worker' | 'caller';
   at: string;
   data: Record<string, unknown>;
+}
+
+/** One thing that was done to a batch. */
+export class AuditView {
+  at: string;
+  /** The caller's subject; null for callers without one, and `service` for what the service did by a rule of the batch. */
+  by: string | null;
+  action: AuditAction;
+  /** What changed, `{ from, to }` by field, or why it was done. */
+  details: Record<string, unknown>;
 }
 
 /** A line, or an entry of a list, that is no item. */

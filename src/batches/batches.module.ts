@@ -23,6 +23,7 @@ import { GetBatchAnalyticsHandler } from './queries/get-batch-analytics.query.js
 import { GetBatchStatsHandler } from './queries/get-batch-stats.query.js';
 import { GetBatchTotalsHandler } from './queries/get-batch-totals.query.js';
 import { GetBatchHandler } from './queries/get-batch.query.js';
+import { ListAuditHandler } from './queries/list-audit.query.js';
 import { ListBatchesHandler } from './queries/list-batches.query.js';
 import { ListEventsHandler } from './queries/list-events.query.js';
 import { ListItemsHandler } from './queries/list-items.query.js';
@@ -53,6 +54,7 @@ const QUERIES = [
   GetBatchHandler,
   GetBatchStatsHandler,
   GetBatchTotalsHandler,
+  ListAuditHandler,
   ListBatchesHandler,
   ListEventsHandler,
   ListItemsHandler,

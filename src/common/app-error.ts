@@ -50,3 +50,8 @@ export class AppError extends Error {
 export function invalidField(path: string, message: string, code: FieldError['code'] = 'custom'): AppError {
   return new AppError('INVALID_INPUT', `${path}: ${message}`, { details: { errors: [{ path, message, code }] } });
 }
+
+/** Input that is right in its form and cannot be done. */
+export function unprocessable(path: string, message: string): AppError {
+  return new AppError('UNPROCESSABLE', `${path}: ${message}`, { details: { errors: [{ path, message, code: 'custom' }] } });
+}

@@ -1,3 +1,4 @@
+import { AuditEntryEntity } from '../batches/entities/audit-entry.entity.js';
 import { BatchEventEntity } from '../batches/entities/batch-event.entity.js';
 import { BatchMetricEntity } from '../batches/entities/batch-metric.entity.js';
 import { BatchEntity } from '../batches/entities/batch.entity.js';
@@ -7,6 +8,7 @@ import { OutcomeEntity } from '../batches/entities/outcome.entity.js';
 import { RateBucketEntity } from '../batches/entities/rate-bucket.entity.js';
 import { RetryEntity } from '../batches/entities/retry.entity.js';
 import { RunEntity } from '../batches/entities/run.entity.js';
+import { WorkerEntity } from '../batches/entities/worker.entity.js';
 import { FileEntity } from '../records/entities/file.entity.js';
 import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
@@ -22,6 +24,8 @@ export const ENTITIES = [
   BatchEventEntity,
   BatchMetricEntity,
   RateBucketEntity,
+  AuditEntryEntity,
+  WorkerEntity,
   FileEntity,
   RecordEntity,
   RecordBackupEntity,

@@ -1,7 +1,7 @@
 import { BullModule } from '@nestjs/bull';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { BullConnections } from './bull-connections.js';
-import { BullLaneQueue, LANES } from './bull-lane-queue.js';
+import { BullLaneQueue, EXPRESS_LANES, LANES } from './bull-lane-queue.js';
 import { EventChannel, InProcessEventChannel } from './event-channel.js';
 import { InProcessLaneQueue } from './in-process-lane-queue.js';
 import { LaneQueue } from './lane-queue.js';
@@ -32,13 +32,15 @@ function onRedis(redisUrl: string): DynamicModule {
   return {
     module: QueueModule,
     imports: [
-      BullModule.registerQueue({
-        name: LANES,
-        createClient: (type) => connections.open(type),
-        // A bell whose worker died is not worth a second try: the lane's lease brings the run back.
-        settings: { maxStalledCount: 0, retryProcessDelay: 500 },
-        defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
-      }),
+      BullModule.registerQueue(
+        ...[LANES, EXPRESS_LANES].map((name) => ({
+          name,
+          createClient: (type: 'client' | 'subscriber' | 'bclient') => connections.open(type),
+          // A bell whose worker died is not worth a second try: the lane's lease brings the run back.
+          settings: { maxStalledCount: 0, retryProcessDelay: 500 },
+          defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
+        })),
+      ),
     ],
     providers: [
       { provide: BullConnections, useValue: connections },

@@ -15,6 +15,7 @@ import { GetBatchAnalytics } from '../batches/queries/get-batch-analytics.query.
 import { GetBatchStats } from '../batches/queries/get-batch-stats.query.js';
 import { GetBatchTotals } from '../batches/queries/get-batch-totals.query.js';
 import { GetBatch } from '../batches/queries/get-batch.query.js';
+import { ListAudit } from '../batches/queries/list-audit.query.js';
 import { ListBatches } from '../batches/queries/list-batches.query.js';
 import { ListEvents } from '../batches/queries/list-events.query.js';
 import { ListItems } from '../batches/queries/list-items.query.js';
@@ -49,6 +50,7 @@ export const appRouter = router({
     items: query(ListItems),
     outcomes: query(ListOutcomes),
     events: query(ListEvents),
+    audit: query(ListAudit),
     analytics: query(GetBatchAnalytics),
     metrics: query(ListMetrics),
     stats: query(GetBatchStats),

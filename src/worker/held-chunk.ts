@@ -49,7 +49,7 @@ const LONE_CRASHES_OF_POISON = 2;
 export class HeldChunk {
   readonly no: string;
   readonly cautious: boolean;
-  /** Items not started yet, first one last. */
+  /** Items that may start, first one last. */
   private readonly waiting: WorkItem[];
   /** Indexes of items whose result is recorded. */
   private readonly settled: number[];
@@ -60,13 +60,14 @@ export class HeldChunk {
   /** performance.now() of the oldest result that is not recorded. */
   private bufferedSince = Infinity;
 
-  constructor(claimed: ClaimedChunk) {
+  constructor(claimed: ClaimedChunk, gate: number | null) {
     this.no = claimed.no;
     this.settled = claimed.settled;
     this.suspects = claimed.suspects;
     this.cautious = claimed.crashes >= CRASHES_BEFORE_CAUTION;
-    this.waiting = this.unpack(claimed).reverse();
-    this.unsettled = this.waiting.length;
+    const items = this.unpack(claimed);
+    this.waiting = items.filter(({ seq }) => gate === null || seq < gate).reverse();
+    this.unsettled = items.length;
   }
 
   get waitingCount(): number {

@@ -35,8 +35,9 @@ export class HeldChunks {
     return this.chunks.find((chunk) => chunk.cautious && chunk.waitingCount > 0);
   }
 
-  add(claimed: ClaimedChunk[]): void {
-    this.chunks.push(...claimed.map((chunk) => new HeldChunk(chunk)));
+  /** @param gate items from this position on are not worked, and go back with the lane */
+  add(claimed: ClaimedChunk[], gate: number | null): void {
+    this.chunks.push(...claimed.map((chunk) => new HeldChunk(chunk, gate)));
   }
 
   /** Takes results out for a flush. @param giveBack what is left of the chunks goes back with the lane, if all results go out */

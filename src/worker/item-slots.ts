@@ -20,7 +20,9 @@ export class ItemSlots {
 
   constructor(
     private readonly runner: ItemRunner,
-    private readonly limits: { width: number; timeoutMs: number; tokens: StartTokens },
+    /** They may change at any time. */
+    private readonly limits: { width: number; timeoutMs: number },
+    private readonly tokens: StartTokens,
     private readonly events: { mayStart: () => boolean; onSettled: () => void; onStuck: (calls: number) => void },
   ) {}
 
@@ -37,7 +39,7 @@ export class ItemSlots {
   /** Fills free slots from the chunks, in order, as far as there are tokens. */
   fill(chunks: Iterable<HeldChunk>): void {
     if (!this.events.mayStart()) return;
-    const { width, tokens } = this.limits;
+    const { limits, tokens } = this;
     for (const chunk of chunks) {
       if (chunk.cautious) continue;
       if (this.runner.takesChunks) {
@@ -45,7 +47,7 @@ export class ItemSlots {
         if (size > 0 && this.running.size === 0) this.startChunk(chunk.nextSeveral(size));
         continue;
       }
-      while (this.running.size < width && tokens.left > 0) {
+      while (this.running.size < limits.width && tokens.left > 0) {
         const item = chunk.next();
         if (!item) break;
         this.start(item);
@@ -56,6 +58,12 @@ export class ItemSlots {
   start(item: WorkItem): void {
     this.begin(item, { abandoned: false });
     void this.runner.runItem(item).then((settlement) => this.finish([item], [settlement]));
+  }
+
+  /** Its worker died each time it ran alone: it fails without being run. */
+  settlePoison(item: WorkItem): void {
+    const message = 'POISON: its worker died each time this item ran alone; it is not run again';
+    this.settle(item, this.runner.fail(item, { kind: 'poison', message }));
   }
 
   /** Tells handlers in flight to stop; a failure they answer with is not counted: the item was not at fault. */
@@ -83,7 +91,7 @@ export class ItemSlots {
     }
   }
 
-  settle(item: WorkItem, settlement: Settlement): void {
+  private settle(item: WorkItem, settlement: Settlement): void {
     const final = item.timedOut ? this.timeout(item) : settlement;
     if (this.aborted && !item.timedOut && isFailure(final)) return;
     this.settledCount += 1;
@@ -100,7 +108,7 @@ export class ItemSlots {
   }
 
   private begin(item: WorkItem, call: HandlerCall): void {
-    this.limits.tokens.left -= 1;
+    this.tokens.left -= 1;
     item.call = call;
     item.startedAt = performance.now();
     item.deadline = item.startedAt + this.limits.timeoutMs;

@@ -1,10 +1,8 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
-import { claimLane, claimLaneOrSlotted, type ClaimedLane } from '../batches/store/claim-lane.js';
-import { endRun } from '../batches/store/end-run.js';
+import { laneWidths, rankOf } from '../batches/dialects.js';
+import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import { findWaitingRuns } from '../batches/store/find-work.js';
-import { recordProgress } from '../batches/store/record-progress.js';
-import { renewLeases } from '../batches/store/renew-leases.js';
 import { surrenderLane } from '../batches/store/surrender-lane.js';
 import { Config } from '../config.js';
 import { Database, isRefusedData } from '../database/sql.js';
@@ -12,48 +10,52 @@ import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 import { EventChannel } from '../queue/event-channel.js';
 import { type Bell, LaneQueue } from '../queue/lane-queue.js';
 import { QuietWarning } from '../queue/quiet-warning.js';
+import { HeldRuns } from './held-runs.js';
 import { ItemRunner } from './item-runner.js';
-import { LaneTurn, type TurnReport } from './lane-turn.js';
+import { LaneClaimer } from './lane-claimer.js';
+import { LaneSeats, type Seat } from './lane-seats.js';
+import { LaneTurn } from './lane-turn.js';
 import { LaterBells } from './later-bells.js';
 import { OperationSlots } from './operation-slots.js';
+import { RunWatch } from './run-watch.js';
+import type { TurnReport } from './turn-report.js';
+import { Turns } from './turns.js';
 
 const HEARTBEAT_MS = 1_000;
 const HEARTBEATS_A_LEASE = 3;
 const TICK_MS = 100;
-/** A turn gives way to waiting bells after this long. */
-const TURN_MS = 1_000;
-const PROGRESS_MS = 250;
 /** Runs that one look for a slot's next item finds: other processes may take the first of them meanwhile. */
 const CANDIDATES = 5;
 /** Of a held run's bell: the database's clock must have passed the time when it is heard. */
 const CLOCK_SLACK_MS = 10;
+/** A run for which the limits over batches leave no room is looked at again after this long. */
+const FULL_MS = 300;
 /** More calls of handlers than this that ignore their abort signals, and the process takes no more lanes until some have ended. */
 const MAX_STUCK = 100;
 
-interface Turn {
-  turn: LaneTurn;
-  bell: Bell;
-  startedAt: number;
-  /** It ends with its first item anyway. */
-  oneItem: boolean;
+/** A lane that was claimed, and how many items may run in it side by side. */
+interface TakenLane {
+  lane: ClaimedLane;
+  room: number;
 }
 
-/** Hears bells, takes lanes, and keeps their leases; what happens within a turn is {@link LaneTurn}'s. */
+/** Hears bells, takes lanes, and gives them back; what happens within a turn is {@link LaneTurn}'s. */
 @Injectable()
 export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(LaneWorker.name);
   private readonly turnFailed = new QuietWarning(this.logger, 'a turn at a lane failed; its run is taken up again');
   private readonly tooManyStuck = new QuietWarning(this.logger, 'this worker takes no more lanes until they end; restart it');
-  private readonly turns = new Set<Turn>();
-  private readonly workedRuns = new Set<string>();
-  private readonly progressAt = new Map<string, number>();
+  private readonly turns: Turns;
+  private readonly seats: LaneSeats;
   private readonly slots: OperationSlots;
+  private readonly claimer: LaneClaimer;
   private readonly later: LaterBells;
+  private readonly held: HeldRuns;
+  private readonly watch: RunWatch;
   private timers: NodeJS.Timeout[] = [];
   /** Bells and slots being worked, from the first look at the database to the last word about a turn. */
   private working = 0;
   private draining = false;
-  private beating = false;
   private stuck = 0;
 
   constructor(
@@ -62,35 +64,47 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly registry: ItemHandlerRegistry,
     private readonly queue: LaneQueue,
     private readonly channel: EventChannel,
-    private readonly publisher: BatchEventPublisher,
+    publisher: BatchEventPublisher,
   ) {
+    this.turns = new Turns(database, config.leaseMs);
+    this.seats = new LaneSeats(config.workerLanes);
     this.slots = new OperationSlots(registry);
+    this.claimer = new LaneClaimer(database, config);
     this.later = new LaterBells(queue);
+    this.held = new HeldRuns(this.later);
+    this.watch = new RunWatch(database, publisher);
   }
 
   /** Not earlier: handlers and listeners are bound by now. */
   async onApplicationBootstrap(): Promise<void> {
-    this.channel.subscribe<{ runId: string }>('run-changed', () => void this.beat());
+    this.channel.subscribe<{ runId: string }>('run-changed', () => void this.turns.beat());
     const heartbeatMs = Math.min(HEARTBEAT_MS, this.config.leaseMs / HEARTBEATS_A_LEASE);
-    this.timers = [setInterval(() => void this.beat(), heartbeatMs), setInterval(() => this.tick(), TICK_MS)];
-    await this.queue.listen((bell) => this.hear(bell), this.config.workerLanes);
+    this.timers = [setInterval(() => void this.turns.beat(), heartbeatMs), setInterval(() => this.tick(), TICK_MS)];
+    const concurrency = { common: this.seats.common, express: this.config.workerLanes };
+    await this.queue.listen((bell) => this.hear(bell), concurrency);
   }
 
   /** Stops claiming, lets items in flight finish, aborts those that take too long, and gives every lane back. */
   async beforeApplicationShutdown(): Promise<void> {
     this.draining = true;
+    this.seats.close();
     const grace = this.config.shutdownGraceMs;
     await this.queue.mute();
     this.later.stop();
-    for (const { turn } of this.turns) turn.stop('shutdown');
-    if (!(await this.idleWithin(grace * 0.5))) for (const { turn } of this.turns) turn.abort('the worker shuts down');
-    if (!(await this.idleWithin(grace * 0.25))) for (const { turn } of this.turns) turn.abandon();
+    for (const turn of this.turns) turn.stop('shutdown');
+    if (!(await this.idleWithin(grace * 0.5))) for (const turn of this.turns) turn.abort('the worker shuts down');
+    if (!(await this.idleWithin(grace * 0.25))) for (const turn of this.turns) turn.abandon();
     await this.idleWithin(grace * 0.15);
     for (const timer of this.timers) clearInterval(timer);
   }
 
+  /** Lanes for runs that the sweep finds. */
   get freeLanes(): number {
-    return this.draining || this.stuck > MAX_STUCK ? 0 : this.config.workerLanes - this.turns.size;
+    return this.mayWork ? this.seats.free : 0;
+  }
+
+  get busyLanes(): number {
+    return this.seats.busy;
   }
 
   /** Operations that this process can take items of now. */
@@ -98,87 +112,93 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     return this.registry.operations.filter((operation) => !this.slots.isFull(operation));
   }
 
-  /** The runs this process has taken turns at since it was asked last. Active: it has one now. */
-  takeWorkedRuns(): Map<string, { active: boolean }> {
-    const active = new Set([...this.turns].map(({ bell }) => bell.runId));
-    const worked = new Map([...this.workedRuns].map((runId) => [runId, { active: active.has(runId) }]));
-    for (const runId of this.workedRuns) if (!active.has(runId)) this.workedRuns.delete(runId);
-    return worked;
+  /** Runs of which nothing may start for a moment. */
+  get heldRuns(): string[] {
+    return this.held.ids;
   }
 
-  /** Works one turn at one of the run's free lanes, if there is one. Never rejects. */
+  takeWorkedRuns(): Map<string, { active: boolean }> {
+    return this.turns.takeWorkedRuns();
+  }
+
+  /** Works one turn at one of the run's free lanes, if there is one; waits for a free seat in this process. Never rejects. */
   async hear(bell: Bell): Promise<void> {
-    if (this.freeLanes <= 0) return;
-    this.working += 1;
-    try {
-      const where = { runId: bell.runId, leaseMs: this.config.leaseMs };
-      const { lane, slotted } = await claimLaneOrSlotted(this.database.pool, where, this.slots.operations);
-      if (lane) await this.takeTurn(bell, lane);
-      else if (slotted !== undefined) await this.workSlot(slotted);
-      else for (const { turn } of this.turnsOf(bell.runId)) turn.nudge();
-    } catch (error) {
-      this.turnFailed.warn(error);
-    } finally {
-      this.working -= 1;
-    }
+    if (!this.mayWork) return;
+    if (this.seats.isOverShare(bell)) return this.queue.ring({ ...bell, express: false }, 1);
+    const seat = await this.seats.take(bell);
+    if (!seat) return;
+    let slotted: string | undefined;
+    await this.work(seat, async () => {
+      const claim = await this.claimer.claim(bell.runId, this.slots.operations);
+      slotted = claim.slotted;
+      if (claim.isFull) this.held.hold(bell, FULL_MS);
+      else if (claim.lane) await this.takeTurn(bell, { lane: claim.lane, room: claim.room });
+      else for (const turn of this.turns.of(bell.runId)) turn.nudge();
+    });
+    if (slotted !== undefined) await this.workSlot(slotted, bell.tenant);
   }
 
   /** Works the operation's most urgent items in one of its slots, as long as there are any. Never rejects. */
-  private async workSlot(operation: string): Promise<void> {
+  private async workSlot(operation: string, tenant: string): Promise<void> {
     if (!this.slots.take(operation)) return;
-    this.working += 1;
-    try {
-      while (this.freeLanes > 0) {
-        const next = await this.claimMostUrgent(operation);
-        if (!next) return;
-        const turn = this.takeTurn(next.bell, next.lane);
-        // One bell is enough to fill all slots.
-        void this.workSlot(operation);
-        await turn;
-        if (this.freeLanes <= 1 && (await this.queue.hasWaiting())) return await this.queue.ring(next.bell, 1);
-      }
-    } catch (error) {
-      this.turnFailed.warn(error);
-    } finally {
-      this.working -= 1;
-      this.slots.giveBack(operation);
+    let isWorked = true;
+    for (let seat = this.seatFor(tenant); seat && isWorked; seat = this.seatFor(tenant)) {
+      await this.work(seat, async () => {
+        isWorked = false;
+        isWorked = await this.workMostUrgent(operation, tenant);
+      });
     }
+    this.slots.giveBack(operation);
   }
 
-  private async claimMostUrgent(operation: string): Promise<{ bell: Bell; lane: ClaimedLane } | undefined> {
-    for (const { run_id: runId, rank } of await findWaitingRuns(this.database.pool, [operation], CANDIDATES)) {
-      const lane = await claimLane(this.database.pool, runId, this.config.leaseMs);
-      if (lane) return { bell: { runId, rank }, lane };
+  private async workMostUrgent(operation: string, tenant: string): Promise<boolean> {
+    const next = await this.claimMostUrgent(operation);
+    if (!next) return false;
+    const turn = this.takeTurn(next.bell, next.taken);
+    // One bell is enough to fill all slots.
+    void this.workSlot(operation, tenant);
+    await turn;
+    if (this.seats.free > 0 || !(await this.queue.hasWaiting())) return true;
+    await this.queue.ring(next.bell, 1);
+    return false;
+  }
+
+  private async claimMostUrgent(operation: string): Promise<{ bell: Bell; taken: TakenLane } | undefined> {
+    const search = { operations: [operation], limit: CANDIDATES, ageMs: this.config.priorityAgeMs, except: this.heldRuns };
+    for (const { run_id: runId, rank, tenant } of await findWaitingRuns(this.database.pool, search)) {
+      const bell = { runId, rank, tenant, express: false };
+      const { lane, room, isFull } = await this.claimer.claim(runId, []);
+      if (isFull) this.held.hold(bell, FULL_MS);
+      if (lane) return { bell, taken: { lane, room } };
     }
     return undefined;
   }
 
-  private async takeTurn(bell: Bell, lane: ClaimedLane): Promise<void> {
+  private async takeTurn(bell: Bell, { lane, room }: TakenLane): Promise<void> {
     const fence = { runId: lane.run_id, no: lane.no, fence: lane.fence };
     const registered = this.registry.get(lane.operation);
     // A newer release's operation: its own workers find the run by their sweep.
     if (!registered) return surrenderLane(this.database, fence);
     if (lane.reclaimed > 0) this.logger.warn({ batchId: lane.batch_id, chunks: lane.reclaimed }, 'took over chunks of a worker that died');
-    let entry: Turn | undefined;
+    let turn: LaneTurn | undefined;
     try {
-      const settings = {
+      turn = new LaneTurn(this.database.pool, lane, new ItemRunner(registered, lane), {
         leaseMs: this.config.leaseMs,
+        room,
         oneItem: registered.handler.slotsPerWorker !== undefined,
-        onFlush: () => void this.tellProgress(lane.run_id),
-        onStuck: (calls: number) => this.countStuck(calls),
-      };
-      const turn = new LaneTurn(this.database.pool, lane, new ItemRunner(registered, lane), settings);
-      entry = { turn, bell, startedAt: performance.now(), oneItem: settings.oneItem };
-      this.turns.add(entry);
-      this.workedRuns.add(bell.runId);
+        tenantPerMinute: this.config.tenantRateOf[lane.tenant] ?? this.config.tenantRatePerMinute,
+        onRecorded: (failed) => this.onRecorded(lane, failed),
+        onStuck: (calls) => this.countStuck(calls),
+      });
+      this.turns.add(turn);
       if (this.draining) turn.stop('shutdown');
       const report = await turn.run();
-      this.turns.delete(entry);
-      await this.afterTurn(bell, report);
+      this.turns.delete(turn);
+      await this.afterTurn(bell, lane, report);
     } catch (error) {
-      entry?.turn.abort('the database did not answer');
-      entry?.turn.abandon();
-      if (entry) this.turns.delete(entry);
+      turn?.abort('the database did not answer');
+      turn?.abandon();
+      if (turn) this.turns.delete(turn);
       // A flush that is refused for its data would be refused for ever. Not given back, the lane counts as lost in a crash, and
       // after two of them its items run, and are recorded, one by one.
       if (!isRefusedData(error)) await this.surrender(lane, fence);
@@ -186,22 +206,31 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     }
   }
 
-  private async afterTurn(bell: Bell, report: TurnReport): Promise<void> {
-    if (this.turnsOf(bell.runId).length === 0) this.progressAt.delete(bell.runId);
-    const { runId } = bell;
+  private onRecorded({ run_id: runId, options }: ClaimedLane, failed: number): void {
+    void this.watch.tellProgress(runId);
+    if (failed > 0 && options.failureThreshold) void this.watch.judge(runId);
+  }
+
+  private async afterTurn(heard: Bell, lane: ClaimedLane, report: TurnReport): Promise<void> {
+    const { runId } = heard;
+    if (this.turns.of(runId).length === 0) this.watch.forget(runId);
+    // Its priority may have changed; who has less than his part of this process goes before the others.
+    const bell = { ...heard, rank: rankOf(lane.options), express: this.seats.isBelowShare(heard.tenant) };
     switch (report.end) {
       case 'yielded':
+      case 'retired':
       case 'shutdown':
-        if (report.status === 'stopping') await this.publisher.publish([await endRun(this.database, runId)]);
+        if (report.status === 'stopping') await this.watch.settle(runId);
         return this.queue.ring(bell, 1);
-      case 'drained':
-        await this.publisher.publish([await endRun(this.database, runId)]);
-        if (report.nextRetryMs !== null) this.later.ring(bell, report.nextRetryMs);
-        return;
+      case 'drained': {
+        const verdict = await this.watch.settle(runId);
+        if (verdict?.to === 'go on') return this.queue.ring(bell, laneWidths(lane.options).length);
+        return report.nextRetryMs === null ? undefined : this.later.ring(bell, report.nextRetryMs);
+      }
       case 'held':
-        return this.later.ring(bell, report.heldMs + CLOCK_SLACK_MS);
+        return this.held.hold(bell, report.heldMs + CLOCK_SLACK_MS);
       case 'stopped':
-        await this.publisher.publish([await endRun(this.database, runId)]);
+        await this.watch.settle(runId);
         // It may have been resumed while the lane was still held; if not, nobody hears this bell.
         return this.queue.ring(bell, 1);
       case 'lost':
@@ -223,54 +252,17 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     }
   }
 
-  private async beat(): Promise<void> {
-    const turns = [...this.turns].map(({ turn }) => turn);
-    // A database that does not answer must not get one more question every second.
-    if (turns.length === 0 || this.beating) return;
-    const sentAt = performance.now();
-    this.beating = true;
-    try {
-      const renewed = await renewLeases(
-        this.database.pool,
-        turns.map(({ fence }) => fence),
-        this.config.leaseMs,
-      );
-      const held = new Map(renewed.map((lane) => [`${lane.run_id}:${lane.no}:${lane.fence}`, lane.status]));
-      for (const turn of turns) {
-        const { runId, no, fence } = turn.fence;
-        const status = held.get(`${runId}:${no}:${fence}`);
-        if (status) turn.renewed(status, sentAt);
-        else turn.missed();
-      }
-    } catch (error) {
-      this.logger.warn({ err: error }, 'a heartbeat failed; lanes stop by themselves before their leases end');
-    } finally {
-      this.beating = false;
-    }
-  }
-
   private tick(): void {
     const now = performance.now();
-    for (const { turn } of this.turns) turn.tick(now);
-    const long = [...this.turns].filter(({ startedAt, oneItem }) => !oneItem && now - startedAt > TURN_MS);
-    if (long.length > 0 && this.turns.size >= this.config.workerLanes) void this.giveWay(long);
+    for (const turn of this.turns) turn.tick(now);
+    const { long } = this.turns;
+    if (long.length > 0 && this.seats.free === 0) void this.giveWay(long);
   }
 
-  /** All lanes of this process are busy: if somebody waits, those that had their time go to the queue's tail. */
-  private async giveWay(long: Turn[]): Promise<void> {
-    if (!(await this.queue.hasWaiting())) return;
-    for (const { turn } of long) turn.stop('yielded');
-  }
-
-  private async tellProgress(runId: string): Promise<void> {
-    const now = performance.now();
-    if (now - (this.progressAt.get(runId) ?? -Infinity) < PROGRESS_MS) return;
-    this.progressAt.set(runId, now);
-    try {
-      await this.publisher.publish([await this.database.transaction((connection) => recordProgress(connection, runId))]);
-    } catch (error) {
-      this.logger.warn({ err: error, runId }, 'a progress event was not written; the next one tells more');
-    }
+  /** All common lanes of this process are busy: if somebody waits, those that had their time go to the queue's tail. */
+  private async giveWay(long: LaneTurn[]): Promise<void> {
+    if (!this.seats.hasWaiting && !(await this.queue.hasWaiting())) return;
+    for (const turn of long) turn.stop('yielded');
   }
 
   private countStuck(calls: number): void {
@@ -279,8 +271,25 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       this.tooManyStuck.warn(new Error(`${this.stuck} calls of item handlers ignore their abort signals`));
   }
 
-  private turnsOf(runId: string): Turn[] {
-    return [...this.turns].filter(({ bell }) => bell.runId === runId);
+  private get mayWork(): boolean {
+    return !this.draining && this.stuck <= MAX_STUCK;
+  }
+
+  private seatFor(tenant: string): Seat | undefined {
+    return this.mayWork ? this.seats.takeFree(tenant) : undefined;
+  }
+
+  /** Does something in a seat. Never rejects. */
+  private async work(seat: Seat, what: () => Promise<void>): Promise<void> {
+    this.working += 1;
+    try {
+      await what();
+    } catch (error) {
+      this.turnFailed.warn(error);
+    } finally {
+      this.working -= 1;
+      this.seats.leave(seat);
+    }
   }
 
   private async idleWithin(ms: number): Promise<boolean> {

@@ -15,7 +15,6 @@ const PATIENCE_MS = 1_000;
 export class StartTokens {
   /** Items that may start now. Whoever starts one takes one off. */
   left: number;
-  private readonly buckets: RateBucket[];
   /** Too old to start with: they go back with the next take. */
   private unused = 0;
   /** performance.now() values */
@@ -25,9 +24,26 @@ export class StartTokens {
   constructor(
     private readonly connection: Connection,
     private readonly lane: ClaimedLane,
+    private readonly tenantPerMinute: number | undefined,
   ) {
-    this.buckets = bucketsOf(lane);
-    this.left = this.buckets.length === 0 ? Infinity : 0;
+    this.left = this.areLimited ? 0 : Infinity;
+  }
+
+  /** Read anew each time: the batch's settings may change. */
+  private get buckets(): RateBucket[] {
+    const { rateLimitPerMinute: perMinute, rateLimitPool: pool } = this.lane.options;
+    return [
+      ...(perMinute ? [{ scope: 'batch' as const, name: this.lane.batch_id, perMinute }] : []),
+      ...(pool ? [{ scope: 'pool' as const, ...pool }] : []),
+      ...(this.tenantPerMinute ? [{ scope: 'tenant' as const, name: '', perMinute: this.tenantPerMinute }] : []),
+    ];
+  }
+
+  /** The batch's rate limits may be others now: what was taken under the old ones is still used. */
+  settingsChanged(): void {
+    if (!this.areLimited) this.left = Infinity;
+    else if (this.left === Infinity) this.left = 0;
+    this.nextAt = 0;
   }
 
   get areLimited(): boolean {
@@ -82,9 +98,4 @@ export class StartTokens {
     this.left = 0;
     this.nextAt = 0;
   }
-}
-
-function bucketsOf({ batch_id: name, options }: ClaimedLane): RateBucket[] {
-  const { rateLimitPerMinute: perMinute, rateLimitPool: pool } = options;
-  return [...(perMinute ? [{ scope: 'batch' as const, name, perMinute }] : []), ...(pool ? [{ scope: 'pool' as const, ...pool }] : [])];
 }

@@ -1,19 +1,23 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
 import { deleteExpiredBatches } from '../batches/store/delete-batches.js';
-import { endRun } from '../batches/store/end-run.js';
 import { findDueRollbacks } from '../batches/store/demand-rollback.js';
 import { findUnendedRuns, findWaitingRuns, timeOutRuns } from '../batches/store/find-work.js';
 import { discardAbandonedIntakes } from '../batches/store/insert-chunks.js';
+import { settleRun } from '../batches/store/settle-run.js';
 import { deleteIdleBuckets } from '../batches/store/take-tokens.js';
 import { retentionMs } from '../batches/dialects.js';
 import { DIALECTS } from '../common/procedure.js';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
 import { rollBackBatch } from '../records/roll-back-batch.js';
+import { LaneQueue } from '../queue/lane-queue.js';
+import { AgedBells } from './aged-bells.js';
 import { LaneWorker } from './lane-worker.js';
 
 const CLEAN_UP_MS = 3_600_000;
+/** Runs that one sweep of a busy process looks at, to ring for those that have waited for too long. */
+const MAX_AGED = 20;
 
 /**
  * The second way to all work, in every worker: whatever a lost bell, a dead worker or a crash between two commits left
@@ -26,6 +30,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private stopped = false;
   private sweeping = Promise.resolve();
   private rollingBack?: Promise<void>;
+  private readonly aged: AgedBells;
   private cleanedUpAt = 0;
 
   constructor(
@@ -33,7 +38,10 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     private readonly config: Config,
     private readonly worker: LaneWorker,
     private readonly publisher: BatchEventPublisher,
-  ) {}
+    queue: LaneQueue,
+  ) {
+    this.aged = new AgedBells(queue, config.priorityAgeMs);
+  }
 
   onApplicationBootstrap(): void {
     this.schedule();
@@ -74,7 +82,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   /** One run that cannot be ended does not keep the others from it. */
   private async end(runId: string): Promise<void> {
     try {
-      await this.publisher.publish([await endRun(this.database, runId)]);
+      await this.publisher.publish((await settleRun(this.database, runId)).events);
     } catch (error) {
       this.logger.error({ err: error, runId }, 'a run could not be ended; the next sweep tries again');
     }
@@ -93,12 +101,15 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   /** Turns are not waited for. Each takes its lane first, so that for a moment there may be more than WORKER_LANES. */
   private async serveWaitingRuns(): Promise<void> {
+    const { priorityAgeMs: ageMs } = this.config;
     const free = this.worker.freeLanes;
-    if (free <= 0) return;
-    const waiting = await findWaitingRuns(this.database.pool, this.worker.freeOperations, free);
+    const search = { operations: this.worker.freeOperations, limit: Math.max(free, MAX_AGED), ageMs, except: this.worker.heldRuns };
     let left = free;
-    for (const { run_id: runId, rank, lanes } of waiting) {
-      for (let lane = 0; lane < lanes && left > 0; lane += 1, left -= 1) void this.worker.hear({ runId, rank });
+    for (const waiting of await findWaitingRuns(this.database.pool, search)) {
+      const { run_id: runId, tenant, rank, lanes } = waiting;
+      const bell = { runId, tenant, rank, express: false };
+      for (let lane = 0; lane < lanes && left > 0; lane += 1, left -= 1) void this.worker.hear(bell);
+      if (left === 0 && waiting.waited_ms > ageMs) await this.aged.ring(bell, waiting.waited_ms);
     }
   }
 

@@ -11,6 +11,7 @@ const TABLE: Record<RunMove, RunStatus[]> = {
   delete: ['pending', 'completed', 'failed', 'cancelled', 'timed_out'],
   'add items to': ['pending', 'running', 'paused'],
   'record results of': ['pending', 'running', 'paused'],
+  'change settings of': ['pending', 'running', 'paused'],
   'retry items of': ['completed', 'failed', 'cancelled', 'timed_out'],
 };
 const MOVES = Object.keys(TABLE) as RunMove[];

@@ -33,6 +33,8 @@ async function startProcess(redisUrl: string | undefined): Promise<INestApplicat
   return module;
 }
 
+const bell = (runId: string, rank: number): Bell => ({ runId, rank, tenant: 'acme', express: false });
+
 const DRIVERS: [name: string, url: () => string | undefined][] = [
   ['in process', () => undefined],
   ['on Redis', () => redis.url],
@@ -49,10 +51,10 @@ describe.each(DRIVERS)('bells %s', (_name, url) => {
   test('are each heard once', async () => {
     const lanes = await queue();
     const heard: string[] = [];
-    await lanes.listen(async ({ runId }) => void heard.push(runId), 4);
-    await lanes.ring({ runId: '1', rank: 3 }, 3);
-    await lanes.ring({ runId: '2', rank: 3 }, 1);
-    await lanes.ring({ runId: '3', rank: 3 }, 0);
+    await lanes.listen(async ({ runId }) => void heard.push(runId), { common: 4, express: 0 });
+    await lanes.ring(bell('1', 3), 3);
+    await lanes.ring(bell('2', 3), 1);
+    await lanes.ring(bell('3', 3), 0);
     await eventually(
       () => heard.length,
       (count) => count === 4,
@@ -70,8 +72,8 @@ describe.each(DRIVERS)('bells %s', (_name, url) => {
       ['critical', 1],
       ['high', 2],
     ] as const)
-      await lanes.ring({ runId, rank }, 1);
-    await lanes.listen(async ({ runId }) => void heard.push(runId), 1);
+      await lanes.ring(bell(runId, rank), 1);
+    await lanes.listen(async ({ runId }) => void heard.push(runId), { common: 1, express: 1 });
     await eventually(
       () => heard.length,
       (count) => count === 5,
@@ -85,19 +87,22 @@ describe.each(DRIVERS)('bells %s', (_name, url) => {
     let now = 0;
     let most = 0;
     let heard = 0;
-    await lanes.listen(async () => {
-      most = Math.max(most, (now += 1));
-      heard += 1;
-      await gate.opened;
-      now -= 1;
-    }, 3);
-    await lanes.ring({ runId: '1', rank: 3 }, 3);
+    await lanes.listen(
+      async () => {
+        most = Math.max(most, (now += 1));
+        heard += 1;
+        await gate.opened;
+        now -= 1;
+      },
+      { common: 3, express: 0 },
+    );
+    await lanes.ring(bell('1', 3), 3);
     await eventually(
       () => now,
       (busy) => busy === 3,
     );
     expect(await lanes.hasWaiting()).toBe(false);
-    await lanes.ring({ runId: '1', rank: 3 }, 2);
+    await lanes.ring(bell('1', 3), 2);
     await eventually(() => lanes.hasWaiting(), Boolean);
     gate.open();
     await eventually(
@@ -116,18 +121,21 @@ describe.each(DRIVERS)('bells %s', (_name, url) => {
     const gate = new Gate();
     const heard: string[] = [];
     let finished = false;
-    await lanes.listen(async ({ runId }) => {
-      heard.push(runId);
-      await gate.opened;
-      finished = true;
-    }, 1);
-    await lanes.ring({ runId: 'before', rank: 3 }, 1);
+    await lanes.listen(
+      async ({ runId }) => {
+        heard.push(runId);
+        await gate.opened;
+        finished = true;
+      },
+      { common: 1, express: 1 },
+    );
+    await lanes.ring(bell('before', 3), 1);
     await eventually(
       () => heard.length,
       (count) => count === 1,
     );
     await lanes.mute();
-    await lanes.ring({ runId: 'after', rank: 1 }, 1);
+    await lanes.ring(bell('after', 1), 1);
     gate.open();
     await eventually(() => finished, Boolean);
     expect(await lanes.hasWaiting()).toBe(true);
@@ -190,9 +198,9 @@ describe('a process that has closed its queue', () => {
     import { QueueModule } from './dist/queue/queue.module.js';
     const app = await NestFactory.createApplicationContext(QueueModule.forRedis(process.argv[1]), { logger: false });
     const lanes = app.get(LaneQueue);
-    await lanes.listen(async () => undefined, 2);
-    await lanes.ring({ runId: '1', rank: 3 }, 1);
-    const waits = async () => (await lanes.isHealthy()) && /blocked_clients:[1-9]/.test(await lanes.queue.client.info('clients'));
+    await lanes.listen(async () => undefined, { common: 2, express: 1 });
+    await lanes.ring({ runId: '1', rank: 3, tenant: 'acme', express: false }, 1);
+    const waits = async () => (await lanes.isHealthy()) && /blocked_clients:[1-9]/.test(await lanes.common.client.info('clients'));
     while (process.argv[2] === 'waiting' && !(await waits())) await setImmediate();
     await lanes.mute();
     await app.close();
@@ -224,10 +232,10 @@ describe('without Redis', () => {
     const told: object[] = [];
     const toldOther: object[] = [];
     await eventually(() => lanes.isHealthy(), Boolean);
-    await lanes.listen(async (bell) => void heard.push(bell), 2);
+    await lanes.listen(async (bell) => void heard.push(bell), { common: 2, express: 1 });
     channel.subscribe('run-changed', (message) => told.push(message));
     other.get(EventChannel).subscribe('run-changed', (message) => toldOther.push(message));
-    await lanes.ring({ runId: '1', rank: 3 }, 1);
+    await lanes.ring(bell('1', 3), 1);
     await eventually(
       () => heard.length,
       (count) => count === 1,
@@ -239,10 +247,10 @@ describe('without Redis', () => {
       (healthy) => !healthy,
     );
     const began = performance.now();
-    await lanes.ring({ runId: '2', rank: 3 }, 5);
+    await lanes.ring(bell('2', 3), 5);
     expect(await lanes.hasWaiting()).toBe(false);
     await channel.publish('run-changed', [{ runId: '2' }]);
-    await lanes.ring({ runId: '3', rank: 3 }, 1);
+    await lanes.ring(bell('3', 3), 1);
     expect(performance.now() - began).toBeLessThan(8_500);
     expect(told).toEqual([{ runId: '2' }]);
 
@@ -251,7 +259,7 @@ describe('without Redis', () => {
       await eventually(() => lanes.isHealthy(), Boolean, 20_000);
       await eventually(
         async () => {
-          await lanes.ring({ runId: 'back', rank: 3 }, 1);
+          await lanes.ring(bell('back', 3), 1);
           return heard.some(({ runId }) => runId === 'back');
         },
         Boolean,
@@ -274,8 +282,8 @@ describe('without Redis', () => {
   test('a process starts, rings into the void, and mutes', async () => {
     const module = await startProcess('redis://127.0.0.1:1');
     const lanes = module.get(LaneQueue);
-    await lanes.listen(async () => undefined, 2);
-    await lanes.ring({ runId: '1', rank: 3 }, 1);
+    await lanes.listen(async () => undefined, { common: 2, express: 1 });
+    await lanes.ring(bell('1', 3), 1);
     await module.get(EventChannel).publish('batch-event', [{ seq: 1 }]);
     expect(await lanes.isHealthy()).toBe(false);
     expect(await lanes.hasWaiting()).toBe(false);

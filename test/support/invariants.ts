@@ -26,7 +26,7 @@ const FORBIDDEN: Record<string, string> = {
     SELECT r.id, r.status, r.total, r.succeeded, r.failed, r.skipped, r.cancelled FROM run r
     WHERE r.status IN ${TERMINAL}
       AND (r.succeeded + r.failed + r.skipped + r.cancelled <> r.total OR least(r.succeeded, r.failed, r.skipped, r.cancelled) < 0
-        OR (r.status IN ('completed', 'failed') AND r.cancelled <> 0))`,
+        OR (r.status IN ('completed', 'failed') AND r.ends_as IS NULL AND r.cancelled <> 0))`,
   'an open run has no more outcomes than items': `
     SELECT r.id, r.total, o.n FROM run r, LATERAL (${OUTCOME_COUNTS}) o WHERE o.n > r.total`,
   'the total is the number of accepted items': `
@@ -49,7 +49,7 @@ const FORBIDDEN: Record<string, string> = {
   'no chunk of an ended run is claimed': `
     SELECT c.run_id, c.no, r.status FROM chunk c JOIN run r ON r.id = c.run_id WHERE r.status IN ${TERMINAL} AND c.state = 1`,
   'a run that ended by itself left nothing undone': `
-    SELECT r.id FROM run r JOIN batch b ON b.id = r.batch_id AND NOT b.external WHERE r.status IN ('completed', 'failed')
+    SELECT r.id FROM run r JOIN batch b ON b.id = r.batch_id AND NOT b.external WHERE r.status IN ('completed', 'failed') AND r.ends_as IS NULL
       AND (EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2) OR EXISTS (SELECT FROM retry t WHERE t.run_id = r.id))`,
   'events are numbered from 1 without a gap': `
     SELECT b.id, b.event_seq, e.n, e.last FROM batch b,

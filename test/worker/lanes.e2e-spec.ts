@@ -1,7 +1,7 @@
 import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js';
 import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
 import { ResumeBatch } from '../../src/batches/commands/resume-batch.command.js';
-import { claimLane } from '../../src/batches/store/claim-lane.js';
+import { claimLane } from '../support/lanes.js';
 import { Engine, FAST_RETRY, keys } from '../support/engine.js';
 import { eventually, Gate } from '../support/eventually.js';
 import { assertInvariants } from '../support/invariants.js';

@@ -4,7 +4,7 @@ import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js'
 import { DeleteBatch } from '../../src/batches/commands/delete-batch.command.js';
 import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
 import { ResumeBatch } from '../../src/batches/commands/resume-batch.command.js';
-import { claimLane, type ClaimedLane } from '../../src/batches/store/claim-lane.js';
+import type { ClaimedLane } from '../../src/batches/store/claim-lane.js';
 import { findWaitingRuns } from '../../src/batches/store/find-work.js';
 import { surrenderLane } from '../../src/batches/store/surrender-lane.js';
 import { holdRun, takeTokens } from '../../src/batches/store/take-tokens.js';
@@ -12,6 +12,7 @@ import { RetryLaterError } from '../../src/operations/item-handler.js';
 import { StartTokens } from '../../src/worker/start-tokens.js';
 import { Engine, FAST_RETRY, type ItemScript, keys } from '../support/engine.js';
 import { eventually, Gate } from '../support/eventually.js';
+import { claimLane } from '../support/lanes.js';
 import { assertInvariants } from '../support/invariants.js';
 
 const LONG_MS = 30_000;
@@ -290,14 +291,15 @@ describe('tokens', () => {
       const [row] = await api.sql<{ run_id: string }>('SELECT run_id FROM batch WHERE id = $1', [batch.id]);
       const lane = (await claimLane(api.database.pool, row!.run_id, 10_000))!;
       const fence = { runId: lane.run_id, no: lane.no, fence: lane.fence };
-      const tokens = new StartTokens(api.database.pool, lane);
+      const search = { operations: ['noop'], limit: 10, ageMs: 15_000, except: [] };
+      const tokens = new StartTokens(api.database.pool, lane, undefined);
       await tokens.take(5);
       await holdRun(api.database.pool, lane.run_id, 60_000);
       await surrenderLane(api.database, fence);
-      expect(await findWaitingRuns(api.database.pool, ['noop'], 10)).toEqual([]);
+      expect(await findWaitingRuns(api.database.pool, search)).toEqual([]);
       expect(await claimLane(api.database.pool, row!.run_id, 10_000)).toBeUndefined();
       await tokens.putBack();
-      expect(await findWaitingRuns(api.database.pool, ['noop'], 10)).toMatchObject([{ run_id: row!.run_id }]);
+      expect(await findWaitingRuns(api.database.pool, search)).toMatchObject([{ run_id: row!.run_id }]);
       expect(await claimLane(api.database.pool, row!.run_id, 10_000)).toMatchObject({ fence: 2 });
     } finally {
       await api.close();
@@ -306,7 +308,11 @@ describe('tokens', () => {
 
   test('that a turn holds for more than a second are no longer good for a start', async () => {
     const options = { rateLimitPerMinute: null, rateLimitPool: { name: 'old', perMinute: 60 } };
-    const tokens = new StartTokens(engine.database.pool, { tenant: 'acme', batch_id: 'b', run_id: '0', options } as unknown as ClaimedLane);
+    const tokens = new StartTokens(
+      engine.database.pool,
+      { tenant: 'acme', batch_id: 'b', run_id: '0', options } as unknown as ClaimedLane,
+      undefined,
+    );
     await tokens.take(40);
     expect(tokens.left).toBe(40);
     tokens.expire(performance.now() + 2_000);

@@ -1,9 +1,10 @@
-import { claimLane, type ClaimedLane } from '../../src/batches/store/claim-lane.js';
+import type { ClaimedLane } from '../../src/batches/store/claim-lane.js';
 import { markSuspect } from '../../src/batches/store/mark-suspect.js';
 import { recordOutcomes } from '../../src/batches/store/record-outcomes.js';
 import { LaneWorker } from '../../src/worker/lane-worker.js';
 import { Engine, keys } from '../support/engine.js';
 import { eventually, Gate } from '../support/eventually.js';
+import { claimLane } from '../support/lanes.js';
 import { assertInvariants } from '../support/invariants.js';
 
 const LEASE_MS = 1_000;

@@ -6,10 +6,10 @@ import type { Caller } from '../../common/procedure.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
 import { LaneQueue } from '../../queue/lane-queue.js';
 import { assertMove } from '../batch.state.js';
-import { laneWidths, rankOf } from '../dialects.js';
 import { IntakeReport } from '../batch.view.js';
 import { Intake } from '../intake.js';
 import type { ItemSource } from '../item-source.js';
+import { ringRun } from '../ring-run.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
 import type { BatchRow } from '../store/select-batches.js';
 
@@ -64,7 +64,7 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
       const report = await intake.take(input.source, onInvalid);
       const staged = onInvalid === 'refuse' ? report.added : 0;
       const total = await this.accept(input, intake, staged);
-      await this.ring(batch);
+      await ringRun(this.lanes, batch);
       return { ...report, total };
     } catch (error) {
       await intake.discard(this.database.pool);
@@ -82,7 +82,7 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
         }
         await write(connection, reserved.first_seq);
       });
-      if (!staged) await this.ring(batch);
+      if (!staged) await ringRun(this.lanes, batch);
     };
     return new Intake({ runId: batch.run_id, options: batch.options, staged, reserve }, id);
   }
@@ -95,10 +95,6 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
       const [run_] = await run<{ total: number }>(connection, ADD_TO_TOTAL, [batch.run_id, staged, input.seal ?? false]);
       return run_!.total;
     });
-  }
-
-  private async ring(batch: BatchRow): Promise<void> {
-    await this.lanes.ring({ runId: batch.run_id, rank: rankOf(batch.options) }, laneWidths(batch.options).length);
   }
 }
 

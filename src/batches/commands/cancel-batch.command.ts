@@ -4,10 +4,10 @@ import type { Caller } from '../../common/procedure.js';
 import { Database } from '../../database/sql.js';
 import type { BatchView } from '../batch.view.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
-import { endRun } from '../store/end-run.js';
 import { selectBatch } from '../store/lock-batch.js';
 import { moveRun } from '../store/move-run.js';
 import { toBatchView } from '../store/select-batches.js';
+import { settleRun } from '../store/settle-run.js';
 
 /**
  * Stops a batch for good. It reads "cancelled" at once and nothing pending starts; items in flight get an abort signal and
@@ -29,7 +29,7 @@ export class CancelBatchHandler implements ICommandHandler<CancelBatch> {
 
   async execute({ batchId, reason, caller }: CancelBatch): Promise<BatchView> {
     const { row, event } = await moveRun(this.database, {
-      tenant: caller.tenant,
+      caller,
       batchId,
       move: 'cancel',
       to: 'stopping',
@@ -40,7 +40,7 @@ export class CancelBatchHandler implements ICommandHandler<CancelBatch> {
     });
     await this.publisher.publish([event]);
     await this.publisher.runChanged(row.run_id);
-    await this.publisher.publish([await endRun(this.database, row.run_id)]);
+    await this.publisher.publish((await settleRun(this.database, row.run_id)).events);
     return toBatchView(await selectBatch(this.database.pool, caller.tenant, batchId));
   }
 }

@@ -11,10 +11,12 @@ import { type Connection, Database, run, type Statement } from '../../database/s
 import { LaneQueue } from '../../queue/lane-queue.js';
 import { type BatchOptions, BatchOptionsInput } from '../batch.options.js';
 import type { BatchView } from '../batch.view.js';
+import { assertCanaryOfKnown, assertCaution } from '../caution.options.js';
 import { completeOptions, laneWidths, newBatchId, rankOf } from '../dialects.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
 import type { ItemSource } from '../item-source.js';
 import { Intake } from '../intake.js';
+import { ringRun } from '../ring-run.js';
 import { BatchPlanner, type BatchPlan, expectedKeys } from '../batch-planner.js';
 import { expectExternalKeys } from '../store/record-external-outcome.js';
 import { appendEvent } from '../store/append-event.js';
@@ -85,6 +87,8 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     const plan = this.planner.plan(input, id, MAX_ITEMS_PER_REQUEST);
     const { concurrency, oneByOne } = plan;
     const options = completeOptions(input.options ?? {}, dialect, { config: this.config, concurrency, oneByOne });
+    assertCaution(options);
+    assertCanaryOfKnown(plan.starts && !plan.sealed ? 'open' : 'known', options);
     const [ids] = await run<{ run_id: string; intake_id: string }>(this.database.pool, NEXT_IDS, []);
     const runId = ids!.run_id;
     const intake = this.newIntake(runId, ids!.intake_id, options);
@@ -98,7 +102,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       const batch = { id, runId, total, added, input, plan, options };
       const { view, events } = await this.database.transaction((connection) => this.insert(connection, batch, intake));
       await this.publisher.publish(events);
-      if (plan.starts) await this.lanes.ring({ runId, rank: rankOf(options) }, laneWidths(options).length);
+      if (plan.starts) await ringRun(this.lanes, { tenant: input.caller.tenant, run_id: runId, options });
       return view;
     } catch (error) {
       await intake.discard(this.database.pool);

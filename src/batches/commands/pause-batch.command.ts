@@ -1,5 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { IsString } from 'class-validator';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
 import { Database } from '../../database/sql.js';
 import type { BatchView } from '../batch.view.js';
@@ -10,6 +10,8 @@ import { toBatchView } from '../store/select-batches.js';
 /** Starts no new item of a running batch; items in flight finish and are recorded. */
 export class PauseBatch extends Command<BatchView> {
   @IsString() batchId: string;
+  /** Shown with the batch while it is paused. */
+  @IsOptional() @IsString() @MaxLength(500) reason?: string;
 
   caller: Caller;
 }
@@ -21,12 +23,13 @@ export class PauseBatchHandler implements ICommandHandler<PauseBatch> {
     private readonly publisher: BatchEventPublisher,
   ) {}
 
-  async execute({ batchId, caller }: PauseBatch): Promise<BatchView> {
+  async execute({ batchId, reason, caller }: PauseBatch): Promise<BatchView> {
     const { row, event } = await moveRun(this.database, {
-      tenant: caller.tenant,
+      caller,
       batchId,
       move: 'pause',
       to: 'paused',
+      reason,
       event: 'batch.paused',
     });
     await this.publisher.runChanged(row.run_id);

@@ -9,7 +9,7 @@ import { assertMove } from '../batch.state.js';
 import type { BatchView } from '../batch.view.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
 import type { BatchEventRecord } from '../events/batch.events.js';
-import { endRunWithin } from '../store/end-run.js';
+import { settleRunWithin } from '../store/settle-run.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
 import { isUnexpectedKey, recordExternalOutcome, sealRun } from '../store/record-external-outcome.js';
 import { recordProgress } from '../store/record-progress.js';
@@ -78,9 +78,9 @@ export class RecordExternalResultHandler implements ICommandHandler<RecordExtern
       throw new AppError('CONFLICT', `batch ${batchId} has all of its ${batch.total} results; ${input.key} would be one more`);
     }
     if (input.last) await sealRun(connection, await selectBatch(connection, caller.tenant, batchId));
-    const ended = await endRunWithin(connection, batch.run_id);
-    const progressed = recorded && !ended ? await recordProgress(connection, batch.run_id) : undefined;
-    return [started, progressed, ended];
+    const settled = await settleRunWithin(connection, batch.run_id);
+    const progressed = recorded && settled.events.length === 0 ? await recordProgress(connection, batch.run_id) : undefined;
+    return [started, progressed, ...settled.events];
   }
 }
 

@@ -4,11 +4,11 @@ import type { Caller } from '../../common/procedure.js';
 import { Database } from '../../database/sql.js';
 import { LaneQueue } from '../../queue/lane-queue.js';
 import type { BatchView } from '../batch.view.js';
-import { laneWidths, rankOf } from '../dialects.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
-import { endRun } from '../store/end-run.js';
+import { ringRun } from '../ring-run.js';
 import { moveRun } from '../store/move-run.js';
 import { toBatchView } from '../store/select-batches.js';
+import { settleRun } from '../store/settle-run.js';
 
 /** Goes on with a paused batch. */
 export class ResumeBatch extends Command<BatchView> {
@@ -27,16 +27,16 @@ export class ResumeBatchHandler implements ICommandHandler<ResumeBatch> {
 
   async execute({ batchId, caller }: ResumeBatch): Promise<BatchView> {
     const { row, event } = await moveRun(this.database, {
-      tenant: caller.tenant,
+      caller,
       batchId,
       move: 'resume',
       to: 'running',
       event: 'batch.resumed',
     });
     await this.publisher.publish([event]);
-    await this.lanes.ring({ runId: row.run_id, rank: rankOf(row.options) }, laneWidths(row.options).length);
+    await ringRun(this.lanes, row);
     // Its last items may have finished while it was paused.
-    await this.publisher.publish([await endRun(this.database, row.run_id)]);
+    await this.publisher.publish((await settleRun(this.database, row.run_id)).events);
     return toBatchView(row);
   }
 }

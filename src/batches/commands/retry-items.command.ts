@@ -6,10 +6,11 @@ import { type Connection, Database, run, type Statement } from '../../database/s
 import { LaneQueue } from '../../queue/lane-queue.js';
 import { assertMove } from '../batch.state.js';
 import type { BatchView } from '../batch.view.js';
-import { laneWidths, rankOf } from '../dialects.js';
+import { laneWidths } from '../dialects.js';
 import { CHUNK_STATE } from '../entities/chunk.entity.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
 import { packChunks } from '../intake.js';
+import { ringRun } from '../ring-run.js';
 import { acceptIntake, discardIntake, insertChunks } from '../store/insert-chunks.js';
 import { insertRepeatRun } from '../store/insert-repeat-run.js';
 import { lockBatch, selectBatch, selectRunIds } from '../store/lock-batch.js';
@@ -81,7 +82,7 @@ export class RetryItemsHandler implements ICommandHandler<RetryItems> {
       if (!batch.external) await this.stage(repeat);
       const { row, started } = await this.start(repeat);
       await this.publisher.publish([started]);
-      if (!row.external) await this.lanes.ring({ runId: row.run_id, rank: rankOf(row.options) }, laneCount(row));
+      if (!row.external) await ringRun(this.lanes, row);
       return toBatchView(row);
     } catch (error) {
       await discardIntake(pool, repeat.intake);

@@ -5,10 +5,10 @@ import { Database } from '../../database/sql.js';
 import { assertMove } from '../batch.state.js';
 import type { BatchView } from '../batch.view.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
-import { endRunWithin } from '../store/end-run.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
 import { sealRun } from '../store/record-external-outcome.js';
 import { toBatchView } from '../store/select-batches.js';
+import { settleRunWithin } from '../store/settle-run.js';
 import { startRun } from '../store/start-run.js';
 
 /** No more items, or results from outside, will come: the batch ends when what it has is done, which may be at once. */
@@ -33,8 +33,8 @@ export class SealBatchHandler implements ICommandHandler<SealBatch> {
       // Nobody else starts a batch of results from outside that gets none.
       const starts = batch.external && batch.status === 'pending';
       const started = starts ? await startRun(connection, batch.run_id, true) : undefined;
-      const ended = await endRunWithin(connection, batch.run_id);
-      return { row: await selectBatch(connection, caller.tenant, batchId), events: [started, ended] };
+      const settled = await settleRunWithin(connection, batch.run_id);
+      return { row: await selectBatch(connection, caller.tenant, batchId), events: [started, ...settled.events] };
     });
     await this.publisher.publish(events);
     return toBatchView(row);

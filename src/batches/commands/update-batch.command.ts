@@ -1,18 +1,28 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Type } from 'class-transformer';
 import { IsObject, IsOptional, IsString, MaxLength, ValidateNested } from 'class-validator';
+import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../common/app-error.js';
 import { Nullable } from '../../common/nullable.js';
 import type { Caller } from '../../common/procedure.js';
-import { type Connection, Database, run, type Statement } from '../../database/sql.js';
+import { Database, run, type Statement } from '../../database/sql.js';
+import { LaneQueue } from '../../queue/lane-queue.js';
 import { type BatchOptions, BatchOptionsInput, givenOptions } from '../batch.options.js';
-import { assertNoRateLimit } from '../batch-planner.js';
+import { assertNoPace } from '../batch-planner.js';
+import { assertMove } from '../batch.state.js';
 import type { BatchView } from '../batch.view.js';
-import { laneWidths, rankOf } from '../dialects.js';
+import { assertCaution } from '../caution.options.js';
+import { BatchEventPublisher } from '../events/batch-event-publisher.js';
+import { ringRun } from '../ring-run.js';
+import { appendAudit } from '../store/append-audit.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
 import { type BatchRow, toBatchView } from '../store/select-batches.js';
+import { setOptions } from '../store/set-options.js';
 
-/** Changes a batch's name and description, at any time, or its settings while it is pending. What is not given stays as it is. */
+/**
+ * Changes a batch's name and description, at any time, or its settings until it has ended. What is not given stays as it is. Workers
+ * of a running batch have its new settings within a second.
+ */
 export class UpdateBatch extends Command<BatchView> {
   @IsString() batchId: string;
   /** null: none */
@@ -25,47 +35,75 @@ export class UpdateBatch extends Command<BatchView> {
   caller: Caller;
 }
 
-const SET_TEXTS: Statement = { name: 'set-batch-texts', text: `UPDATE batch SET name = $2, description = $3 WHERE id = $1` };
+/** What the items of a run that is under way were begun with. */
+const FIXED_AT_START = ['batchSize', 'canary', 'conflictResolution', 'backupStrategy', 'rollbackOnFailure'] as const;
 
-/** Nobody holds a lane of a pending run, so that they can be made anew. */
-const SET_OPTIONS: Statement = {
-  name: 'set-batch-options',
-  text: `
-    WITH changed AS (UPDATE batch SET options = $2 WHERE run_id = $1),
-      ranked AS (UPDATE run SET rank = $3 WHERE id = $1),
-      wanted AS (SELECT w.no - 1 AS no, w.width FROM unnest($4::smallint[]) WITH ORDINALITY AS w (width, no)),
-      surplus AS (DELETE FROM lane WHERE run_id = $1 AND no NOT IN (SELECT no FROM wanted))
-    INSERT INTO lane (run_id, no, width) SELECT $1, no, width FROM wanted
-    ON CONFLICT (run_id, no) DO UPDATE SET width = excluded.width`,
-};
+const SET_TEXTS: Statement = { name: 'set-batch-texts', text: `UPDATE batch SET name = $2, description = $3 WHERE id = $1` };
 
 @CommandHandler(UpdateBatch)
 export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly publisher: BatchEventPublisher,
+    private readonly lanes: LaneQueue,
+  ) {}
 
   async execute(input: UpdateBatch): Promise<BatchView> {
     const { batchId, caller } = input;
-    const row = await this.database.transaction(async (connection) => {
+    const { row, isSteered } = await this.database.transaction(async (connection) => {
       const batch = await lockBatch(connection, caller.tenant, batchId);
       const { name = batch.name, description = batch.description } = input;
+      const options = mergeOptions(batch, input.options ?? {});
+      const changed = changesOf(batch.options, options);
+      const changes = { ...changesOf({ name: batch.name, description: batch.description }, { name, description }), ...changed };
+      if (Object.keys(changes).length === 0) return { row: batch, isSteered: false };
       await run(connection, SET_TEXTS, [batchId, name, description]);
-      if (input.options) await setOptions(connection, batch, input.options);
-      return selectBatch(connection, caller.tenant, batchId);
+      const isSteered = Object.keys(changed).length > 0;
+      if (isSteered) {
+        assertChangeable(batch, Object.keys(changed));
+        await setOptions(connection, batch.run_id, options);
+      }
+      await appendAudit(connection, { batchId, by: caller.subject ?? null, action: 'update', details: changes });
+      return { row: await selectBatch(connection, caller.tenant, batchId), isSteered };
     });
+    if (isSteered && row.status !== 'pending') await this.hurry(row);
     return toBatchView(row);
+  }
+
+  /** There may be more lanes now, and bells of its old rank may wait behind others. */
+  private async hurry(row: BatchRow): Promise<void> {
+    await this.publisher.runChanged(row.run_id);
+    if (row.status === 'running' && !row.external) await ringRun(this.lanes, row);
   }
 }
 
-async function setOptions(connection: Connection, batch: BatchRow, given: BatchOptionsInput): Promise<void> {
+function mergeOptions(batch: BatchRow, given: BatchOptionsInput): BatchOptions {
+  if (batch.external) assertNoPace(given);
+  assertCaution(given);
   // Items of an operation with few slots are handed out one by one, as at creation.
   const fixed = batch.options.laneWidth === 1 ? { batchSize: 1 } : {};
-  const options: BatchOptions = { ...batch.options, ...givenOptions(given), ...fixed };
-  if (batch.status !== 'pending') {
-    throw new AppError('CONFLICT', `batch ${batch.id} is ${batch.status}; settings can be changed only while the batch is pending`);
+  return { ...batch.options, ...givenOptions(given), ...fixed };
+}
+
+/** What was and what is to be, of every field that differs. */
+function changesOf<Fields extends object>(before: Fields, after: Fields): Record<string, { from: unknown; to: unknown }> {
+  const pairs = Object.entries(after).map(
+    ([name, to]) => [name, { from: before[name as keyof Fields] ?? null, to: to as unknown }] as const,
+  );
+  return Object.fromEntries(pairs.filter(([, { from, to }]) => !isDeepStrictEqual(from, to)));
+}
+
+/** @throws AppError CONFLICT naming the first setting that cannot change any more */
+function assertChangeable(batch: BatchRow, changed: string[]): void {
+  assertMove('change settings of', batch.status, batch.id);
+  const fixed = FIXED_AT_START.find((name) => changed.includes(name));
+  if (fixed && batch.status !== 'pending') {
+    throw new AppError(
+      'CONFLICT',
+      `${fixed}: batch ${batch.id} is ${batch.status}; this setting can change only while the batch is pending`,
+    );
   }
-  if (options.batchSize !== batch.options.batchSize && batch.total > 0 && !batch.external) {
+  if (fixed === 'batchSize' && batch.total > 0 && !batch.external) {
     throw new AppError('CONFLICT', `batchSize: the items of batch ${batch.id} are packed already, ${batch.options.batchSize} at a time`);
   }
-  if (batch.external) assertNoRateLimit(given);
-  await run(connection, SET_OPTIONS, [batch.run_id, options, rankOf(options), laneWidths(options)]);
 }

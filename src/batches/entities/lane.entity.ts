@@ -8,12 +8,16 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 export class LaneEntity {
   @PrimaryColumn('bigint', { name: 'run_id' }) runId: string;
   @PrimaryColumn('smallint') no: number;
-  /** Items it works side by side; the widths of a run's lanes add up to the batch's concurrency. */
+  /** Items it works side by side; the widths of a run's lanes add up to the batch's concurrency. 0: not used any more, but counted. */
   @Column('smallint') width: number;
   /** Grows with every claim. A write with an older fence changes nothing. */
   @Column('integer', { default: 0 }) fence: number;
   /** `-infinity` when nobody holds it; in the past without that, its holder is presumed dead. */
   @Column('timestamptz', { name: 'lease_until', default: () => "'-infinity'" }) leaseUntil: Date;
+  /** When it was claimed last. */
+  @Column('timestamptz', { name: 'claimed_at', default: () => "'-infinity'" }) claimedAt: Date;
+  /** Of its width, what the limits over batches left for the claim: what it counts for in them. */
+  @Column('smallint', { default: 0 }) granted: number;
   @Column('integer', { default: 0 }) succeeded: number;
   @Column('integer', { default: 0 }) failed: number;
   @Column('integer', { default: 0 }) skipped: number;

@@ -40,4 +40,13 @@ export class RunEntity {
   @Column('timestamptz', { name: 'progress_at', default: () => "'-infinity'" }) progressAt: Date;
   /** No lane of it is taken before: its rate limit has no tokens until then. */
   @Column('timestamptz', { name: 'held_until', default: () => "'-infinity'" }) heldUntil: Date;
+  /** Grows when the batch's settings change while it runs; a worker that holds an older one reads them anew. */
+  @Column('integer', { default: 0 }) revision: number;
+  /** Items from this position on wait for the canary before it; null when there is none, or it has passed. */
+  @Column('integer', { nullable: true }) gate: number | null;
+  /** The run's counts when somebody last resumed it: a failure threshold looks at what came after. */
+  @Column('integer', { name: 'judged_failed', default: 0 }) judgedFailed: number;
+  @Column('integer', { name: 'judged_processed', default: 0 }) judgedProcessed: number;
+  /** Since when it is known to be stuck. */
+  @Column('timestamptz', { name: 'stuck_at', nullable: true }) stuckAt: Date | null;
 }

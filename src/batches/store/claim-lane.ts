@@ -3,8 +3,10 @@ import { type Connection, run, type Statement } from '../../database/sql.js';
 import type { TallyJson } from '../tally.js';
 
 /**
- * Takes a running run's first free lane, unless the run waits for tokens of its rate limit or its operation is one of `$3`. A lane whose lease ended without being given back had a worker that died: its
- * chunks become pending again and remember the crash, with the item that ran alone at the time, if one did.
+ * Takes a running run's first free lane, unless the run waits for tokens of its rate limit or its operation is one of `$3`. A lane whose
+ * lease ended without being given back had a worker that died: its chunks become pending again and remember the crash, with the item
+ * that ran alone at the time, if one did. That also goes for a lane that is not used any more (width 0). `$4` is what the limits over
+ * batches leave.
  */
 const CLAIM_LANE: Statement = {
   name: 'claim-lane',
@@ -12,12 +14,13 @@ const CLAIM_LANE: Statement = {
     WITH free AS (
       SELECT l.run_id, l.no
       FROM lane l JOIN run r ON r.id = l.run_id JOIN batch b ON b.id = r.batch_id AND NOT b.external
-      WHERE l.run_id = $1 AND l.lease_until < clock_timestamp() AND r.status = 'running'
+      WHERE l.run_id = $1 AND l.lease_until < clock_timestamp() AND (l.width > 0 OR l.lease_until > '-infinity') AND r.status = 'running'
         AND r.held_until < clock_timestamp() AND b.operation <> ALL ($3::text[])
       ORDER BY l.no LIMIT 1
       FOR UPDATE OF l SKIP LOCKED
     ), taken AS (
-      UPDATE lane l SET fence = l.fence + 1, lease_until = clock_timestamp() + $2 * interval '1 millisecond'
+      UPDATE lane l SET fence = l.fence + 1, lease_until = clock_timestamp() + $2 * interval '1 millisecond',
+        claimed_at = clock_timestamp(), granted = least(l.width, $4)
       FROM free WHERE l.run_id = free.run_id AND l.no = free.no
       RETURNING l.run_id, l.no, l.width, l.fence, l.succeeded, l.failed, l.skipped, l.tally
     ), reclaimed AS (
@@ -26,7 +29,8 @@ const CLAIM_LANE: Statement = {
       FROM taken WHERE c.run_id = taken.run_id AND c.lane = taken.no AND c.state = 1
       RETURNING c.no
     )
-    SELECT taken.*, b.id AS batch_id, b.tenant, b.operation, b.parameters, b.options, r.no AS run_no,
+    SELECT taken.*, b.id AS batch_id, b.tenant, b.operation, b.parameters, b.options, r.no AS run_no, r.revision,
+      extract(epoch FROM clock_timestamp() - r.started_at)::float8 * 1000 AS elapsed_ms,
       (SELECT count(*)::int FROM reclaimed) AS reclaimed
     FROM run r JOIN batch b ON b.id = r.batch_id LEFT JOIN taken ON true
     WHERE r.id = $1 AND (taken.no IS NOT NULL OR b.operation = ANY ($3::text[]))`,
@@ -45,29 +49,35 @@ export interface ClaimedLane {
   tenant: string;
   operation: string;
   parameters: Record<string, unknown>;
+  /** As of `revision`. */
   options: BatchOptions;
+  revision: number;
   run_no: number;
+  /** Milliseconds since the run was started. */
+  elapsed_ms: number;
   /** Chunks taken over from a worker that died. */
   reclaimed: number;
 }
 
-/** @returns undefined when no lane is free or the run is not running: somebody else does the work, drop the bell */
-export async function claimLane(connection: Connection, runId: string, leaseMs: number): Promise<ClaimedLane | undefined> {
-  const [lane] = await run<ClaimedLane>(connection, CLAIM_LANE, [runId, leaseMs, []]);
-  return lane;
+export interface LaneClaim {
+  runId: string;
+  leaseMs: number;
+  /** Operations whose items are worked in slots, the most urgent run's first, which may not be this run's: no lane of theirs is taken. */
+  slotted: string[];
+  /** Items side by side that the limits over batches leave; the lane counts for no more. */
+  room: number;
 }
 
-/**
- * The same for a bell, which does not say what the run's operation is.
- * @param slotted operations whose items are worked in slots, the most urgent run's first, which may not be this run's
- * @returns the name of a slotted operation instead of a lane
- */
-export async function claimLaneOrSlotted(
-  connection: Connection,
-  where: { runId: string; leaseMs: number },
-  slotted: string[],
-): Promise<{ lane?: ClaimedLane; slotted?: string }> {
-  const [row] = await run<Omit<ClaimedLane, 'no'> & { no: number | null }>(connection, CLAIM_LANE, [where.runId, where.leaseMs, slotted]);
+/** What a bell leads to. Nothing: somebody else does the work, or the run is not running; drop the bell. */
+export interface Claim {
+  lane?: ClaimedLane;
+  /** The run's operation, when it is one of the slotted ones. */
+  slotted?: string;
+}
+
+export async function claimLane(connection: Connection, { runId, leaseMs, slotted, room }: LaneClaim): Promise<Claim> {
+  const values = [runId, leaseMs, slotted, room];
+  const [row] = await run<Omit<ClaimedLane, 'no'> & { no: number | null }>(connection, CLAIM_LANE, values);
   if (!row) return {};
   const { no } = row;
   return no === null ? { slotted: row.operation } : { lane: { ...row, no } };

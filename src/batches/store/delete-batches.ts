@@ -14,6 +14,7 @@ const DELETE_BATCHES: Statement = {
       externals AS (DELETE FROM external_result x USING runs WHERE x.run_id = runs.id),
       metrics AS (DELETE FROM batch_metric x USING gone WHERE x.batch_id = gone.id),
       backups AS (DELETE FROM record_backup x USING gone WHERE x.batch_id = gone.id),
+      audits AS (DELETE FROM audit_entry x USING gone WHERE x.batch_id = gone.id),
       events AS (DELETE FROM batch_event x USING gone WHERE x.batch_id = gone.id),
       buckets AS (DELETE FROM rate_bucket x USING gone WHERE x.tenant = gone.tenant AND x.scope = 'batch' AND x.name = gone.id)
     SELECT id FROM gone`,

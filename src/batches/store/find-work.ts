@@ -1,43 +1,62 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
+import { isBeforeGate } from './record-outcomes.js';
 
 /**
  * Runs that have work and a lane nobody holds: what lost bells, dead workers and due retries leave behind.
- * Urgent ones first, then those that have waited longest; those that wait for tokens of a rate limit are left alone.
+ * Urgent ones first, then the oldest; a run that waits without any lane becomes one class more urgent every `$3` milliseconds, so that
+ * none waits for ever. Those that wait for tokens of a rate limit, and those in `$4`, are left alone.
  */
 const FIND_WAITING_RUNS: Statement = {
   name: 'find-waiting-runs',
   text: `
-    SELECT r.id AS run_id, r.rank, free.lanes FROM run r
+    SELECT r.id AS run_id, b.tenant, free.lanes, free.waited_ms, greatest(1, r.rank - floor(free.waited_ms / $3::float8))::int AS rank
+    FROM run r
     JOIN LATERAL (
-      SELECT count(*)::int AS lanes, bool_or(l.lease_until > '-infinity') AS orphaned
-      FROM lane l WHERE l.run_id = r.id AND l.lease_until < clock_timestamp()
+      SELECT count(*) FILTER (WHERE l.lease_until < clock_timestamp() AND (l.width > 0 OR l.lease_until > '-infinity'))::int AS lanes,
+        bool_or(l.lease_until > '-infinity' AND l.lease_until < clock_timestamp()) AS orphaned,
+        CASE WHEN bool_or(l.lease_until > clock_timestamp()) THEN 0
+          ELSE extract(epoch FROM clock_timestamp() - greatest(r.started_at, max(l.claimed_at)))::float8 * 1000 END AS waited_ms
+      FROM lane l WHERE l.run_id = r.id
     ) free ON free.lanes > 0
     JOIN batch b ON b.id = r.batch_id AND NOT b.external
-    WHERE r.status = 'running' AND r.held_until < clock_timestamp() AND b.operation = ANY ($1::text[]) AND (
+    WHERE r.status = 'running' AND r.held_until < clock_timestamp() AND b.operation = ANY ($1::text[]) AND r.id <> ALL ($4::bigint[]) AND (
       free.orphaned
-      OR EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state = 0)
+      OR EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state = 0 AND ${isBeforeGate('r.gate')})
       OR EXISTS (
         SELECT FROM chunk c JOIN lane l ON l.run_id = c.run_id AND l.no = c.lane
         WHERE c.run_id = r.id AND c.state = 1 AND l.lease_until < clock_timestamp()
       )
       OR EXISTS (SELECT FROM retry t WHERE t.run_id = r.id AND t.due_at <= clock_timestamp())
     )
-    ORDER BY r.rank, r.id LIMIT $2`,
+    ORDER BY 5, r.id LIMIT $2`,
 };
 
 export interface WaitingRun {
   run_id: string;
+  tenant: string;
+  /** With what it has gained by waiting. */
   rank: number;
   /** Free ones. */
   lanes: number;
+  /** Milliseconds since the last lane of it was claimed, or since it was started; 0 while one is held. */
+  waited_ms: number;
 }
 
-/** @param operations those this worker has a handler for: a batch of another release waits for a worker that knows it */
-export function findWaitingRuns(connection: Connection, operations: string[], limit: number): Promise<WaitingRun[]> {
-  return run<WaitingRun>(connection, FIND_WAITING_RUNS, [operations, limit]);
+export interface WaitingRunsSearch {
+  /** Those this worker has a handler for: a batch of another release waits for a worker that knows it. */
+  operations: string[];
+  limit: number;
+  /** Milliseconds for which a run waits to become one class more urgent. */
+  ageMs: number;
+  /** Runs to leave alone. */
+  except: string[];
 }
 
-/** Runs that a crash left unended: nothing open, or stopping with no live lane. */
+export function findWaitingRuns(connection: Connection, { operations, limit, ageMs, except }: WaitingRunsSearch): Promise<WaitingRun[]> {
+  return run<WaitingRun>(connection, FIND_WAITING_RUNS, [operations, limit, ageMs, except]);
+}
+
+/** Runs that a crash left where they should not stay: nothing open, a canary that is through, or stopping with no live lane. */
 const FIND_UNENDED_RUNS: Statement = {
   name: 'find-unended-runs',
   text: `
@@ -45,6 +64,7 @@ const FIND_UNENDED_RUNS: Statement = {
     WHERE (r.status = 'running' AND r.sealed AND NOT b.external
         AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
         AND NOT EXISTS (SELECT FROM retry t WHERE t.run_id = r.id))
+      OR (r.status = 'running' AND r.gate <= (SELECT sum(l.succeeded + l.failed + l.skipped) FROM lane l WHERE l.run_id = r.id))
       OR (r.status = 'stopping' AND NOT EXISTS (SELECT FROM lane l WHERE l.run_id = r.id AND l.lease_until > clock_timestamp()))
     LIMIT 100`,
 };

@@ -1,22 +1,37 @@
 import { type Connection, type Database, run, type Statement } from '../../database/sql.js';
-import { assertMove, type RunMove, type RunStatus } from '../batch.state.js';
+import type { Caller } from '../../common/procedure.js';
+import { assertMove, type RunStatus } from '../batch.state.js';
 import type { BatchEventRecord, BatchEventType } from '../events/batch.events.js';
+import { appendAudit } from './append-audit.js';
 import { appendEvent } from './append-event.js';
 import { lockBatch, selectBatch } from './lock-batch.js';
 import type { BatchRow } from './select-batches.js';
 
 const SET_STATUS: Statement = {
   name: 'set-run-status',
-  text: `UPDATE run SET status = $2, ends_as = $3, reason = coalesce($4, reason) WHERE id = $1`,
+  text: `UPDATE run SET status = $2, ends_as = $3, reason = $4 WHERE id = $1`,
+};
+
+/** Whoever resumes a run has seen how it stands: a failure threshold judges what comes after, and a finished canary has passed. */
+const FORGIVE: Statement = {
+  name: 'forgive-run',
+  text: `
+    UPDATE run r SET judged_failed = done.failed, judged_processed = done.processed,
+      gate = CASE WHEN done.processed < r.gate THEN r.gate END
+    FROM (
+      SELECT sum(failed)::int AS failed, sum(succeeded + failed + skipped)::int AS processed FROM lane WHERE run_id = $1
+    ) done
+    WHERE r.id = $1`,
 };
 
 export interface RunMoveRequest {
-  tenant: string;
+  caller: Caller;
   batchId: string;
-  move: RunMove;
+  move: 'pause' | 'resume' | 'cancel';
   to: RunStatus;
   /** What a stopping run will end as. */
   endsAs?: RunStatus;
+  /** Told in the batch as long as it stays in that state. */
   reason?: string;
   /** Written with the move; a stopping run writes its terminal event when it ends. */
   event?: BatchEventType;
@@ -29,12 +44,14 @@ export interface MovedRun {
 
 /** One move of the state machine with its event, in one transaction. @throws AppError CONFLICT when the state does not allow it */
 export function moveRun(database: Database, request: RunMoveRequest): Promise<MovedRun> {
-  const { tenant, batchId, move, to } = request;
+  const { caller, batchId, move, to, reason } = request;
   return database.transaction(async (connection: Connection) => {
-    const batch = await lockBatch(connection, tenant, batchId);
+    const batch = await lockBatch(connection, caller.tenant, batchId);
     assertMove(move, batch.status, batchId);
-    await run(connection, SET_STATUS, [batch.run_id, to, request.endsAs ?? null, request.reason ?? null]);
+    await run(connection, SET_STATUS, [batch.run_id, to, request.endsAs ?? null, reason ?? null]);
+    if (move === 'resume') await run(connection, FORGIVE, [batch.run_id]);
+    await appendAudit(connection, { batchId, by: caller.subject ?? null, action: move, details: reason === undefined ? {} : { reason } });
     const event = request.event && (await appendEvent(connection, batchId, request.event));
-    return { row: await selectBatch(connection, tenant, batchId), event };
+    return { row: await selectBatch(connection, caller.tenant, batchId), event };
   });
 }

@@ -1,6 +1,11 @@
 import type { RunStatus } from '../batch.state.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 
+/** Whether the chunk `c` has items in front of the gate that are not done yet. Items behind it wait for the canary to pass. */
+export function isBeforeGate(gate: string): string {
+  return `(${gate} IS NULL OR (c.no < ${gate} AND c.no + cardinality(c.settled) < ${gate}))`;
+}
+
 /**
  * One flush of a lane, whole or not at all: prove the fence, write outcomes and retries, add to the lane's counts, move its
  * chunks on, and claim the next ones. Everything hangs on `held`: when the lane was taken over meanwhile, nothing happens.
@@ -36,7 +41,7 @@ const RECORD_OUTCOMES: Statement = {
     ), next AS (
       SELECT c.no FROM chunk c
       WHERE c.run_id = $1 AND c.state = 0 AND EXISTS (SELECT FROM held)
-        AND (SELECT status FROM run WHERE id = $1) = 'running'
+        AND (SELECT status FROM run WHERE id = $1) = 'running' AND ${isBeforeGate('(SELECT gate FROM run WHERE id = $1)')}
       ORDER BY c.no LIMIT $23 FOR UPDATE SKIP LOCKED
     ), claimed AS (
       UPDATE chunk c SET state = 1, lane = $2 FROM next
@@ -44,6 +49,7 @@ const RECORD_OUTCOMES: Statement = {
       RETURNING c.no, c.size, c.settled, c.crashes, c.suspects
     )
     SELECT EXISTS (SELECT FROM held) AS held, (SELECT status FROM run WHERE id = $1) AS status,
+      (SELECT gate FROM run WHERE id = $1) AS gate,
       extract(epoch FROM least((SELECT min(due_at) FROM retry WHERE run_id = $1), (SELECT min(due_at) FROM deferred))
         - clock_timestamp())::float8 * 1000 AS next_retry_ms,
       c.no, c.size, c.settled, c.crashes, c.suspects, i.items
@@ -113,12 +119,15 @@ export interface Flushed {
   status: RunStatus;
   /** Milliseconds until the run's next retry is due (negative: overdue), or null when none waits. */
   nextRetryMs: number | null;
+  /** Items from this position on wait, or null. */
+  gate: number | null;
   chunks: ClaimedChunk[];
 }
 
 interface FlushRow extends Partial<ClaimedChunk> {
   held: boolean;
   status: RunStatus;
+  gate: number | null;
   next_retry_ms: number | null;
 }
 
@@ -154,6 +163,7 @@ export async function recordOutcomes(connection: Connection, lane: LaneFence, fl
     held: first.held,
     status: first.status,
     nextRetryMs: first.next_retry_ms,
+    gate: first.gate,
     chunks: rows.filter((row): row is FlushRow & ClaimedChunk => row.no !== null && row.no !== undefined),
   };
 }

@@ -6,6 +6,7 @@ const START_RUN: Statement = {
   name: 'start-run',
   text: `
     UPDATE run r SET status = 'running', started_at = clock_timestamp(), sealed = $2,
+      gate = CASE WHEN r.no = 1 THEN coalesce((b.options #>> '{canary,items}')::int, ceil(r.total * (b.options #>> '{canary,percent}')::float8 / 100)::int) END,
       deadline_at = clock_timestamp() + (b.options ->> 'batchTimeout')::float8 * interval '1 millisecond'
     FROM batch b WHERE r.id = $1 AND b.id = r.batch_id AND r.status = 'pending'
     RETURNING r.batch_id`,

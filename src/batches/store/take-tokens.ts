@@ -1,9 +1,9 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
 
-/** The buckets that a start of an item costs a token each: its batch's, its pool's, or both. */
+/** The buckets that a start of an item costs a token each: its batch's, its pool's, its tenant's. */
 export interface RateBucket {
-  scope: 'batch' | 'pool';
-  /** The batch's id, or the pool's name. */
+  scope: 'batch' | 'pool' | 'tenant';
+  /** The batch's id, the pool's name, or nothing. */
   name: string;
   /** Size of the bucket, and tokens that it gets in a minute. */
   perMinute: number;
@@ -50,7 +50,7 @@ const FILL: Statement = {
 
 export interface TokenRequest {
   tenant: string;
-  /** One or two, of different scopes. */
+  /** One to three, of different scopes. */
   buckets: RateBucket[];
   want: number;
   /** Tokens of these buckets taken earlier and not used: put back first. */

@@ -7,6 +7,7 @@ import { BatchMetrics1764000006000 } from './1764000006000-batch-metrics.js';
 import { ExternalPositions1764000006100 } from './1764000006100-external-positions.js';
 import { RecordBackups1764000007000 } from './1764000007000-record-backups.js';
 import { ErrorStacks1764000008000 } from './1764000008000-error-stacks.js';
+import { Control1764000010000 } from './1764000010000-control.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   ExternalPositions1764000006100,
   RecordBackups1764000007000,
   ErrorStacks1764000008000,
+  Control1764000010000,
 ];

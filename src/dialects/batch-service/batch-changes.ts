@@ -38,10 +38,10 @@ export class BatchChanges {
    * then, but priority and config of a batch that another caller moves just after they were set.
    */
   async update(batchId: string, updates: UpdateBatchRequest, caller: Caller): Promise<BatchView> {
-    const { status, name, description, priority, config } = checkInput(UpdateBatchOfDataRequest, updates);
+    const { status, name, description, priority, config, options: given } = checkInput(UpdateBatchOfDataRequest, updates);
     const batch = await this.procedures.call(GetBatch, { batchId }, caller);
     assertConfigCanBeChanged(config ?? {}, batch);
-    const options = toOptions(config, priority);
+    const options = { ...toOptions(config, priority), ...given };
     if (status) statusMove(batch, status);
     const isSet = Object.keys(options).length > 0;
     const set = isSet ? await this.procedures.call(UpdateBatch, { batchId, options }, caller) : batch;

@@ -67,7 +67,7 @@ export class BatchProcessingService {
   }
 
   /**
-   * Changes a batch's name and description, its priority and config while it is pending, and its status: `running` starts it or
+   * Changes a batch's name and description, its priority and most of its config until it has ended, and its status: `running` starts it or
    * lets it go on, `paused`, `cancelled`, `retrying` repeats the failed items of one that has ended. The status it has already
    * changes nothing.
    * @returns null for an unknown id

@@ -16,7 +16,13 @@ import {
   MinLength,
   ValidateNested,
 } from 'class-validator';
-import { BACKUP_STRATEGIES, type BackupStrategy, CONFLICT_RESOLUTIONS, type ConflictResolution } from '../../batches/batch.options.js';
+import {
+  BACKUP_STRATEGIES,
+  type BackupStrategy,
+  BatchOptionsInput,
+  CONFLICT_RESOLUTIONS,
+  type ConflictResolution,
+} from '../../batches/batch.options.js';
 import { AnyJsonList } from '../../common/any-json.js';
 import { Nullable } from '../../common/nullable.js';
 import { Opaque } from '../../common/opaque.js';
@@ -77,10 +83,12 @@ export class UpdateBatchOfDataRequest {
   @IsOptional() @IsString() @MinLength(1) @MaxLength(500) name?: string;
   /** null: none */
   @Nullable() @IsString() @MaxLength(10_000) description?: string | null;
-  /** Only while the batch is pending, like `config`. */
+  /** Until the batch has ended, like most of `config`. */
   @IsOptional() @IsIn(BATCH_PRIORITIES) priority?: BatchPriority;
   /** What it does not name stays as it is. */
   @IsOptional() @IsObject() @ValidateNested() @Type(() => BatchConfigInput) config?: BatchConfigInput;
+  /** The same in the service's own words, for settings that `config` has no name for. */
+  @IsOptional() @IsObject() @ValidateNested() @Type(() => BatchOptionsInput) options?: BatchOptionsInput;
   /** running: start or go on; paused; cancelled; retrying: repeat the failed items of a batch that has ended. */
   @IsOptional() @IsIn(STATUSES) status?: BatchStatus;
 }

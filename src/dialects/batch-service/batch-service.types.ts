@@ -1,3 +1,4 @@
+import type { BatchOptionsInput } from '../../batches/batch.options.js';
 import { ApiSchema } from '@nestjs/swagger';
 import type { BackupStrategy, ConflictResolution } from '../../batches/batch.options.js';
 import { RollbackView } from '../../batches/batch.view.js';
@@ -67,10 +68,15 @@ export interface UpdateBatchRequest {
   name?: string;
   /** null: none */
   description?: string | null;
-  /** Only while the batch is pending. */
+  /** Until the batch has ended. */
   priority?: BatchPriority;
-  /** Only while the batch is pending; what it does not name stays as it is. */
+  /**
+   * Until the batch has ended; what a run began with (rollback, backup, conflicts) only while it is pending. What it does not name stays
+   * as it is.
+   */
   config?: BatchConfig;
+  /** The same in the service's own words, for settings that `config` has no name for. */
+  options?: BatchOptionsInput;
   /** running: start or go on; paused; cancelled; retrying: repeat the failed items of a batch that has ended. */
   status?: BatchStatus;
 }

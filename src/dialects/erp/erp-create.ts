@@ -18,6 +18,9 @@ const SETTINGS: Record<keyof BatchOptionsInput, true> = {
   priority: true,
   rateLimitPerMinute: true,
   rateLimitPool: true,
+  failureThreshold: true,
+  canary: true,
+  rampUp: true,
   notifyOnStart: true,
   notifyOnComplete: true,
   notifyOnError: true,
@@ -28,7 +31,7 @@ const SETTINGS: Record<keyof BatchOptionsInput, true> = {
 };
 
 /** What other batch systems and this one's plans know by these names. Asking for it must not be taken for granted. */
-const NOT_BUILT_YET = ['resourceLimits', 'notificationSettings', 'schedule', 'webhook', 'template', 'dependsOn', 'failureThreshold'];
+const NOT_BUILT_YET = ['resourceLimits', 'notificationSettings', 'schedule', 'webhook', 'template', 'dependsOn'];
 
 function assertBuilt(options: Record<string, unknown>): void {
   const key = NOT_BUILT_YET.find((name) => name in options);

@@ -1,22 +1,23 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller } from '../../access/current-caller.js';
-import { BatchAnalytics } from '../../batches/batch.view.js';
+import { AuditView, BatchAnalytics } from '../../batches/batch.view.js';
 import { RecordMetrics } from '../../batches/commands/record-metrics.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import { GetBatchAnalytics } from '../../batches/queries/get-batch-analytics.query.js';
 import { GetBatchTotals } from '../../batches/queries/get-batch-totals.query.js';
+import { ListAudit } from '../../batches/queries/list-audit.query.js';
 import { ListMetrics } from '../../batches/queries/list-metrics.query.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { BatchMetrics, BatchStats, SingleBatchStats } from '../batch-service/batch-stats.types.js';
 import { toBatchMetrics, toBatchStats, toSingleBatchStats } from '../batch-service/to-batch-stats.js';
 import { RecordedMetrics } from './batches.reply.js';
-import { ListMetricsQuery, StatsQuery } from './batches.request.js';
+import { ListItemsQuery, ListMetricsQuery, StatsQuery } from './batches.request.js';
 import { type DataReply, type PageReply, toPageReply } from './envelope.js';
 import { jsonObject } from './json-object.js';
 import { RepliesWith, RepliesWithPage } from './reply-schema.js';
 
-/** Figures of all batches, and of one. */
+/** Figures of all batches, and what happened to one. */
 @ApiTags('batches')
 @Controller('api/batches')
 export class BatchFiguresController {
@@ -42,6 +43,17 @@ export class BatchFiguresController {
   @RepliesWith(BatchAnalytics)
   async analytics(@Param('id') batchId: string, @CurrentCaller() caller: Caller): Promise<DataReply<BatchAnalytics>> {
     return { success: true, data: await this.procedures.call(GetBatchAnalytics, { batchId }, caller) };
+  }
+
+  /** Who changed, paused, resumed or stopped the batch, newest first. */
+  @Get(':id/audit')
+  @RepliesWithPage(AuditView)
+  async audit(
+    @Param('id') batchId: string,
+    @Query() query: ListItemsQuery,
+    @CurrentCaller() caller: Caller,
+  ): Promise<PageReply<AuditView>> {
+    return toPageReply(await this.procedures.call(ListAudit, { batchId, ...query }, caller));
   }
 
   /** What the batch and the processes that worked it needed over time, oldest first. */

@@ -10,7 +10,7 @@ import { StartBatch } from '../../batches/commands/start-batch.command.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { BatchContents } from '../batch-service/batch-contents.js';
 import { BatchResource } from '../batch-service/batch-resource.js';
-import { CancelBatchRequest, StartBatchRequest } from './batches.request.js';
+import { ReasonRequest, StartBatchRequest } from './batches.request.js';
 import type { DataReply } from './envelope.js';
 import { RepliesWith } from './reply-schema.js';
 
@@ -47,8 +47,12 @@ export class BatchMovesController {
   @Post('pause')
   @RepliesWith(BatchResource)
   @HttpCode(200)
-  async pause(@Param('id') batchId: string, @CurrentCaller() caller: Caller): Promise<DataReply<BatchResource>> {
-    return this.toReply(await this.procedures.call(PauseBatch, { batchId }, caller), caller);
+  async pause(
+    @Param('id') batchId: string,
+    @Body() request: ReasonRequest,
+    @CurrentCaller() caller: Caller,
+  ): Promise<DataReply<BatchResource>> {
+    return this.toReply(await this.procedures.call(PauseBatch, { batchId, ...request }, caller), caller);
   }
 
   /** Lets a paused batch go on. */
@@ -65,7 +69,7 @@ export class BatchMovesController {
   @HttpCode(200)
   async cancel(
     @Param('id') batchId: string,
-    @Body() request: CancelBatchRequest,
+    @Body() request: ReasonRequest,
     @CurrentCaller() caller: Caller,
   ): Promise<DataReply<BatchResource>> {
     return this.toReply(await this.procedures.call(CancelBatch, { batchId, ...request }, caller), caller);

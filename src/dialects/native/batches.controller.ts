@@ -72,7 +72,7 @@ export class BatchesController {
     return this.toReply(await this.procedures.call(GetBatch, { batchId }, caller), caller);
   }
 
-  /** Changes the name and description, priority and config while it is pending, and the status. */
+  /** Changes the name and description, priority, config and options until it has ended, and the status. */
   @Patch(':id')
   @RepliesWith(BatchResource)
   async update(

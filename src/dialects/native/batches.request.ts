@@ -38,7 +38,8 @@ export class StartBatchRequest {
   @IsOptional() @IsBoolean() open?: boolean;
 }
 
-export class CancelBatchRequest {
+export class ReasonRequest {
+  /** Why, for those who look at the batch. */
   @IsOptional() @IsString() @MaxLength(500) reason?: string;
 }
 

@@ -4,14 +4,13 @@ import { PauseBatch } from '../../../src/batches/commands/pause-batch.command.js
 import { RecordExternalResult } from '../../../src/batches/commands/record-external-result.command.js';
 import { CHUNK_STATE } from '../../../src/batches/entities/chunk.entity.js';
 import { OUTCOME_STATUS } from '../../../src/batches/entities/outcome.entity.js';
-import { claimLane, type ClaimedLane } from '../../../src/batches/store/claim-lane.js';
-import { endRun } from '../../../src/batches/store/end-run.js';
+import type { ClaimedLane } from '../../../src/batches/store/claim-lane.js';
 import { findUnendedRuns, timeOutRuns } from '../../../src/batches/store/find-work.js';
 import { type Flush, type LaneFence, type RecordedOutcome, recordOutcomes } from '../../../src/batches/store/record-outcomes.js';
-import { renewLeases } from '../../../src/batches/store/renew-leases.js';
 import { surrenderLane } from '../../../src/batches/store/surrender-lane.js';
 import { Engine, keys } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
+import { claimLane, endRun, renewLeases } from '../../support/lanes.js';
 import { assertInvariants } from '../../support/invariants.js';
 import { Race } from '../../support/race.js';
 
@@ -158,6 +157,7 @@ describe('a lane', () => {
     const { chunks } = await flush(lane, { claim: 5 });
     expect(chunks).toEqual([
       {
+        gate: null,
         no: '3',
         size: 3,
         settled: [1],

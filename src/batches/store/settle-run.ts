@@ -4,9 +4,15 @@ import type { BatchEventRecord, BatchEventType } from '../events/batch.events.js
 import { type Connection, type Database, run, type Statement } from '../../database/sql.js';
 import { appendEvent } from './append-event.js';
 import { demandRollbackOfFailure } from './demand-rollback.js';
+import { judgeRun, type Verdict } from './judge-run.js';
 import { evictDeadLanes } from './surrender-lane.js';
 
-const LOCK_RUN: Statement = { name: 'lock-run', text: `SELECT status FROM run WHERE id = $1 FOR UPDATE` };
+const LOCK_RUN: Statement = {
+  name: 'lock-run',
+  text: `
+    SELECT r.status, r.gate IS NOT NULL OR jsonb_typeof(b.options -> 'failureThreshold') = 'object' AS has_rules
+    FROM run r JOIN batch b ON b.id = r.batch_id WHERE r.id = $1 FOR UPDATE OF r`,
+};
 
 /**
  * Ends a run that has nothing left to do. It is decided by looking, never by counting down: no open chunk and no waiting
@@ -49,16 +55,25 @@ const END_EVENTS: Partial<Record<BatchView['status'], BatchEventType>> = {
   cancelled: 'batch.cancelled',
 };
 
-/** Ends the run if it is over. @returns its terminal event when this call was the one that ended it */
-export function endRun(database: Database, runId: string): Promise<BatchEventRecord | undefined> {
-  return database.transaction((connection) => endRunWithin(connection, runId));
+export interface Settled {
+  /** To publish after the commit. */
+  events: BatchEventRecord[];
+  /** What the run's own rules made of it. */
+  verdict?: Verdict;
+}
+
+/** Moves a run on that its rules stop or that is over: of several callers at once, one does it. */
+export function settleRun(database: Database, runId: string): Promise<Settled> {
+  return database.transaction((connection) => settleRunWithin(connection, runId));
 }
 
 /** The same inside a transaction that is under way. */
-export async function endRunWithin(connection: Connection, runId: string): Promise<BatchEventRecord | undefined> {
-  const [locked] = await run<{ status: RunStatus }>(connection, LOCK_RUN, [runId]);
-  if (locked?.status === 'stopping') await evictDeadLanes(connection, runId);
+export async function settleRunWithin(connection: Connection, runId: string): Promise<Settled> {
+  const [locked] = await run<{ status: RunStatus; has_rules: boolean }>(connection, LOCK_RUN, [runId]);
+  const { verdict, event } = locked?.has_rules ? await judgeRun(connection, runId) : {};
+  if (locked?.status === 'stopping' || verdict?.to === 'failed') await evictDeadLanes(connection, runId);
   const [ended] = await run<{ batch_id: string; status: BatchView['status'] }>(connection, END_RUN, [runId]);
   if (ended) await demandRollbackOfFailure(connection, ended.batch_id, ended.status);
-  return ended && appendEvent(connection, ended.batch_id, END_EVENTS[ended.status]!);
+  const end = ended && (await appendEvent(connection, ended.batch_id, END_EVENTS[ended.status]!));
+  return { events: [event, end].filter((each) => each !== undefined), verdict };
 }

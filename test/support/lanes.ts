@@ -1,0 +1,25 @@
+import { type ClaimedLane, claimLane as claim } from '../../src/batches/store/claim-lane.js';
+import type { LaneFence } from '../../src/batches/store/record-outcomes.js';
+import { type RenewedLane, renewLeases as renew } from '../../src/batches/store/renew-leases.js';
+import { settleRun } from '../../src/batches/store/settle-run.js';
+import type { BatchEventRecord } from '../../src/batches/events/batch.events.js';
+import type { Connection, Database } from '../../src/database/sql.js';
+
+/** The worker's steps at the store, for tests that are the worker themselves: without slots and without limits over batches. */
+
+export async function claimLane(connection: Connection, runId: string, leaseMs: number): Promise<ClaimedLane | undefined> {
+  return (await claim(connection, { runId, leaseMs, slotted: [], room: 1_000 })).lane;
+}
+
+export function renewLeases(connection: Connection, lanes: LaneFence[], leaseMs: number): Promise<RenewedLane[]> {
+  return renew(
+    connection,
+    lanes.map((lane) => ({ ...lane, revision: 0 })),
+    leaseMs,
+  );
+}
+
+/** @returns the event that ends the run, when this call was the one that ended it */
+export async function endRun(database: Database, runId: string): Promise<BatchEventRecord | undefined> {
+  return (await settleRun(database, runId)).events.at(-1);
+}
