@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 
 export type Role = 'all' | 'api' | 'worker';
@@ -54,6 +55,7 @@ const schema = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   SHUTDOWN_GRACE_MS: count.max(600_000).default(10_000),
   WORKER_LANES: count.max(1_000).default(64),
+  WORKER_THREADS: count.max(256).default(availableParallelism()),
   LEASE_MS: count.min(1_000).max(600_000).default(15_000),
   SWEEP_MS: count.min(100).max(60_000).default(1_000),
   CREATE_LIMIT_PER_MINUTE: count.max(1_000_000).default(600),
@@ -105,6 +107,8 @@ export class Config {
   readonly shutdownGraceMs: number;
   /** Lanes this process works at the same time. */
   readonly workerLanes: number;
+  /** Threads at work at the same time; default: as many as the machine has cores. */
+  readonly workerThreads: number;
   /** How long a worker may be silent before its lane is taken over. */
   readonly leaseMs: number;
   readonly sweepMs: number;
@@ -166,6 +170,7 @@ export class Config {
       logLevel: v.LOG_LEVEL,
       shutdownGraceMs: v.SHUTDOWN_GRACE_MS,
       workerLanes: v.WORKER_LANES,
+      workerThreads: v.WORKER_THREADS,
       leaseMs: v.LEASE_MS,
       sweepMs: v.SWEEP_MS,
       createLimitPerMinute: v.CREATE_LIMIT_PER_MINUTE,

@@ -15,6 +15,7 @@ import { completeOptions, laneWidths, newBatchId, rankOf } from '../dialects.js'
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
 import type { ItemSource } from '../item-source.js';
 import { Intake } from '../intake.js';
+import { changedLimits } from '../resource-limits.options.js';
 import { BatchPlanner, type BatchPlan, expectedKeys } from '../batch-planner.js';
 import { expectExternalKeys } from '../store/record-external-outcome.js';
 import { appendEvent } from '../store/append-event.js';
@@ -84,7 +85,8 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     const id = newBatchId(dialect);
     const plan = this.planner.plan(input, id, MAX_ITEMS_PER_REQUEST);
     const { concurrency, oneByOne } = plan;
-    const options = completeOptions(input.options ?? {}, dialect, { config: this.config, concurrency, oneByOne });
+    const given = { ...input.options, resourceLimits: changedLimits(null, input.options?.resourceLimits) };
+    const options = completeOptions(given, dialect, { config: this.config, concurrency, oneByOne });
     const [ids] = await run<{ run_id: string; intake_id: string }>(this.database.pool, NEXT_IDS, []);
     const runId = ids!.run_id;
     const intake = this.newIntake(runId, ids!.intake_id, options);

@@ -6,9 +6,11 @@ import { Nullable } from '../../common/nullable.js';
 import type { Caller } from '../../common/procedure.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
 import { type BatchOptions, BatchOptionsInput, givenOptions } from '../batch.options.js';
-import { assertNoRateLimit } from '../batch-planner.js';
+import { ItemHandlerRegistry } from '../../operations/item-handler.registry.js';
+import { assertNoRateLimit, whyNotLimited } from '../batch-planner.js';
 import type { BatchView } from '../batch.view.js';
 import { laneWidths, rankOf } from '../dialects.js';
+import { assertLimitsCanBeKept, changedLimits } from '../resource-limits.options.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
 import { type BatchRow, toBatchView } from '../store/select-batches.js';
 
@@ -41,7 +43,10 @@ const SET_OPTIONS: Statement = {
 
 @CommandHandler(UpdateBatch)
 export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly registry: ItemHandlerRegistry,
+  ) {}
 
   async execute(input: UpdateBatch): Promise<BatchView> {
     const { batchId, caller } = input;
@@ -49,7 +54,11 @@ export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
       const batch = await lockBatch(connection, caller.tenant, batchId);
       const { name = batch.name, description = batch.description } = input;
       await run(connection, SET_TEXTS, [batchId, name, description]);
-      if (input.options) await setOptions(connection, batch, input.options);
+      if (input.options) {
+        const handler = batch.external ? undefined : this.registry.get(batch.operation);
+        assertLimitsCanBeKept(input.options.resourceLimits, whyNotLimited(handler));
+        await setOptions(connection, batch, input.options);
+      }
       return selectBatch(connection, caller.tenant, batchId);
     });
     return toBatchView(row);
@@ -59,7 +68,8 @@ export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
 async function setOptions(connection: Connection, batch: BatchRow, given: BatchOptionsInput): Promise<void> {
   // Items of an operation with few slots are handed out one by one, as at creation.
   const fixed = batch.options.laneWidth === 1 ? { batchSize: 1 } : {};
-  const options: BatchOptions = { ...batch.options, ...givenOptions(given), ...fixed };
+  const resourceLimits = changedLimits(batch.options.resourceLimits, given.resourceLimits);
+  const options: BatchOptions = { ...batch.options, ...givenOptions(given), resourceLimits, ...fixed };
   if (batch.status !== 'pending') {
     throw new AppError('CONFLICT', `batch ${batch.id} is ${batch.status}; settings can be changed only while the batch is pending`);
   }
