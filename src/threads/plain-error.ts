@@ -10,6 +10,7 @@ export interface PlainError {
   delayMs?: number;
   /** Of AppError, and of the operating system's errors. */
   code?: string;
+  syscall?: string;
   details?: ErrorDetails;
 }
 
@@ -20,12 +21,13 @@ const DECIDING = [ResourceLimitError, InvalidResultError, PermanentError, RetryL
 export function toPlainError(thrown: unknown): PlainError {
   try {
     if (typeof thrown !== 'object' || thrown === null || !('message' in thrown)) return { name: 'Error', message: String(thrown) };
-    const { name, message, stack, delayMs, code, details } = thrown as Partial<Record<keyof PlainError, unknown>>;
+    const { name, message, stack, delayMs, code, syscall, details } = thrown as Partial<Record<keyof PlainError, unknown>>;
     const deciding = DECIDING.find((type) => thrown instanceof type);
     const plain: PlainError = { name: deciding?.name ?? String(name), message: String(message) };
     if (typeof stack === 'string') plain.stack = stack;
     if (typeof delayMs === 'number') plain.delayMs = delayMs;
     if (typeof code === 'string') plain.code = code;
+    if (typeof syscall === 'string') plain.syscall = syscall;
     if (deciding === AppError) plain.details = structuredClone(details as ErrorDetails);
     return plain;
   } catch {
@@ -40,7 +42,7 @@ export function fromPlainError(plain: PlainError): Error {
   return error;
 }
 
-function restore({ name, message, delayMs, code, details }: PlainError): Error {
+function restore({ name, message, delayMs, code, syscall, details }: PlainError): Error {
   switch (name) {
     case 'PermanentError':
       return new PermanentError(message);
@@ -57,6 +59,6 @@ function restore({ name, message, delayMs, code, details }: PlainError): Error {
     case 'AppError':
       return new AppError(code as ErrorCode, message, { details });
     default:
-      return Object.assign(new Error(message), { name }, code !== undefined && { code });
+      return Object.assign(new Error(message), { name }, code !== undefined && { code }, syscall !== undefined && { syscall });
   }
 }

@@ -5,8 +5,6 @@ import { InvalidResultError, ResourceLimitError } from '../operations/item-error
 import { fromPlainError, type PlainError, toPlainError } from './plain-error.js';
 import type { FromThread, ThreadReply, ThreadTask, ToThread } from './thread-messages.js';
 
-/** Progress is told this often at most. */
-const PROGRESS_MS = 100;
 /** How often it is looked at how much Buffers take. */
 const MEMORY_MS = 50;
 const MB = 1_048_576;
@@ -33,7 +31,6 @@ export default function work(message: ThreadTask): Promise<ThreadReply> {
 class Task {
   private readonly controller = new AbortController();
   private ended = false;
-  private progressAt = -Infinity;
   private percent?: number;
 
   constructor(private readonly port: MessagePort) {
@@ -71,11 +68,11 @@ class Task {
   }
 
   private progress(percent: number): void {
-    const now = performance.now();
-    if (percent === this.percent || now - this.progressAt < PROGRESS_MS) return;
-    this.percent = percent;
-    this.progressAt = now;
-    this.tell({ type: 'progress', percent: Number(percent) });
+    // A message for each percent at most, however often a loop reports.
+    const whole = Math.floor(percent);
+    if (whole === this.percent) return;
+    this.percent = whole;
+    this.tell({ type: 'progress', percent });
   }
 
   /** V8 limits objects and texts by itself, but not what lies outside of its heap. */

@@ -20,8 +20,13 @@ export interface ThreadWork {
   memoryMb?: number;
 }
 
-/** For whom a thread works: an item's context, or anybody else who wants something done. */
-export type ThreadUser = Pick<ItemContext, 'signal'> & Partial<Pick<ItemContext, 'progress' | 'batchId' | 'limits' | 'untimed'>>;
+/** For whom a thread works. */
+export interface ThreadUser {
+  signal: AbortSignal;
+  progress?: (percent: number) => void;
+  /** Whose batch's limits hold, and whose time limit does not run while it waits for a thread. */
+  item?: Pick<ItemContext, 'batchId' | 'limits' | 'untimed'>;
+}
 
 /**
  * Does work in threads, WORKER_THREADS at a time, where it holds up nothing else and can be ended by force: a second after its signal was
@@ -43,15 +48,16 @@ export class Threads implements OnApplicationShutdown {
    * itself threw: PermanentError, RetryLaterError and AppError as such, others as an Error with name, message and stack
    */
   async run<T>(work: ThreadWork, user: ThreadUser): Promise<T> {
-    const { signal, limits, batchId = '' } = user;
-    const untimed: Untimed = (wait) => user.untimed?.(wait) ?? wait;
+    const { signal, progress, item } = user;
+    const limits = item?.limits;
+    const untimed: Untimed = (wait) => item?.untimed(wait) ?? wait;
     const memoryMb = Math.min(work.memoryMb ?? DEFAULT_MEMORY_MB, limits?.maxMemoryMb ?? Infinity);
     const cpuMs = limits?.maxCpuPercent === undefined ? undefined : (limits.timeoutMs * limits.maxCpuPercent) / 100;
     if (this.closed) throw this.closed;
-    const waiter = { batchId, memoryMb, maxMemoryMb: limits?.maxMemoryMb, maxCpuPercent: limits?.maxCpuPercent };
+    const waiter = { batchId: item?.batchId ?? '', memoryMb, maxMemoryMb: limits?.maxMemoryMb, maxCpuPercent: limits?.maxCpuPercent };
     const place = await untimed(this.queue.enter(waiter, signal));
     try {
-      const events = { signal, progress: (percent: number) => user.progress?.(percent), charge: (busyMs: number) => place.charge(busyMs) };
+      const events = { signal, progress, charge: (busyMs: number) => place.charge(busyMs) };
       const task = { module: work.module.href, input: work.input, context: work.context ?? {} };
       return (await this.pools.use({ memoryMb, cpuMs }, events, (call) => begunAndDone(call, call.run(task), untimed))) as T;
     } finally {
@@ -63,7 +69,8 @@ export class Threads implements OnApplicationShutdown {
   async runItem(module: URL, memoryMb: number | undefined, item: Item, context: ItemContext): Promise<ItemResult | undefined> {
     const { batchId, tenant, operation, parameters, attempt, idempotencyKey, conflictResolution, limits } = context;
     const plain = { batchId, tenant, operation, parameters, attempt, idempotencyKey, conflictResolution, limits };
-    const result = await this.run<ItemResult | null | undefined>({ module, input: item, context: plain, memoryMb }, context);
+    const user: ThreadUser = { signal: context.signal, progress: (percent) => context.progress(percent), item: context };
+    const result = await this.run<ItemResult | null | undefined>({ module, input: item, context: plain, memoryMb }, user);
     // As JSON has it, what is no number is null.
     return result ? { ...result, quality: result.quality ?? undefined } : undefined;
   }
