@@ -24,15 +24,15 @@ const DEEDS = {
     while (performance.now() < until);
     return { output: { threadId } };
   },
-  /** Busy for so long, by the clock of its event loop, which others may delay. */
   burn: ({ ms }) => {
     const before = performance.eventLoopUtilization();
     while (performance.eventLoopUtilization(before).active < ms);
     return { output: { busyMs: performance.eventLoopUtilization(before).active } };
   },
   wait: async ({ ms }, item, { signal }) => {
+    const from = Date.now();
     await delay(ms, undefined, { signal });
-    return { output: { threadId } };
+    return { output: { threadId, from, to: Date.now() } };
   },
   untilAborted: async (payload, item, { signal }) => {
     const reason = await new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason), { once: true }));
