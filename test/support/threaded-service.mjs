@@ -4,7 +4,9 @@ import { loadConfig } from '../../dist/config.js';
 import { ItemHandler } from '../../dist/operations/item-handler.js';
 import { startService } from '../../dist/service.js';
 
-class ThreadedItemHandler {}
+class ThreadedItemHandler {
+  operation = 'threaded';
+}
 ItemHandler('threaded', { thread: new URL('./threads/scripted.mjs', import.meta.url), threadMemoryMb: 64 })(ThreadedItemHandler);
 
 class ThreadedModule {

@@ -12,5 +12,5 @@ export function run({ maxTextCharacters, ...file }: ReadContentsInput, { signal,
 
 interface InThread {
   signal: AbortSignal;
-  progress(percent: number): void;
+  progress: (percent: number) => void;
 }
