@@ -1,50 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { apiKeys, count, numbersByName, optionalUrl, port, wordList } from './config-values.js';
 
 export type Role = 'all' | 'api' | 'worker';
-
-const port = z.coerce.number().int().min(0).max(65_535);
-const count = z.coerce.number().int().min(1);
-const optionalUrl = (protocols: string[]) =>
-  z
-    .string()
-    .refine((value) => URL.canParse(value) && protocols.some((protocol) => value.startsWith(`${protocol}://`)), {
-      message: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
-    })
-    .optional();
-
-/** `name:number` pairs: limits of some by their name. */
-const numbersByName = z
-  .string()
-  .default('')
-  .transform((list, context) => {
-    const pairs = list
-      .split(',')
-      .map((entry) => entry.trim())
-      .filter(Boolean)
-      .map((entry) => [entry.slice(0, entry.lastIndexOf(':')), Number(entry.slice(entry.lastIndexOf(':') + 1))] as const);
-    if (pairs.some(([name, number]) => name === '' || !Number.isInteger(number) || number < 1)) {
-      context.addIssue({ code: 'custom', message: 'must be a list of name:number with whole numbers from 1' });
-    }
-    return Object.fromEntries(pairs);
-  });
-
-const apiKeys = z
-  .string()
-  .default('')
-  .transform((list, context) =>
-    list
-      .split(',')
-      .map((entry) => entry.trim())
-      .filter(Boolean)
-      .map((entry) => {
-        const colon = entry.indexOf(':');
-        const [tenant, key] = [entry.slice(0, colon), entry.slice(colon + 1)];
-        if (colon < 1 || key.length < 16) {
-          context.addIssue({ code: 'custom', message: 'must be a list of tenant:key with keys of at least 16 characters' });
-        }
-        return { tenant, key };
-      }),
-  );
 
 /** Every variable the service reads; .env.example holds the same list with its meaning. */
 const schema = z.object({
@@ -58,18 +16,11 @@ const schema = z.object({
   REDIS_URL: optionalUrl(['redis', 'rediss']),
   API_KEYS: apiKeys,
   JWT_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
-  CORS_ORIGINS: z
-    .string()
-    .default('')
-    .transform((list) =>
-      list
-        .split(',')
-        .map((origin) => origin.trim())
-        .filter(Boolean),
-    ),
+  CORS_ORIGINS: wordList,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   SHUTDOWN_GRACE_MS: count.max(600_000).default(10_000),
   WORKER_LANES: count.max(1_000).default(64),
+  WORKER_THREADS: count.max(256).default(availableParallelism()),
   LEASE_MS: count.min(1_000).max(600_000).default(15_000),
   SWEEP_MS: count.min(100).max(60_000).default(1_000),
   PRIORITY_AGE_MS: count.max(86_400_000).default(15_000),
@@ -129,6 +80,8 @@ export class Config {
   readonly shutdownGraceMs: number;
   /** Lanes this process works at the same time. */
   readonly workerLanes: number;
+  /** Threads at work at the same time; default: as many as the machine has cores. */
+  readonly workerThreads: number;
   /** How long a worker may be silent before its lane is taken over. */
   readonly leaseMs: number;
   readonly sweepMs: number;
@@ -202,6 +155,7 @@ export class Config {
       logLevel: v.LOG_LEVEL,
       shutdownGraceMs: v.SHUTDOWN_GRACE_MS,
       workerLanes: v.WORKER_LANES,
+      workerThreads: v.WORKER_THREADS,
       leaseMs: v.LEASE_MS,
       sweepMs: v.SWEEP_MS,
       ...sharingFields(v),

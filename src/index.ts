@@ -50,6 +50,8 @@ export * from './batches/events/batch.events.js';
 
 // Item handlers, and the records that they may write.
 export * from './operations/item-handler.js';
+export { Threads, type ThreadUser, type ThreadWork } from './threads/threads.js';
+export { ThreadsModule } from './threads/threads.module.js';
 export { RecordStore } from './records/record-store.js';
 export { StoresModule } from './records/stores.module.js';
 

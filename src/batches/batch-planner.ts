@@ -7,6 +7,7 @@ import { handlerLogger } from '../operations/handler-logger.js';
 import { ItemHandlerRegistry, type RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { BatchContext } from '../operations/item-handler.js';
 import type { BatchOptionsInput } from './batch.options.js';
+import { assertLimitsCanBeKept } from './resource-limits.options.js';
 import { itemsFromArray, itemsFromGenerator, type ItemSource } from './item-source.js';
 
 /** Operations that the documents name; without an item handler their results come from outside. */
@@ -68,6 +69,7 @@ export class BatchPlanner {
   }
 
   private planHandled(input: BatchRequest, registered: RegisteredHandler, batchId: string): BatchPlan {
+    assertLimitsCanBeKept(input.options?.resourceLimits, whyNotLimited(registered));
     const parameters = checkParameters(registered, input.parameters ?? {});
     const open = input.open ?? false;
     const starts = input.start ?? !open;
@@ -95,11 +97,22 @@ function planExternal(input: BatchRequest, registered: RegisteredHandler | undef
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
   if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
   assertNoPace(input.options ?? {});
+  assertLimitsCanBeKept(input.options?.resourceLimits, WORKED_OUTSIDE);
   assertDistinctKeys(expectedKeys(input.items ?? []));
   assertExternalParameters(input, registered);
   // Nothing to expect is as good as nothing told: the caller says which result is the last one.
   const counted = (input.totalItems ?? input.items?.length ?? 0) > 0;
   return { source: itemsFromArray(input.items ?? []), external: true, starts: false, sealed: counted, concurrency: 1, oneByOne: false };
+}
+
+const WORKED_OUTSIDE = 'its results come from outside, and whoever works it uses what they use; leave it out';
+
+/** Why the memory and processor time of a batch cannot be limited; undefined when they can. */
+export function whyNotLimited(registered: RegisteredHandler | undefined): string | undefined {
+  if (!registered) return WORKED_OUTSIDE;
+  if (registered.thread) return undefined;
+  const remedy = 'leave it out, or give the operation a thread (docs/threads.md)';
+  return `the operation ${registered.operation} works in the main thread, which all batches of a process share; ${remedy}`;
 }
 
 /** For a batch whose results come from outside. */

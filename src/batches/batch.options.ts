@@ -15,6 +15,7 @@ import {
 } from 'class-validator';
 import { Nullable, nullableFields } from '../common/nullable.js';
 import { Canary, FailureThreshold, RampUp } from './caution.options.js';
+import { ResourceLimits, ResourceLimitsInput } from './resource-limits.options.js';
 
 export const PRIORITIES = ['critical', 'high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
@@ -74,6 +75,8 @@ export class BatchOptions {
   backupStrategy: BackupStrategy;
   /** Take back what the batch changed when it ends as failed or timed out. Needs a backup, and so makes one. */
   rollbackOnFailure: boolean;
+  /** What the batch's items may use of each process that works them; null for no limit. Batches of an older release have none. */
+  resourceLimits?: ResourceLimits | null;
 }
 
 /** Whether the earlier versions of the records that the batch writes are saved. */
@@ -91,7 +94,7 @@ export class RateLimitPool {
 const DAY_MS = 86_400_000;
 
 /** The options a caller may give. */
-export class BatchOptionsInput implements Partial<BatchOptions> {
+export class BatchOptionsInput implements Partial<Omit<BatchOptions, 'resourceLimits'>> {
   @IsOptional() @IsInt() @Min(1) @Max(10_000) batchSize?: number;
   @IsOptional() @IsInt() @Min(1) @Max(1_000) concurrency?: number;
   @IsOptional() @IsInt() @Min(0) @Max(100) retryAttempts?: number;
@@ -121,6 +124,8 @@ export class BatchOptionsInput implements Partial<BatchOptions> {
   @IsOptional() @IsIn(CONFLICT_RESOLUTIONS) conflictResolution?: ConflictResolution;
   @IsOptional() @IsIn(BACKUP_STRATEGIES) backupStrategy?: BackupStrategy;
   @IsOptional() @IsBoolean() rollbackOnFailure?: boolean;
+  /** null, when the settings of a batch change: none */
+  @Nullable() @IsObject() @ValidateNested() @Type(() => ResourceLimitsInput) resourceLimits?: ResourceLimitsInput | null;
 }
 
 /** Those that a caller gave. null is as if it were not given, but where it means "none". */

@@ -82,6 +82,7 @@ const ENGINE_DEFAULTS: Omit<BatchOptions, 'concurrency'> = {
   conflictResolution: 'auto',
   backupStrategy: 'none',
   rollbackOnFailure: false,
+  resourceLimits: null,
 };
 
 export const DEFAULT_CONCURRENCY = 10;

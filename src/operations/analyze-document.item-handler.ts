@@ -14,7 +14,7 @@ export class AnalyzeDocumentParameters {
  * Reads a document and tells what it is about, what data it holds, how good it is and what does not fit in it. An item's key is the
  * document's id. Nothing is written into the document: the findings are the item's output.
  */
-@ItemHandler('analyze-document', { parameters: AnalyzeDocumentParameters, concurrency: 5 })
+@ItemHandler('analyze-document', { parameters: AnalyzeDocumentParameters, concurrency: 5, thread: 'own' })
 export class AnalyzeDocumentItemHandler implements ItemHandlerClass<unknown, AnalyzeDocumentParameters> {
   constructor(
     private readonly documents: DocumentReader,
@@ -26,8 +26,9 @@ export class AnalyzeDocumentItemHandler implements ItemHandlerClass<unknown, Ana
     const { tenant, idempotencyKey, parameters } = context;
     const { signal, done } = untilTimeLimit(context.signal, this.config.documentTimeoutMs);
     try {
-      const document = await this.documents.read(tenant, key, signal);
-      const { findings, analyzer, truncated } = await this.provider.analyze(document, parameters.type, { tenant, idempotencyKey, signal });
+      const document = await this.documents.read(key, signal, context);
+      const call = { tenant, idempotencyKey, signal, item: context };
+      const { findings, analyzer, truncated } = await this.provider.analyze(document, parameters.type, call);
       return { output: { ...findings, analyzer, truncated }, quality: qualityOf(findings) };
     } finally {
       done();

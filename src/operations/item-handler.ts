@@ -1,6 +1,8 @@
 import { SetMetadata, type Type } from '@nestjs/common';
 import type { ConflictResolution } from '../batches/batch.options.js';
 
+export { BatchStoppedError, PermanentError, ResourceLimitError, RetryLaterError } from './item-errors.js';
+
 /** Any JSON value. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
@@ -48,9 +50,10 @@ export interface HandlerLogger {
 export interface ChunkContext<Parameters = unknown> extends BatchContext<Parameters> {
   /**
    * Aborted at the item's time limit (its reason is then a `TimeoutError`), when the batch is cancelled or timed out (a
-   * {@link BatchStoppedError}: what is in flight may still finish and be recorded), and when the worker shuts down. Made on first use.
+   * BatchStoppedError: what is in flight may still finish and be recorded), and when the worker shuts down. Made on first use.
    */
   readonly signal: AbortSignal;
+  readonly limits: ItemLimits;
   /** What to do with a record that is there already. */
   readonly conflictResolution: ConflictResolution;
   /** What the batch writes over is saved first. Hand the context to the record store's writes, which then do it. */
@@ -63,6 +66,17 @@ export interface ItemContext<Parameters = unknown> extends ChunkContext<Paramete
   readonly idempotencyKey: string;
   /** Tells how far this item is, 0 to 100. Shown while it runs. */
   progress(percent: number): void;
+  /** Waits with the item's clock stopped: a turn at what it shares with other items costs it none of its time limit. */
+  untimed<T>(wait: Promise<T>): Promise<T>;
+}
+
+/** What an item may use. Work in threads is held to memory and processor time, see docs/threads.md. */
+export interface ItemLimits {
+  timeoutMs: number;
+  /** MB that the batch's items at work in this process may take together. */
+  maxMemoryMb?: number;
+  /** Percent of one core that the batch may use in this process. */
+  maxCpuPercent?: number;
 }
 
 /** An item to be: a key (default: its number in the batch, from 1) and a JSON payload. */
@@ -75,8 +89,8 @@ export interface NewItem {
  * The plug-in that does one operation's work. Implement `run` (one item at a time, several side by side) or `runChunk`
  * (up to 500 items of a chunk in one call, one outcome for each in the same order; the time limit is that of the call).
  *
- * An error thrown means "try again" until the attempts end; {@link PermanentError} means "no" and
- * {@link RetryLaterError} "not now", which costs no attempt.
+ * An error thrown means "try again" until the attempts end; PermanentError means "no" and RetryLaterError "not now", which costs no
+ * attempt. A handler whose options name a `thread` has neither: its items are worked by that module.
  */
 export interface ItemHandlerClass<Payload = unknown, Parameters = unknown, Filters = unknown> {
   run?(item: Item<Payload>, context: ItemContext<Parameters>): Promise<ItemResult | void>;
@@ -101,6 +115,13 @@ export interface ItemHandlerOptions {
   filters?: Type<object> | 'any';
   /** Items side by side when the batch does not say. Default 10. */
   concurrency?: number;
+  /**
+   * For work that burns processor time or memory: a built module that exports `run(item, context)`, which is called in a thread (see
+   * docs/threads.md). `own`: the handler hands its heavy work to {@link Threads} itself. Either lets a batch limit memory and CPU.
+   */
+  thread?: URL | 'own';
+  /** MB of a thread's memory. Default 256. */
+  threadMemoryMb?: number;
 }
 
 export const ITEM_HANDLER = Symbol('item handler');
@@ -119,30 +140,3 @@ export interface ItemHandlerMetadata extends ItemHandlerOptions {
  */
 export const ItemHandler = (operation: string, options: ItemHandlerOptions = {}): ClassDecorator =>
   SetMetadata(ITEM_HANDLER, { operation, ...options } satisfies ItemHandlerMetadata);
-
-/** Fails the item for good: trying again cannot help. */
-export class PermanentError extends Error {
-  override readonly name = 'PermanentError';
-}
-
-/** The item cannot be worked now (a provider said 429, say). It is tried again after the delay and no attempt is counted. */
-export class RetryLaterError extends Error {
-  override readonly name = 'RetryLaterError';
-
-  constructor(
-    message: string,
-    /** milliseconds */
-    readonly delayMs: number,
-  ) {
-    super(message);
-  }
-}
-
-/** Why an item's signal is aborted when its batch was stopped. */
-export class BatchStoppedError extends Error {
-  override readonly name = 'BatchStoppedError';
-
-  constructor() {
-    super('the batch was stopped');
-  }
-}

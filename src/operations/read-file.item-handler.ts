@@ -26,7 +26,7 @@ const MAX_COLUMNS = 500;
 const MAX_NAME_CHARACTERS = 60;
 
 /** Reads a stored file: pages and text of a PDF, sheets of a workbook, columns of a CSV. */
-@ItemHandler('read-file', { payload: ReadFilePayload, parameters: ReadFileParameters })
+@ItemHandler('read-file', { payload: ReadFilePayload, parameters: ReadFileParameters, thread: 'own' })
 export class ReadFileItemHandler implements ItemHandlerClass<ReadFilePayload, ReadFileParameters> {
   /** Files that one process reads at the same time, over all batches. */
   readonly slotsPerWorker: number;
@@ -43,11 +43,9 @@ export class ReadFileItemHandler implements ItemHandlerClass<ReadFilePayload, Re
     this.reading += 1;
     context.logger.info(`[Queue] Processing ${this.reading} files...`, { fileId: payload.fileId });
     try {
-      const found = await this.contents.read(context.tenant, payload.fileId, {
-        signal: context.signal,
-        onProgress: (percent) => context.progress(percent),
-        maxTextCharacters: EXCERPT_CHARACTERS,
-      });
+      const onProgress = (percent: number): void => context.progress(percent);
+      const options = { signal: context.signal, onProgress, maxTextCharacters: EXCERPT_CHARACTERS };
+      const found = await this.contents.read(context.tenant, payload.fileId, options, context);
       return { output: toOutput(found) };
     } catch (error) {
       throw isFinal(error) ? new PermanentError(error.message) : error;

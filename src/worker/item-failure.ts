@@ -2,7 +2,8 @@ import { AppError } from '../common/app-error.js';
 import { toStorableText } from '../common/safe-json.js';
 import { PermanentError, RetryLaterError } from '../operations/item-handler.js';
 
-export type FailureKind = 'retryable' | 'permanent' | 'timeout' | 'rate-limited' | 'invalid-payload' | 'invalid-result' | 'poison';
+export type FailureKind =
+  'retryable' | 'permanent' | 'timeout' | 'rate-limited' | 'invalid-payload' | 'invalid-result' | 'resource-limit' | 'poison';
 
 const MAX_MESSAGE = 2_000;
 const MAX_STACK = 4_000;
@@ -29,7 +30,8 @@ export function toFailure(thrown: unknown): ItemFailure {
     if (thrown instanceof RetryLaterError) {
       return { kind: 'rate-limited', message: messageOf(thrown), retryAfterMs: Math.min(MAX_LATER_MS, Math.max(0, thrown.delayMs || 0)) };
     }
-    const permanent = thrown instanceof PermanentError || (thrown instanceof AppError && thrown.code === 'INVALID_INPUT');
+    if (thrown instanceof PermanentError) return { kind: thrown.kind, message: messageOf(thrown), thrown };
+    const permanent = thrown instanceof AppError && thrown.code === 'INVALID_INPUT';
     return { kind: permanent ? 'permanent' : 'retryable', message: messageOf(thrown), thrown };
   } catch {
     return { kind: 'retryable', message: 'the handler threw something that cannot be read' };

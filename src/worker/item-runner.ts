@@ -3,7 +3,15 @@ import { OUTCOME_STATUS } from '../batches/entities/outcome.entity.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import type { RecordedOutcome } from '../batches/store/record-outcomes.js';
 import { checkInput } from '../common/check-input.js';
-import type { BatchContext, ChunkContext, Item, ItemContext, ItemHandlerClass, ItemResult } from '../operations/item-handler.js';
+import type {
+  BatchContext,
+  ChunkContext,
+  Item,
+  ItemContext,
+  ItemHandlerClass,
+  ItemLimits,
+  ItemResult,
+} from '../operations/item-handler.js';
 import { handlerLogger } from '../operations/handler-logger.js';
 import type { RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { WorkItem } from './held-chunk.js';
@@ -42,6 +50,10 @@ export class ItemRunner {
       logger: handlerLogger(lane.operation, lane.batch_id),
       conflictResolution: lane.options.conflictResolution,
       keepsBackup: keepsBackup(lane.options),
+      // Read anew for each item: the batch's settings may change.
+      get limits() {
+        return { timeoutMs: lane.options.timeout, ...lane.options.resourceLimits };
+      },
     };
   }
 
@@ -216,6 +228,10 @@ class WorkContext implements ItemContext, ChunkContext {
     return this.batch.keepsBackup;
   }
 
+  get limits(): ItemLimits {
+    return this.batch.limits;
+  }
+
   get attempt(): number {
     return this.work.attempt;
   }
@@ -226,6 +242,19 @@ class WorkContext implements ItemContext, ChunkContext {
 
   get signal(): AbortSignal {
     return (this.work.controller ??= new AbortController()).signal;
+  }
+
+  async untimed<T>(wait: Promise<T>): Promise<T> {
+    const since = performance.now();
+    const { deadline } = this.work;
+    this.work.deadline = Infinity;
+    try {
+      return await wait;
+    } finally {
+      const waitedMs = performance.now() - since;
+      this.work.startedAt += waitedMs;
+      this.work.deadline = deadline + waitedMs;
+    }
   }
 
   progress(percent: number): void {

@@ -10,6 +10,7 @@ import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 import { EventChannel } from '../queue/event-channel.js';
 import { type Bell, LaneQueue } from '../queue/lane-queue.js';
 import { QuietWarning } from '../queue/quiet-warning.js';
+import { giveBackLane } from './give-back-lane.js';
 import { HeldRuns } from './held-runs.js';
 import { ItemRunner } from './item-runner.js';
 import { LaneClaimer } from './lane-claimer.js';
@@ -201,7 +202,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       if (turn) this.turns.delete(turn);
       // A flush that is refused for its data would be refused for ever. Not given back, the lane counts as lost in a crash, and
       // after two of them its items run, and are recorded, one by one.
-      if (!isRefusedData(error)) await this.surrender(lane, fence);
+      if (!isRefusedData(error)) await giveBackLane(this.database, fence, { withinMs: this.config.leaseMs, mayWait: () => !this.draining });
       throw error;
     }
   }
@@ -235,20 +236,6 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
         return this.queue.ring(bell, 1);
       case 'lost':
         this.logger.warn({ runId }, 'lost a lane to another worker; what it had not recorded was discarded');
-    }
-  }
-
-  /** Tries until the database answers, or until the lease has ended by itself. */
-  private async surrender(lane: ClaimedLane, fence: { runId: string; no: number; fence: number }): Promise<void> {
-    const until = performance.now() + this.config.leaseMs;
-    while (performance.now() < until && !this.draining) {
-      try {
-        await surrenderLane(this.database, fence);
-        return;
-      } catch {
-        this.logger.warn({ batchId: lane.batch_id }, 'the database does not answer; trying again to give a lane back');
-        await new Promise((resolve) => setTimeout(resolve, 500));
-      }
     }
   }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Config } from '../../src/config.js';
 
@@ -40,6 +41,7 @@ const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given
   LOG_LEVEL: { field: 'logLevel', byDefault: 'info', given: 'debug', becomes: 'debug', wrong: ['loud'] },
   SHUTDOWN_GRACE_MS: { field: 'shutdownGraceMs', byDefault: 10_000, given: '5', becomes: 5, wrong: ['0', '600001'] },
   WORKER_LANES: { field: 'workerLanes', byDefault: 64, given: '5', becomes: 5, wrong: ['0', '1001'] },
+  WORKER_THREADS: { field: 'workerThreads', byDefault: availableParallelism(), given: '5', becomes: 5, wrong: ['0', '257', '1.5'] },
   LEASE_MS: { field: 'leaseMs', byDefault: 15_000, given: '1000', becomes: 1_000, wrong: ['999', '600001'] },
   SWEEP_MS: { field: 'sweepMs', byDefault: 1_000, given: '100', becomes: 100, wrong: ['99', '60001'] },
   CREATE_LIMIT_PER_MINUTE: { field: 'createLimitPerMinute', byDefault: 600, given: '5', becomes: 5, wrong: ['0', '1.5'] },

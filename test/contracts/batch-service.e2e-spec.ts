@@ -289,10 +289,26 @@ describe('creation', () => {
   test.each([
     [{ resourceLimits: { maxMemory: 1024 } }, 'config.resourceLimits.maxMemory'],
     [{ resourceLimits: { maxCpu: 80 } }, 'config.resourceLimits.maxCpu'],
-  ])('%j cannot be kept: 422 that says why', async (config, path) => {
-    const { status, body } = await api.post<Problem>('/api/batches', { ...good, config });
-    expect(status).toBe(422);
-    expect(body.details.errors).toMatchObject([{ path }]);
+  ])('%j cannot be kept for work outside or in the main thread: 422 that says why', async (config, path) => {
+    for (const [type, why] of [
+      [undefined, 'results come from outside'],
+      ['noop', 'main thread'],
+    ]) {
+      const { status, body } = await api.post<Problem>('/api/batches', { ...good, type, config });
+      expect(status).toBe(422);
+      expect(body.details.errors).toMatchObject([{ path, message: expect.stringMatching(`^${path}: .*${why}`) }]);
+    }
+  });
+
+  test('limits of memory and CPU are kept for an operation that works in threads, and changed one by one', async () => {
+    const limited = { ...good, type: 'analyze-document', config: { resourceLimits: { maxMemory: 1024, maxCpu: 80, timeout: 3600 } } };
+    const { id, config } = await batches.createBatch(limited);
+    expect(config.resourceLimits).toEqual({ maxMemory: 1024, maxCpu: 80, timeout: 3600 });
+    const { rows } = await service.database.pool.query<{ options: object }>('SELECT options FROM batch WHERE id = $1', [id]);
+    expect(rows[0]!.options).toMatchObject({ resourceLimits: { maxMemoryMb: 1024, maxCpuPercent: 80 }, batchTimeout: 3_600_000 });
+    const change = async (resourceLimits: object) => (await batches.updateBatch(id, { config: { resourceLimits } }))!.config.resourceLimits;
+    expect(await change({ maxCpu: 50 })).toEqual({ maxMemory: 1024, maxCpu: 50, timeout: 3600 });
+    expect(await change({ maxMemory: null })).toEqual({ maxCpu: 50, timeout: 3600 });
   });
 
   test('what a batch changed in records can be taken back when it was told to save them', async () => {

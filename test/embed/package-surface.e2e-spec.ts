@@ -26,6 +26,7 @@ const DOORS: Record<string, string[]> = {
   'batchwise/erp': ['BatchProcessingFacade'],
   'batchwise/annotations': ['BatchProcessor', 'ServiceInProcess', 'createRateLimiter', 'estimateDurationMinutes'],
   'batchwise/batch-service': ['BatchProcessingService', 'BATCH_PRIORITIES'],
+  'batchwise/thread': ['PermanentError', 'RetryLaterError', 'BatchStoppedError'],
   'batchwise/documents': ['DocumentProcessingQueueService', 'ProcessingJobType'],
 };
 

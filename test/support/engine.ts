@@ -101,8 +101,9 @@ type CreateInput = Partial<InputOf<CreateBatch>>;
 export class Engine {
   private constructor(readonly service: TestService) {}
 
-  static async start(env: Record<string, string> = {}): Promise<Engine> {
-    return new Engine(await startTestService(env, { modules: [ScriptedModule] }));
+  /** @param modules with more item handlers */
+  static async start(env: Record<string, string> = {}, modules: Type[] = []): Promise<Engine> {
+    return new Engine(await startTestService(env, { modules: [ScriptedModule, ...modules] }));
   }
 
   get database(): TestService['database'] {

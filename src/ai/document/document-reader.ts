@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isUUID } from 'class-validator';
 import { AppError } from '../../common/app-error.js';
-import { PermanentError } from '../../operations/item-handler.js';
+import { type ItemContext, PermanentError } from '../../operations/item-handler.js';
 import { FileContents } from '../../records/contents/file-contents.js';
 import { RecordStore } from '../../records/record-store.js';
 import { MAX_TEXT, type SourceDocument, toSourceDocument } from './source-document.js';
@@ -17,28 +17,33 @@ export class DocumentReader {
   ) {}
 
   /** @throws PermanentError for an id that the tenant does not have, and for a file that can never be read */
-  async read(tenant: string, id: string, signal: AbortSignal): Promise<SourceDocument> {
-    const record = (await this.records.byKeys({ tenant, collection: COLLECTION }, [id])).get(id);
-    if (record) return this.readRecord(tenant, record, signal);
+  async read(id: string, signal: AbortSignal, item: ItemContext): Promise<SourceDocument> {
+    const record = (await this.records.byKeys({ tenant: item.tenant, collection: COLLECTION }, [id])).get(id);
+    if (record) return this.readRecord(record, signal, item);
     if (!isUUID(id)) throw new PermanentError(`document ${id} not found`);
-    const { text, cut } = await this.readFile(tenant, id, signal, `document ${id} not found`);
+    const { text, cut } = await this.readFile(id, signal, item, `document ${id} not found`);
     return toSourceDocument({}, text, cut);
   }
 
   private async readRecord(
-    tenant: string,
     record: { key: string; fields: Record<string, unknown>; fileId: string | null },
     signal: AbortSignal,
+    item: ItemContext,
   ) {
     const { key, fields, fileId } = record;
     if (fileId === null) return toSourceDocument(fields, '');
-    const { text, cut } = await this.readFile(tenant, fileId, signal, `the file of document ${key} is not there (any more)`);
+    const { text, cut } = await this.readFile(fileId, signal, item, `the file of document ${key} is not there (any more)`);
     return toSourceDocument(fields, text, cut);
   }
 
-  private async readFile(tenant: string, fileId: string, signal: AbortSignal, notFound: string): Promise<{ text: string; cut: boolean }> {
+  private async readFile(
+    fileId: string,
+    signal: AbortSignal,
+    item: ItemContext,
+    notFound: string,
+  ): Promise<{ text: string; cut: boolean }> {
     try {
-      const { text, characters } = await this.files.read(tenant, fileId, { signal, maxTextCharacters: MAX_TEXT });
+      const { text, characters } = await this.files.read(item.tenant, fileId, { signal, maxTextCharacters: MAX_TEXT }, item);
       return { text, cut: characters > text.length };
     } catch (error) {
       if (error instanceof AppError && error.code === 'NOT_FOUND') throw new PermanentError(notFound);

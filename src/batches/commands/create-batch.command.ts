@@ -16,6 +16,7 @@ import { completeOptions, laneWidths, newBatchId, rankOf } from '../dialects.js'
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
 import type { ItemSource } from '../item-source.js';
 import { Intake } from '../intake.js';
+import { changedLimits } from '../resource-limits.options.js';
 import { ringRun } from '../ring-run.js';
 import { BatchPlanner, type BatchPlan, expectedKeys } from '../batch-planner.js';
 import { expectExternalKeys } from '../store/record-external-outcome.js';
@@ -86,7 +87,8 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     const id = newBatchId(dialect);
     const plan = this.planner.plan(input, id, MAX_ITEMS_PER_REQUEST);
     const { concurrency, oneByOne } = plan;
-    const options = completeOptions(input.options ?? {}, dialect, { config: this.config, concurrency, oneByOne });
+    const given = { ...input.options, resourceLimits: changedLimits(null, input.options?.resourceLimits) };
+    const options = completeOptions(given, dialect, { config: this.config, concurrency, oneByOne });
     assertCaution(options);
     assertCanaryOfKnown(plan.starts && !plan.sealed ? 'open' : 'known', options);
     const [ids] = await run<{ run_id: string; intake_id: string }>(this.database.pool, NEXT_IDS, []);

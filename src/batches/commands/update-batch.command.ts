@@ -8,11 +8,13 @@ import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import { LaneQueue } from '../../queue/lane-queue.js';
 import { type BatchOptions, BatchOptionsInput, givenOptions } from '../batch.options.js';
-import { assertNoPace } from '../batch-planner.js';
+import { ItemHandlerRegistry } from '../../operations/item-handler.registry.js';
+import { assertNoPace, whyNotLimited } from '../batch-planner.js';
 import { assertMove } from '../batch.state.js';
 import type { BatchView } from '../batch.view.js';
 import { assertCaution } from '../caution.options.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
+import { assertLimitsCanBeKept, changedLimits } from '../resource-limits.options.js';
 import { ringRun } from '../ring-run.js';
 import { appendAudit } from '../store/append-audit.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
@@ -46,6 +48,7 @@ export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
     private readonly database: Database,
     private readonly publisher: BatchEventPublisher,
     private readonly lanes: LaneQueue,
+    private readonly registry: ItemHandlerRegistry,
   ) {}
 
   async execute(input: UpdateBatch): Promise<BatchView> {
@@ -53,6 +56,8 @@ export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
     const { row, isSteered } = await this.database.transaction(async (connection) => {
       const batch = await lockBatch(connection, caller.tenant, batchId);
       const { name = batch.name, description = batch.description } = input;
+      const handler = batch.external ? undefined : this.registry.get(batch.operation);
+      assertLimitsCanBeKept(input.options?.resourceLimits, whyNotLimited(handler));
       const options = mergeOptions(batch, input.options ?? {});
       const changed = changesOf(batch.options, options);
       const changes = { ...changesOf({ name: batch.name, description: batch.description }, { name, description }), ...changed };
@@ -82,7 +87,8 @@ function mergeOptions(batch: BatchRow, given: BatchOptionsInput): BatchOptions {
   assertCaution(given);
   // Items of an operation with few slots are handed out one by one, as at creation.
   const fixed = batch.options.laneWidth === 1 ? { batchSize: 1 } : {};
-  return { ...batch.options, ...givenOptions(given), ...fixed };
+  const resourceLimits = changedLimits(batch.options.resourceLimits, given.resourceLimits);
+  return { ...batch.options, ...givenOptions(given), resourceLimits, ...fixed };
 }
 
 /** What was and what is to be, of every field that differs. */

@@ -44,7 +44,7 @@ export class BatchChanges {
     const options = { ...toOptions(config, priority), ...given };
     if (status) statusMove(batch, status);
     const isSet = Object.keys(options).length > 0;
-    const set = isSet ? await this.procedures.call(UpdateBatch, { batchId, options }, caller) : batch;
+    const set = isSet ? await inRequestWords(() => this.procedures.call(UpdateBatch, { batchId, options }, caller)) : batch;
     const moved = status ? await this.reach(set, status, caller) : set;
     // What no state forbids comes last, after all that may be refused.
     const isNamed = name !== undefined || description !== undefined;

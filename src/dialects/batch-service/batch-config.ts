@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type BatchOptionsInput, givenOptions, type Priority } from '../../batches/batch.options.js';
 import type { BatchView } from '../../batches/batch.view.js';
 import { AppError } from '../../common/app-error.js';
-import type { BatchConfigInput } from './batch-service.request.js';
+import type { BatchConfigInput, ResourceLimitsInput } from './batch-service.request.js';
 import type { BatchConfig, BatchPriority } from './batch-service.types.js';
 
 const MAX_CONCURRENCY = 1_000;
@@ -17,35 +17,15 @@ export function toBatchPriority(priority: Priority): BatchPriority {
   return priority === 'normal' ? 'medium' : priority;
 }
 
-/** What a config may ask for and this service cannot keep: the field, whether it was asked, and why not. */
-const REFUSALS: { path: string; asked: (config: BatchConfigInput) => boolean; why: string }[] = [
-  {
-    path: 'config.resourceLimits.maxMemory',
-    asked: ({ resourceLimits }) => typeof resourceLimits?.maxMemory === 'number',
-    why: 'items of several batches share a process, so the memory of one is not limited yet; leave it out',
-  },
-  {
-    path: 'config.resourceLimits.maxCpu',
-    asked: ({ resourceLimits }) => typeof resourceLimits?.maxCpu === 'number',
-    why: 'items of several batches share a process, so the CPU of one is not limited yet; leave it out',
-  },
-];
-
-/** @throws AppError UNPROCESSABLE that names every field which cannot be kept, and why */
-export function assertConfigCanBeKept(config: BatchConfigInput): void {
-  refuse(REFUSALS.filter(({ asked }) => asked(config)));
-}
-
-/** The same for the config of a batch that is there already; a reply's config, with other settings in it, can be sent back whole. */
+/**
+ * The config of a batch that is there already: a reply's config, with other settings in it, can be sent back whole.
+ * @throws AppError UNPROCESSABLE for other parameters
+ */
 export function assertConfigCanBeChanged(config: BatchConfigInput, { parameters }: Pick<BatchView, 'parameters'>): void {
-  assertConfigCanBeKept(config);
   if (!config.parameters || isDeepStrictEqual(config.parameters, parameters)) return;
-  refuse([{ path: 'config.parameters', why: 'cannot be changed; create another batch with them' }]);
-}
-
-function refuse(refused: { path: string; why: string }[]): void {
-  const errors = refused.map(({ path, why }) => ({ path, message: `${path}: ${why}`, code: 'custom' as const }));
-  if (errors.length > 0) throw new AppError('UNPROCESSABLE', errors.map(({ message }) => message).join('; '), { details: { errors } });
+  const path = 'config.parameters';
+  const message = `${path}: cannot be changed; create another batch with them`;
+  throw new AppError('UNPROCESSABLE', message, { details: { errors: [{ path, message, code: 'custom' }] } });
 }
 
 /** The engine's options that a config and a priority name; the others are left out. Of null, only what it takes away is kept. */
@@ -65,8 +45,13 @@ export function toOptions(config: BatchConfigInput = {}, priority?: BatchPriorit
     conflictResolution: config.conflictResolution,
     backupStrategy: config.backupStrategy,
     rollbackOnFailure: config.rollbackOnFailure,
+    resourceLimits: toResourceLimits(resourceLimits),
   };
   return givenOptions(options);
+}
+
+function toResourceLimits({ maxMemory, maxCpu }: ResourceLimitsInput = {}): BatchOptionsInput['resourceLimits'] {
+  return maxMemory === undefined && maxCpu === undefined ? undefined : { maxMemoryMb: maxMemory, maxCpuPercent: maxCpu };
 }
 
 /** A batch's settings as they are in effect. */
@@ -84,7 +69,11 @@ export function toBatchConfig({ options, parameters }: Pick<BatchView, 'options'
       onError: options.notifyOnError,
       progressInterval: options.notifyProgressInterval,
     },
-    resourceLimits: { timeout: options.batchTimeout === null ? null : options.batchTimeout / 1000 },
+    resourceLimits: {
+      maxMemory: options.resourceLimits?.maxMemoryMb,
+      maxCpu: options.resourceLimits?.maxCpuPercent,
+      timeout: options.batchTimeout === null ? null : options.batchTimeout / 1000,
+    },
     parameters,
   };
 }

@@ -40,10 +40,10 @@ export class NotificationSettingsInput {
 }
 
 export class ResourceLimitsInput {
-  /** MB. */
-  @IsOptional() @IsNumber() @Min(1) maxMemory?: number;
-  /** Percent. */
-  @IsOptional() @IsNumber() @Min(1) maxCpu?: number;
+  /** MB that its items at work in one process may take together; null for no limit. For operations that work in threads. */
+  @IsOptional() @IsInt() @Min(16) @Max(1_048_576) maxMemory?: number | null;
+  /** Percent of one core that its items may use in one process, over a longer time; null for no limit. For such operations too. */
+  @IsOptional() @IsNumber() @Min(1) @Max(10_000) maxCpu?: number | null;
   /** Seconds, for the whole batch; null for no limit. */
   @IsOptional() @IsNumber() @Min(0.001) @Max((30 * DAY_MS) / 1000) timeout?: number | null;
 }

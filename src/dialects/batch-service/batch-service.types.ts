@@ -25,10 +25,10 @@ export class NotificationSettings {
 }
 
 export class ResourceLimits {
-  /** MB; not enforced yet, so refused. */
-  maxMemory?: number;
-  /** Percent; not enforced yet, so refused. */
-  maxCpu?: number;
+  /** MB that its items at work in one process may take together; 422 for an operation that does not work in threads. */
+  maxMemory?: number | null;
+  /** Percent of one core that its items may use in one process, over a longer time; 422 for such an operation too. */
+  maxCpu?: number | null;
   /** Seconds that the whole batch may take; null for no limit. */
   timeout?: number | null;
 }

@@ -1,7 +1,7 @@
 import type { InputOf } from '../../common/procedure.js';
 import type { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { AppError, type FieldError } from '../../common/app-error.js';
-import { assertConfigCanBeKept, toOptions } from './batch-config.js';
+import { toOptions } from './batch-config.js';
 import type { CreateBatchOfDataRequest } from './batch-service.request.js';
 
 /** The type of a batch that names none. */
@@ -15,7 +15,6 @@ const MAX_KEY_LENGTH = 512;
 export function toCreateInput(request: CreateBatchOfDataRequest, handled: (type: string) => boolean): InputOf<CreateBatch> {
   const { name, description, data, priority, config } = request;
   const operation = request.type ?? NO_TYPE;
-  assertConfigCanBeKept(config ?? {});
   return {
     operation,
     name,
@@ -43,10 +42,10 @@ function idOf(item: unknown): string | undefined {
   return usable ? id : undefined;
 }
 
-/** Runs a creation and tells what is wrong with its input in the request's own field names. */
-export async function inRequestWords<T>(creation: () => Promise<T>): Promise<T> {
+/** Runs a procedure and tells what is wrong with its input in the request's own field names. */
+export async function inRequestWords<T>(procedure: () => Promise<T>): Promise<T> {
   try {
-    return await creation();
+    return await procedure();
   } catch (error) {
     if (!(error instanceof AppError) || !error.details.errors) throw error;
     const errors = error.details.errors.map(inWords);
@@ -63,8 +62,12 @@ function inWords({ path, message, code }: FieldError): FieldError {
   const item = /^items\.(\d+)/.exec(path)?.[1];
   if (item !== undefined) return { path: `data.${item}`, message: `data.${item}: ${message.replace(/^line \d+: /, '')}`, code };
   return {
-    path: path.replace(/^parameters/, 'config.parameters'),
-    message: message.replace(/\bparameters(?=\.)/g, 'config.parameters'),
+    path: withConfig(path.replace(/^parameters/, 'config.parameters')),
+    message: withConfig(message.replace(/\bparameters(?=\.)/g, 'config.parameters')),
     code,
   };
+}
+
+function withConfig(text: string): string {
+  return text.replace(/\boptions\.resourceLimits\.(maxMemory|maxCpu)(?:Mb|Percent)/g, 'config.resourceLimits.$1');
 }

@@ -85,6 +85,7 @@ const SEVERITY_OF_KIND: Record<string, ErrorSeverity> = {
   permanent: 'high',
   'invalid-payload': 'high',
   'invalid-result': 'high',
+  'resource-limit': 'high',
   poison: 'critical',
 };
 

@@ -28,10 +28,11 @@ const SETTINGS: Record<keyof BatchOptionsInput, true> = {
   conflictResolution: true,
   backupStrategy: true,
   rollbackOnFailure: true,
+  resourceLimits: true,
 };
 
 /** What other batch systems and this one's plans know by these names. Asking for it must not be taken for granted. */
-const NOT_BUILT_YET = ['resourceLimits', 'notificationSettings', 'schedule', 'webhook', 'template', 'dependsOn'];
+const NOT_BUILT_YET = ['notificationSettings', 'schedule', 'webhook', 'template', 'dependsOn'];
 
 function assertBuilt(options: Record<string, unknown>): void {
   const key = NOT_BUILT_YET.find((name) => name in options);

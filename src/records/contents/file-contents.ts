@@ -1,60 +1,46 @@
 import { Injectable } from '@nestjs/common';
-import { readFile } from 'node:fs/promises';
 import { AppError } from '../../common/app-error.js';
+import { Threads, type ThreadUser } from '../../threads/threads.js';
 import type { FileEntity } from '../entities/file.entity.js';
 import { FileStore } from '../file-store.js';
-import { type Contents, type ReadOptions, unreadable } from './contents.js';
-import { type FileKind, HEAD_BYTES, kindOf, unknownKind } from './file-kind.js';
-import { readCsv } from './read-csv.js';
-import { MAX_PDF_BYTES, readPdf } from './read-pdf.js';
-import { readText } from './read-text.js';
-import { readWorkbook } from './read-workbook.js';
+import type { Contents, ReadOptions } from './contents.js';
+import { HEAD_BYTES, kindOf, unknownKind } from './file-kind.js';
+import type { ReadContentsInput } from './read-contents.thread.js';
 
 const MAX_TEXT_CHARACTERS = 100_000;
-
-const WORDS: Record<FileKind, string> = { pdf: 'PDF', zip: 'workbook', csv: 'CSV', text: 'text file' };
+/** What the parsers may take of it: a 50 MB workbook needs 60 MB; a file that unfolds to gigabytes fails alone. */
+const MEMORY_MB = 256;
+/** Through the package's root: sources that a test compiles in memory find the built module. */
+const THREAD = new URL('../../../dist/records/contents/read-contents.thread.js', import.meta.url);
 
 /** What is in stored files: the text of a PDF, the sheets of a workbook, the columns of a CSV, or plain text. */
 @Injectable()
 export class FileContents {
-  constructor(private readonly files: FileStore) {}
+  constructor(
+    private readonly files: FileStore,
+    private readonly threads: Threads,
+  ) {}
 
   /**
-   * Reads a file by what its bytes are; its name only tells CSV from other text.
+   * Reads a file by what its bytes are, in a thread; its name only tells CSV from other text.
+   * @param item that wants it read, if it is one: its limits hold
    * @throws AppError NOT_FOUND for an id that the tenant does not have, UNPROCESSABLE for a file that can never be read, UNAVAILABLE
-   * when its bytes cannot be had now; the signal's reason when that is aborted
+   * when its bytes cannot be had now; ResourceLimitError; the signal's reason when that is aborted
    */
-  async read(tenant: string, fileId: string, options: ReadOptions = {}): Promise<Contents> {
+  async read(tenant: string, fileId: string, options: ReadOptions = {}, item?: ThreadUser['item']): Promise<Contents> {
     const file = await this.files.find(tenant, fileId);
-    const signal = options.signal ?? new AbortController().signal;
-    const { onProgress = () => undefined, maxTextCharacters = MAX_TEXT_CHARACTERS } = options;
-    let kind: FileKind | undefined;
+    const { signal = new AbortController().signal, onProgress, maxTextCharacters = MAX_TEXT_CHARACTERS } = options;
     try {
       const head = await this.head(file);
-      kind = kindOf(head, file);
+      const kind = kindOf(head, file);
       if (!kind) throw await unknownKind(head);
-      return await this.readAs(kind, file, { signal, onProgress, maxTextCharacters });
+      const input: ReadContentsInput = { kind, path: this.files.pathOf(file), size: Number(file.size), maxTextCharacters };
+      return await this.threads.run<Contents>({ module: THREAD, input, memoryMb: MEMORY_MB }, { signal, progress: onProgress, item });
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof AppError) throw error;
       if (isDiskError(error))
         throw new AppError('UNAVAILABLE', `the bytes of file ${fileId} cannot be had (${error.code})`, { cause: error });
-      throw unreadable(WORDS[kind ?? 'text'], messageOf(error));
-    }
-  }
-
-  private async readAs(kind: FileKind, file: FileEntity, options: Required<ReadOptions>): Promise<Contents> {
-    const size = Number(file.size);
-    switch (kind) {
-      case 'pdf':
-        if (size > MAX_PDF_BYTES) throw unreadable('PDF', `it has ${size} bytes; at most ${MAX_PDF_BYTES} are read; split it`);
-        return readPdf(new Uint8Array(await readFile(this.files.pathOf(file), { signal: options.signal })), options);
-      case 'zip':
-        return readWorkbook(this.files.pathOf(file), options);
-      case 'csv':
-        return readCsv(this.files.read(file), size, options);
-      case 'text':
-        return readText(this.files.read(file), size, options);
+      throw error;
     }
   }
 
@@ -65,12 +51,6 @@ export class FileContents {
   }
 }
 
-/** Of the operating system, unlike the ones that say what is wrong with the bytes. */
 function isDiskError(error: unknown): error is NodeJS.ErrnoException {
   return typeof error === 'object' && error !== null && 'syscall' in error;
-}
-
-/** The parsers throw errors, and now and then something else. */
-function messageOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 }

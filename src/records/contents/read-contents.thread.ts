@@ -1,0 +1,16 @@
+import type { Contents } from './contents.js';
+import { type FileOfKind, readContents } from './read-contents.js';
+
+export interface ReadContentsInput extends FileOfKind {
+  maxTextCharacters: number;
+}
+
+/** Reads a file in a thread: a page of a PDF or a part of a workbook may hold the processor for seconds. */
+export function run({ maxTextCharacters, ...file }: ReadContentsInput, { signal, progress }: InThread): Promise<Contents> {
+  return readContents(file, { signal, onProgress: progress, maxTextCharacters });
+}
+
+interface InThread {
+  signal: AbortSignal;
+  progress: (percent: number) => void;
+}

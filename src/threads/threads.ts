@@ -1,0 +1,91 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Config } from '../config.js';
+import type { Item, ItemContext, ItemResult } from '../operations/item-handler.js';
+import type { ThreadCall } from './thread-call.js';
+import { ThreadPools } from './thread-pools.js';
+import { ThreadQueue } from './thread-queue.js';
+
+/** Memory of a thread, when nobody says otherwise. */
+const DEFAULT_MEMORY_MB = 256;
+
+/** Work for a thread. */
+export interface ThreadWork {
+  /** A built module that exports `run(input, context)`: what it returns comes back as JSON, at most a million characters. */
+  module: URL;
+  /** Plain data. */
+  input: unknown;
+  /** Plain data that `run` is told beside `signal` and `progress`. */
+  context?: object;
+  /** MB that it may take, as objects and as much again as Buffers; a batch may allow less. Default 256. */
+  memoryMb?: number;
+}
+
+/** For whom a thread works. */
+export interface ThreadUser {
+  signal: AbortSignal;
+  progress?: (percent: number) => void;
+  /** Whose batch's limits hold, and whose time limit does not run while it waits for a thread. */
+  item?: Pick<ItemContext, 'batchId' | 'limits' | 'untimed'>;
+}
+
+/**
+ * Does work in threads, WORKER_THREADS at a time, where it holds up nothing else and can be ended by force: a second after its signal was
+ * aborted, or when it takes more memory or processor time than it may. What has no place yet waits, batches in turns.
+ */
+@Injectable()
+export class Threads implements OnApplicationShutdown {
+  private readonly queue: ThreadQueue;
+  private readonly pools: ThreadPools;
+  private closed?: Error;
+
+  constructor(config: Config) {
+    this.queue = new ThreadQueue(config.workerThreads);
+    this.pools = new ThreadPools(config.workerThreads);
+  }
+
+  /**
+   * @throws ResourceLimitError for work that took too much, the signal's reason for work that was ended after it, and what the work
+   * itself threw: PermanentError, RetryLaterError and AppError as such, others as an Error with name, message and stack
+   */
+  async run<T>(work: ThreadWork, user: ThreadUser): Promise<T> {
+    const { signal, progress, item } = user;
+    const limits = item?.limits;
+    const untimed: Untimed = (wait) => item?.untimed(wait) ?? wait;
+    const memoryMb = Math.min(work.memoryMb ?? DEFAULT_MEMORY_MB, limits?.maxMemoryMb ?? Infinity);
+    const cpuMs = limits?.maxCpuPercent === undefined ? undefined : (limits.timeoutMs * limits.maxCpuPercent) / 100;
+    if (this.closed) throw this.closed;
+    const waiter = { batchId: item?.batchId ?? '', memoryMb, maxMemoryMb: limits?.maxMemoryMb, maxCpuPercent: limits?.maxCpuPercent };
+    const place = await untimed(this.queue.enter(waiter, signal));
+    try {
+      const events = { signal, progress, charge: (busyMs: number) => place.charge(busyMs) };
+      const task = { module: work.module.href, input: work.input, context: work.context ?? {} };
+      return (await this.pools.use({ memoryMb, cpuMs }, events, (call) => begunAndDone(call, call.run(task), untimed))) as T;
+    } finally {
+      place.leave();
+    }
+  }
+
+  /** Works a whole item by its operation's module. */
+  async runItem(module: URL, memoryMb: number | undefined, item: Item, context: ItemContext): Promise<ItemResult | undefined> {
+    const { batchId, tenant, operation, parameters, attempt, idempotencyKey, conflictResolution, limits } = context;
+    const plain = { batchId, tenant, operation, parameters, attempt, idempotencyKey, conflictResolution, limits };
+    const user: ThreadUser = { signal: context.signal, progress: (percent) => context.progress(percent), item: context };
+    const result = await this.run<ItemResult | null | undefined>({ module, input: item, context: plain, memoryMb }, user);
+    // As JSON has it, what is no number is null.
+    return result ? { ...result, quality: result.quality ?? undefined } : undefined;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.closed = new Error('the worker shuts down');
+    this.queue.close(this.closed);
+    await this.pools.close(this.closed);
+  }
+}
+
+type Untimed = <T>(wait: Promise<T>) => Promise<T>;
+
+/** That a thread has to start first is no fault of the item. */
+async function begunAndDone(call: ThreadCall, result: Promise<unknown>, untimed: Untimed): Promise<unknown> {
+  await untimed(Promise.race([call.began, result]));
+  return result;
+}
