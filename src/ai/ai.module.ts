@@ -1,13 +1,13 @@
 import { Module } from '@nestjs/common';
+import { BreakersModule } from '../breakers/breakers.module.js';
 import { StoresModule } from '../records/stores.module.js';
 import { DocumentReader } from './document/document-reader.js';
 import { AnalysisProvider } from './provider/analysis-provider.js';
-import { CircuitBreakers } from './provider/circuit-breakers.js';
 
 /** Reads documents and finds out about them, by rules or by a provider. */
 @Module({
-  imports: [StoresModule],
-  providers: [DocumentReader, AnalysisProvider, CircuitBreakers],
+  imports: [StoresModule, BreakersModule],
+  providers: [DocumentReader, AnalysisProvider],
   exports: [DocumentReader, AnalysisProvider],
 })
 export class AiModule {}

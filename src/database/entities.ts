@@ -9,6 +9,7 @@ import { RateBucketEntity } from '../batches/entities/rate-bucket.entity.js';
 import { RetryEntity } from '../batches/entities/retry.entity.js';
 import { RunEntity } from '../batches/entities/run.entity.js';
 import { WorkerEntity } from '../batches/entities/worker.entity.js';
+import { CircuitBreakerEntity } from '../breakers/entities/circuit-breaker.entity.js';
 import { FileEntity } from '../records/entities/file.entity.js';
 import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
@@ -26,6 +27,7 @@ export const ENTITIES = [
   RateBucketEntity,
   AuditEntryEntity,
   WorkerEntity,
+  CircuitBreakerEntity,
   FileEntity,
   RecordEntity,
   RecordBackupEntity,

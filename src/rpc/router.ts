@@ -21,6 +21,9 @@ import { ListEvents } from '../batches/queries/list-events.query.js';
 import { ListItems } from '../batches/queries/list-items.query.js';
 import { ListMetrics } from '../batches/queries/list-metrics.query.js';
 import { ListOutcomes } from '../batches/queries/list-outcomes.query.js';
+import { UpdateBreaker } from '../breakers/commands/update-breaker.command.js';
+import { GetBreaker } from '../breakers/queries/get-breaker.query.js';
+import { ListBreakers } from '../breakers/queries/list-breakers.query.js';
 import { ImportRecords } from '../records/commands/import-records.command.js';
 import { PutRecord } from '../records/commands/put-record.command.js';
 import { RestoreBatch } from '../records/commands/restore-batch.command.js';
@@ -57,6 +60,11 @@ export const appRouter = router({
     totals: query(GetBatchTotals),
     countItems: query(CountItems),
     onEvent: subscription,
+  }),
+  breakers: router({
+    list: query(ListBreakers),
+    get: query(GetBreaker),
+    update: mutation(UpdateBreaker),
   }),
   records: router({
     import: creation(ImportRecords),
