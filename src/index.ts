@@ -27,6 +27,7 @@ export { GetBatch } from './batches/queries/get-batch.query.js';
 export { GetBatchAnalytics } from './batches/queries/get-batch-analytics.query.js';
 export { GetBatchStats } from './batches/queries/get-batch-stats.query.js';
 export { GetBatchTotals } from './batches/queries/get-batch-totals.query.js';
+export { GetRollback } from './batches/queries/get-rollback.query.js';
 export { ListBatches } from './batches/queries/list-batches.query.js';
 export { ListEvents } from './batches/queries/list-events.query.js';
 export { ListItems } from './batches/queries/list-items.query.js';
@@ -45,7 +46,17 @@ export { ListRecords } from './records/queries/list-records.query.js';
 // What they take and give.
 export type { BreakerView } from './breakers/breaker.view.js';
 export type { BatchOptions, BatchOptionsInput } from './batches/batch.options.js';
-export type { BatchAnalytics, BatchCounts, BatchStats, BatchView, ItemTotals, ItemView, OutcomeView, Page } from './batches/batch.view.js';
+export type {
+  BatchAnalytics,
+  BatchCounts,
+  BatchStats,
+  BatchView,
+  ItemTotals,
+  ItemView,
+  OutcomeView,
+  Page,
+  RollbackReport,
+} from './batches/batch.view.js';
 export { type ItemSource, itemsFromArray, itemsFromGenerator, itemsFromNdjson } from './batches/item-source.js';
 export type { FileView, RecordPage, RecordView } from './records/record.view.js';
 

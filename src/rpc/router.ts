@@ -16,6 +16,7 @@ import { GetBatchStats } from '../batches/queries/get-batch-stats.query.js';
 import { GetBatchTotals } from '../batches/queries/get-batch-totals.query.js';
 import { GetBatch } from '../batches/queries/get-batch.query.js';
 import { ListAudit } from '../batches/queries/list-audit.query.js';
+import { GetRollback } from '../batches/queries/get-rollback.query.js';
 import { ListBatches } from '../batches/queries/list-batches.query.js';
 import { ListEvents } from '../batches/queries/list-events.query.js';
 import { ListItems } from '../batches/queries/list-items.query.js';
@@ -59,6 +60,7 @@ export const appRouter = router({
     stats: query(GetBatchStats),
     totals: query(GetBatchTotals),
     countItems: query(CountItems),
+    rollback: query(GetRollback),
     onEvent: subscription,
   }),
   breakers: router({

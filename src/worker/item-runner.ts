@@ -156,6 +156,7 @@ export class ItemRunner {
       error: null,
       errorStack: null,
       output: 'null',
+      compensation: null,
       ...ending,
     };
   }

@@ -21,7 +21,7 @@ describe('a provider that several processes ask', () => {
     for (let n = 0; n < 2; n += 1) await start();
     client = new Client({ connectionString: database.url });
     await client.connect();
-  }, LONG_MS);
+  }, 3 * LONG_MS);
 
   afterAll(async () => {
     await Promise.all(services.map((service) => service.end('SIGTERM')));

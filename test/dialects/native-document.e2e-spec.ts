@@ -122,6 +122,7 @@ test(
     await ask('PATCH', `${base}/{id}`, { id: saved.id }, { status: 'running' });
     await ended(saved.id);
     await ask('POST', `${base}/{id}/restore`, { id: saved.id });
+    await ask('GET', `${base}/{id}/rollback`, { id: saved.id });
     await ask('GET', `${base}/{id}`, { id: saved.id });
 
     await ask('PATCH', '/api/breakers/{provider}', { provider: 'mail' }, { failures: 2 });
