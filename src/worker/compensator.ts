@@ -98,7 +98,9 @@ export class Compensator implements BeforeApplicationShutdown {
     if (end.outcome === 'failed') {
       this.logger.warn({ batchId: batch.id, seq: compensation.seq, attempts: end.attempts }, 'what an item did could not be undone');
     }
-    return (await endCompensation(this.database.pool, turn, compensation, end, this.config.leaseMs)) && end.retryMs === null;
+    return (
+      (await endCompensation(this.database.pool, turn, compensation, { ...end, leaseMs: this.config.leaseMs })) && end.retryMs === null
+    );
   }
 
   /** @returns why it failed; undefined when it is done */
@@ -158,7 +160,7 @@ function contextOf(
   };
 }
 
-function endOf({ options }: CompensatingBatch, attempt: number, failure: ItemFailure | undefined): CompensationEnd {
+function endOf({ options }: CompensatingBatch, attempt: number, failure: ItemFailure | undefined): Omit<CompensationEnd, 'leaseMs'> {
   if (!failure) return { attempts: attempt, outcome: 'compensated', error: null, retryMs: null };
   const { message: error, kind, retryAfterMs } = failure;
   if (retryAfterMs !== undefined) return { attempts: attempt - 1, outcome: null, error, retryMs: retryAfterMs };

@@ -60,6 +60,8 @@ export interface CompensationEnd {
   error: string | null;
   /** Milliseconds until it is tried again; the turn is given back until then. */
   retryMs: number | null;
+  /** How long the turn is kept otherwise. */
+  leaseMs: number;
 }
 
 /** Marks what came of a try, and renews the lease. @returns false when nothing was marked: the turn is another's by now */
@@ -68,9 +70,8 @@ export async function endCompensation(
   { batchId, fence }: RollbackTurn,
   { runId, no }: LeftCompensation,
   end: CompensationEnd,
-  leaseMs: number,
 ): Promise<boolean> {
-  const values = [batchId, fence, leaseMs, runId, no, end.attempts, end.outcome, end.retryMs, end.error];
+  const values = [batchId, fence, end.leaseMs, runId, no, end.attempts, end.outcome, end.retryMs, end.error];
   return (await run(connection, END, values)).length > 0;
 }
 
