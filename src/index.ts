@@ -27,11 +27,15 @@ export { GetBatch } from './batches/queries/get-batch.query.js';
 export { GetBatchAnalytics } from './batches/queries/get-batch-analytics.query.js';
 export { GetBatchStats } from './batches/queries/get-batch-stats.query.js';
 export { GetBatchTotals } from './batches/queries/get-batch-totals.query.js';
+export { GetRollback } from './batches/queries/get-rollback.query.js';
 export { ListBatches } from './batches/queries/list-batches.query.js';
 export { ListEvents } from './batches/queries/list-events.query.js';
 export { ListItems } from './batches/queries/list-items.query.js';
 export { ListMetrics } from './batches/queries/list-metrics.query.js';
 export { ListOutcomes } from './batches/queries/list-outcomes.query.js';
+export { UpdateBreaker } from './breakers/commands/update-breaker.command.js';
+export { GetBreaker } from './breakers/queries/get-breaker.query.js';
+export { ListBreakers } from './breakers/queries/list-breakers.query.js';
 export { ImportRecords, type ImportReceipt } from './records/commands/import-records.command.js';
 export { PutRecord } from './records/commands/put-record.command.js';
 export { RestoreBatch, type RestoreReport } from './records/commands/restore-batch.command.js';
@@ -40,19 +44,33 @@ export { GetRecord } from './records/queries/get-record.query.js';
 export { ListRecords } from './records/queries/list-records.query.js';
 
 // What they take and give.
+export type { BreakerView } from './breakers/breaker.view.js';
 export type { BatchOptions, BatchOptionsInput } from './batches/batch.options.js';
-export type { BatchAnalytics, BatchCounts, BatchStats, BatchView, ItemTotals, ItemView, OutcomeView, Page } from './batches/batch.view.js';
+export type {
+  BatchAnalytics,
+  BatchCounts,
+  BatchStats,
+  BatchView,
+  ItemTotals,
+  ItemView,
+  OutcomeView,
+  Page,
+  RollbackReport,
+} from './batches/batch.view.js';
 export { type ItemSource, itemsFromArray, itemsFromGenerator, itemsFromNdjson } from './batches/item-source.js';
 export type { FileView, RecordPage, RecordView } from './records/record.view.js';
 
 // Events, for `@EventsHandler`.
 export * from './batches/events/batch.events.js';
 
-// Item handlers, and the records that they may write.
+// Item handlers, the records that they may write, and circuit breakers for the providers that they ask.
 export * from './operations/item-handler.js';
 export { Threads, type ThreadUser, type ThreadWork } from './threads/threads.js';
 export { ThreadsModule } from './threads/threads.module.js';
 export { RecordStore } from './records/record-store.js';
+export { BreakersModule } from './breakers/breakers.module.js';
+export { CircuitBreakers } from './breakers/circuit-breakers.js';
+export { ProviderFailure } from './breakers/provider-failure.js';
 export { StoresModule } from './records/stores.module.js';
 
 // The documented services. `ServiceInProcess` is for what is made with `new`, where several services run in one process.

@@ -22,6 +22,7 @@ import { FindOutputsHandler } from './queries/find-outputs.query.js';
 import { GetBatchAnalyticsHandler } from './queries/get-batch-analytics.query.js';
 import { GetBatchStatsHandler } from './queries/get-batch-stats.query.js';
 import { GetBatchTotalsHandler } from './queries/get-batch-totals.query.js';
+import { GetRollbackHandler } from './queries/get-rollback.query.js';
 import { GetBatchHandler } from './queries/get-batch.query.js';
 import { ListAuditHandler } from './queries/list-audit.query.js';
 import { ListBatchesHandler } from './queries/list-batches.query.js';
@@ -55,6 +56,7 @@ const QUERIES = [
   GetBatchStatsHandler,
   GetBatchTotalsHandler,
   ListAuditHandler,
+  GetRollbackHandler,
   ListBatchesHandler,
   ListEventsHandler,
   ListItemsHandler,

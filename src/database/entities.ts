@@ -3,12 +3,14 @@ import { BatchEventEntity } from '../batches/entities/batch-event.entity.js';
 import { BatchMetricEntity } from '../batches/entities/batch-metric.entity.js';
 import { BatchEntity } from '../batches/entities/batch.entity.js';
 import { ChunkEntity, ChunkItemsEntity } from '../batches/entities/chunk.entity.js';
+import { CompensationEntity, RollbackTurnEntity } from '../batches/entities/compensation.entity.js';
 import { LaneEntity } from '../batches/entities/lane.entity.js';
 import { OutcomeEntity } from '../batches/entities/outcome.entity.js';
 import { RateBucketEntity } from '../batches/entities/rate-bucket.entity.js';
 import { RetryEntity } from '../batches/entities/retry.entity.js';
 import { RunEntity } from '../batches/entities/run.entity.js';
 import { WorkerEntity } from '../batches/entities/worker.entity.js';
+import { CircuitBreakerEntity } from '../breakers/entities/circuit-breaker.entity.js';
 import { FileEntity } from '../records/entities/file.entity.js';
 import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
@@ -20,12 +22,15 @@ export const ENTITIES = [
   ChunkEntity,
   ChunkItemsEntity,
   OutcomeEntity,
+  CompensationEntity,
+  RollbackTurnEntity,
   RetryEntity,
   BatchEventEntity,
   BatchMetricEntity,
   RateBucketEntity,
   AuditEntryEntity,
   WorkerEntity,
+  CircuitBreakerEntity,
   FileEntity,
   RecordEntity,
   RecordBackupEntity,

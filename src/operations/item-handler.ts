@@ -27,6 +27,8 @@ export interface ItemResult {
   durationMs?: number;
   /** Set when there was nothing to do; says why. The item counts as skipped. */
   skipped?: string;
+  /** What would undo what was done: JSON, at most 16 kB. When the batch is rolled back it is handed to the handler's `compensate`. */
+  compensation?: unknown;
 }
 
 /** What a chunk handler returns for one item: its result, or the error that it failed with. */
@@ -79,6 +81,18 @@ export interface ItemLimits {
   maxCpuPercent?: number;
 }
 
+/** The batch, and the item whose work is to be undone. */
+export interface CompensationContext<Parameters = unknown> extends BatchContext<Parameters> {
+  /** The item's key. */
+  readonly key: string;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  /** The same for every try of this compensation, also after a crash. */
+  readonly idempotencyKey: string;
+  /** Aborted at the batch's time limit for an item, and when the worker shuts down. */
+  readonly signal: AbortSignal;
+}
+
 /** An item to be: a key (default: its number in the batch, from 1) and a JSON payload. */
 export interface NewItem {
   key?: string;
@@ -97,6 +111,12 @@ export interface ItemHandlerClass<Payload = unknown, Parameters = unknown, Filte
   runChunk?(items: Item<Payload>[], context: ChunkContext<Parameters>): Promise<ItemOutcome[]>;
   /** Chooses a batch's items when it is created with filters instead of a list. Streamed: never held whole in memory. */
   selectItems?(filters: Filters, context: BatchContext<Parameters>): AsyncIterable<NewItem>;
+  /**
+   * Undoes one item's work, by what `run` or `runChunk` returned as its `compensation`. Called when the batch is rolled back: for each
+   * item that has one, the last recorded first, one after the other. Errors mean what they mean for items, with the batch's retry
+   * settings; what fails for good is reported and does not stop the others. It may be called again after a crash.
+   */
+  compensate?(compensation: unknown, context: CompensationContext<Parameters>): Promise<void>;
   /**
    * At most so many items of this operation run at the same time in one worker process, over all batches, and each is chosen when a
    * slot is free: that of the batch with the highest priority, and of equal ones the oldest. For few, heavy items: a choice costs

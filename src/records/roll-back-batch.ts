@@ -1,3 +1,4 @@
+import { IS_COMPENSATING } from '../batches/store/rollback-turn.js';
 import type { RollbackView } from '../batches/batch.view.js';
 import { type Connection, type Database, run, type Statement } from '../database/sql.js';
 import { type BackupPosition, restoreRecords } from './store/restore-records.js';
@@ -9,7 +10,9 @@ const START: BackupPosition = { collection: '', key: '' };
 /** Waits for writes of the batch that are under way; new ones are refused. A run that was started since ends it. */
 const HOLD: Statement = {
   name: 'hold-rollback',
-  text: `SELECT rollback FROM batch WHERE id = $1 AND (rollback ->> 'runId')::bigint = run_id FOR UPDATE`,
+  text: `
+    SELECT rollback, ${IS_COMPENSATING} AS compensating
+    FROM batch b WHERE id = $1 AND (rollback ->> 'runId')::bigint = run_id FOR UPDATE`,
 };
 
 const FINISH: Statement = {
@@ -20,14 +23,18 @@ const FINISH: Statement = {
         'restored', count(*) FILTER (WHERE outcome = 'restored'), 'removed', count(*) FILTER (WHERE outcome = 'removed'),
         'leftAlone', count(*) FILTER (WHERE outcome = 'left alone'))
       FROM record_backup WHERE batch_id = $1
+    ) || (
+      SELECT jsonb_build_object('compensated', count(*) FILTER (WHERE c.outcome = 'compensated'),
+        'compensationsFailed', count(*) FILTER (WHERE c.outcome = 'failed'))
+      FROM run r JOIN compensation c ON c.run_id = r.id WHERE r.batch_id = $1
     ) WHERE id = $1 RETURNING rollback`,
 };
 
 /**
- * Carries out the rollback that is due for a batch, some hundred records a transaction. It may be cut off anywhere and begun again,
+ * Takes back what a batch with a due rollback changed in records, when none of its compensations is left: some hundred records a transaction. It may be cut off anywhere and begun again,
  * and several may be at it: each record is done once.
  * @param mayGoOn asked before each slice
- * @returns what came of it; undefined when it was cut off, or the batch has been started again or deleted
+ * @returns what came of it; undefined when it was cut off, a compensation is left, or the batch has been started again or deleted
  */
 export async function rollBackBatch(
   database: Database,
@@ -47,9 +54,10 @@ export async function rollBackBatch(
 type Step = { next: BackupPosition; done?: undefined } | { done: RollbackView };
 
 async function takeSlice(connection: Connection, batchId: string, after: BackupPosition): Promise<Step | undefined> {
-  const [held] = await run<{ rollback: RollbackView }>(connection, HOLD, [batchId]);
+  const [held] = await run<{ rollback: RollbackView; compensating: boolean }>(connection, HOLD, [batchId]);
   if (!held) return undefined;
   if (held.rollback.status === 'done') return { done: held.rollback };
+  if (held.compensating) return undefined;
   const last = await restoreRecords(connection, batchId, after, SLICE);
   if (last) return { next: last };
   // Somebody may have asked meanwhile to look again at what was left alone: it is over when nothing is left from the start on.

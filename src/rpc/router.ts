@@ -16,11 +16,15 @@ import { GetBatchStats } from '../batches/queries/get-batch-stats.query.js';
 import { GetBatchTotals } from '../batches/queries/get-batch-totals.query.js';
 import { GetBatch } from '../batches/queries/get-batch.query.js';
 import { ListAudit } from '../batches/queries/list-audit.query.js';
+import { GetRollback } from '../batches/queries/get-rollback.query.js';
 import { ListBatches } from '../batches/queries/list-batches.query.js';
 import { ListEvents } from '../batches/queries/list-events.query.js';
 import { ListItems } from '../batches/queries/list-items.query.js';
 import { ListMetrics } from '../batches/queries/list-metrics.query.js';
 import { ListOutcomes } from '../batches/queries/list-outcomes.query.js';
+import { UpdateBreaker } from '../breakers/commands/update-breaker.command.js';
+import { GetBreaker } from '../breakers/queries/get-breaker.query.js';
+import { ListBreakers } from '../breakers/queries/list-breakers.query.js';
 import { ImportRecords } from '../records/commands/import-records.command.js';
 import { PutRecord } from '../records/commands/put-record.command.js';
 import { RestoreBatch } from '../records/commands/restore-batch.command.js';
@@ -56,7 +60,13 @@ export const appRouter = router({
     stats: query(GetBatchStats),
     totals: query(GetBatchTotals),
     countItems: query(CountItems),
+    rollback: query(GetRollback),
     onEvent: subscription,
+  }),
+  breakers: router({
+    list: query(ListBreakers),
+    get: query(GetBreaker),
+    update: mutation(UpdateBreaker),
   }),
   records: router({
     import: creation(ImportRecords),

@@ -147,5 +147,7 @@ export class HeldChunk {
 }
 
 function sizeOf(settlement: Settlement): number {
-  return 'deferred' in settlement ? settlement.deferred.length : settlement.outcome.output.length;
+  if ('deferred' in settlement) return settlement.deferred.length;
+  const { output, compensation } = settlement.outcome;
+  return output.length + (compensation?.length ?? 0);
 }

@@ -168,6 +168,7 @@ export class ItemRunner {
       error: null,
       errorStack: null,
       output: 'null',
+      compensation: null,
       ...ending,
     };
   }

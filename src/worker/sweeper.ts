@@ -13,6 +13,7 @@ import { Database } from '../database/sql.js';
 import { rollBackBatch } from '../records/roll-back-batch.js';
 import { LaneQueue } from '../queue/lane-queue.js';
 import { AgedBells } from './aged-bells.js';
+import { Compensator } from './compensator.js';
 import { LaneWorker } from './lane-worker.js';
 
 const CLEAN_UP_MS = 3_600_000;
@@ -38,6 +39,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     private readonly config: Config,
     private readonly worker: LaneWorker,
     private readonly publisher: BatchEventPublisher,
+    private readonly compensator: Compensator,
     queue: LaneQueue,
   ) {
     this.aged = new AgedBells(queue, config.priorityAgeMs);
@@ -88,10 +90,11 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     }
   }
 
-  /** Takes back the changes of batches that failed. One that cannot be taken back does not keep the others from it. */
+  /** Takes back what batches did that failed: compensations first, then records. One that cannot be taken back does not keep the others from it. */
   private async rollBack(batchIds: string[]): Promise<void> {
     for (const batchId of batchIds) {
       try {
+        await this.compensator.compensate(batchId);
         await rollBackBatch(this.database, batchId, () => !this.stopped);
       } catch (error) {
         this.logger.error({ err: error, batchId }, 'a batch could not be rolled back; the next sweep tries again');

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { BatchesModule } from '../batches/batches.module.js';
 import { ItemHandlersModule } from '../operations/item-handlers.module.js';
+import { Compensator } from './compensator.js';
 import { LaneWorker } from './lane-worker.js';
 import { MetricsSampler } from './metrics-sampler.js';
 import { Sweeper } from './sweeper.js';
@@ -8,6 +9,6 @@ import { Sweeper } from './sweeper.js';
 /** What a process of role worker (or all) does beside answering: take lanes and sweep. */
 @Module({
   imports: [BatchesModule, ItemHandlersModule],
-  providers: [LaneWorker, Sweeper, MetricsSampler],
+  providers: [LaneWorker, Compensator, Sweeper, MetricsSampler],
 })
 export class WorkerModule {}

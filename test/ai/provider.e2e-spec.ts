@@ -143,7 +143,7 @@ describe('a provider of analyses', () => {
       (all) => all.every(({ status }) => status === 'retrying'),
     );
     expect(waiting.map(({ attempts, error }) => [attempts, error?.message])).toEqual(
-      Array(2).fill([0, 'the AI provider was failing; one document tries whether it is back']),
+      Array(2).fill([0, 'provider ai: was failing; one item tries whether it is back']),
     );
     expect(provider.requests).toHaveLength(4);
     probe.open();
@@ -175,7 +175,7 @@ describe('a provider of analyses', () => {
       (all) => all.every(({ status, error }) => status === 'retrying' && error?.kind === 'rate-limited'),
       WAIT_MS,
     );
-    expect(waiting.map(({ error }) => error?.message)).toEqual(Array(4).fill('the AI provider failed 3 times in a row and is left alone'));
+    expect(waiting.map(({ error }) => error?.message)).toEqual(Array(4).fill('provider ai: failed 3 times in a row and is left alone'));
     const sent = provider.requests.length;
     expect(waiting.reduce((sum, { attempts }) => sum + attempts, 0)).toBe(sent);
     const good = await create(await putDocuments(['good'], globex), {}, globex);

@@ -69,7 +69,7 @@ function differencesOfObject({ properties, required = [] }: Schema, value: Recor
 }
 
 test(
-  'the description of /api/batches tells of every route the status and all fields of its reply',
+  'the description of /api/batches and /api/breakers tells of every route the status and all fields of its reply',
   async () => {
     const asked = new Set<string>();
     const ask = async (method: string, route: string, parts: Record<string, string> = {}, body?: unknown, query = '') => {
@@ -122,10 +122,15 @@ test(
     await ask('PATCH', `${base}/{id}`, { id: saved.id }, { status: 'running' });
     await ended(saved.id);
     await ask('POST', `${base}/{id}/restore`, { id: saved.id });
+    await ask('GET', `${base}/{id}/rollback`, { id: saved.id });
     await ask('GET', `${base}/{id}`, { id: saved.id });
 
+    await ask('PATCH', '/api/breakers/{provider}', { provider: 'mail' }, { failures: 2 });
+    await ask('GET', '/api/breakers/{provider}', { provider: 'mail' });
+    await ask('GET', '/api/breakers');
+
     const routes = Object.entries(document.paths)
-      .filter(([route]) => route.startsWith(base))
+      .filter(([route]) => route.startsWith(base) || route.startsWith('/api/breakers'))
       .flatMap(([route, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${route}`));
     expect([...asked].sort()).toEqual(routes.sort());
   },

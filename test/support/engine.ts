@@ -11,6 +11,7 @@ import { ListOutcomes } from '../../src/batches/queries/list-outcomes.query.js';
 import { type Caller, type InputOf, type OutputOf, type Procedure, Procedures } from '../../src/common/procedure.js';
 import {
   type ChunkContext,
+  type CompensationContext,
   type Item,
   type ItemContext,
   ItemHandler,
@@ -26,9 +27,11 @@ import { startTestService, type TestService } from './service.js';
 type Payload = { n: number };
 
 export type ItemScript = (item: Item<Payload>, context: ItemContext<ScriptParameters>) => Promise<ItemResult | void> | ItemResult | void;
+export type UndoScript = (compensation: unknown, context: CompensationContext<ScriptParameters>) => Promise<void> | void;
 export type ChunkScript = (items: Item<Payload>[], context: ChunkContext<ScriptParameters>) => Promise<ItemOutcome[]>;
 
 const itemScripts = new Map<string, ItemScript>();
+const undoScripts = new Map<string, UndoScript>();
 const chunkScripts = new Map<string, ChunkScript>();
 
 class ScriptParameters {
@@ -65,6 +68,14 @@ class ScriptedChunkHandler implements ItemHandlerClass<Payload, ScriptParameters
   }
 }
 
+/** What its items do can be undone. */
+@ItemHandler('scripted-undoable', { parameters: ScriptParameters })
+class ScriptedUndoableHandler extends ScriptedItemHandler {
+  async compensate(compensation: unknown, context: CompensationContext<ScriptParameters>): Promise<void> {
+    await undoScripts.get(context.parameters.script)!(compensation, context);
+  }
+}
+
 /** At most three at the same time in one worker. */
 @ItemHandler('scripted-slots', { parameters: ScriptParameters })
 class ScriptedSlotsHandler extends ScriptedItemHandler {
@@ -87,7 +98,16 @@ class CheckedItemHandler implements ItemHandlerClass<CheckedPayload> {
   }
 }
 
-@Module({ providers: [ScriptedItemHandler, ScriptedChunkHandler, ScriptedSlotsHandler, ScriptedSlotHandler, CheckedItemHandler] })
+@Module({
+  providers: [
+    ScriptedItemHandler,
+    ScriptedUndoableHandler,
+    ScriptedChunkHandler,
+    ScriptedSlotsHandler,
+    ScriptedSlotHandler,
+    CheckedItemHandler,
+  ],
+})
 class ScriptedModule {}
 
 export const TERMINAL = ['completed', 'failed', 'cancelled', 'timed_out'];
@@ -123,6 +143,12 @@ export class Engine {
     const name = `script-${itemScripts.size}`;
     itemScripts.set(name, script);
     return this.create({ operation: 'scripted', parameters: { script: name }, ...input }, caller);
+  }
+
+  /** A batch whose items are worked by one script and undone by the other. */
+  runUndoable(script: ItemScript, undo: UndoScript, input: CreateInput = {}, caller?: Caller): Promise<BatchView> {
+    undoScripts.set(`script-${itemScripts.size}`, undo);
+    return this.run(script, { operation: 'scripted-undoable', ...input }, caller);
   }
 
   runChunks(script: ChunkScript, input: CreateInput = {}): Promise<BatchView> {

@@ -10,9 +10,9 @@ import {
 } from 'ai';
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
+import { ProviderFailure } from '../../breakers/provider-failure.js';
 import { PermanentError, RetryLaterError } from '../../operations/item-handler.js';
 import { boundedFetch } from './bounded-fetch.js';
-import { ProviderFailure } from './provider-failure.js';
 
 export interface EndpointSettings {
   baseUrl: string;

@@ -2,7 +2,8 @@ import type { BatchView } from '../batch.view.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 
 const DUE = `
-  rollback = jsonb_build_object('status', 'due', 'runId', run_id, 'restored', 0, 'removed', 0, 'leftAlone', 0, 'at', clock_timestamp())`;
+  rollback = jsonb_build_object('status', 'due', 'runId', run_id, 'compensated', 0, 'compensationsFailed', 0,
+    'restored', 0, 'removed', 0, 'leftAlone', 0, 'at', clock_timestamp())`;
 
 const DEMAND: Statement = { name: 'demand-rollback', text: `UPDATE batch SET ${DUE} WHERE id = $1` };
 
@@ -12,8 +13,8 @@ const DEMAND_WHEN_WANTED: Statement = {
 };
 
 /**
- * From now on the ended run's changes to records are to be taken back, and none of its late writes is accepted. A worker does it,
- * and so does whoever asked for it; it waits for writes of the batch that are under way.
+ * From now on what the batch did is to be taken back, and none of its late writes to records is accepted. A worker does it: first
+ * compensations, then records; records, when no compensation is left, are also restored by whoever asked for it.
  */
 export async function demandRollback(connection: Connection, batchId: string): Promise<void> {
   await run(connection, DEMAND, [batchId]);
@@ -24,10 +25,17 @@ export async function demandRollbackOfFailure(connection: Connection, batchId: s
   if (endedAs === 'failed' || endedAs === 'timed_out') await run(connection, DEMAND_WHEN_WANTED, [batchId]);
 }
 
-/** Those of a run that has been repeated since are no longer due: the batch goes on. */
+/**
+ * Those of a run that has been repeated since are no longer due: the batch goes on. Left out are those whose compensations another
+ * process is at, or that wait for another try.
+ */
 const FIND_DUE: Statement = {
   name: 'find-due-rollbacks',
-  text: `SELECT id FROM batch WHERE rollback ->> 'status' = 'due' AND (rollback ->> 'runId')::bigint = run_id ORDER BY id LIMIT 100`,
+  text: `
+    SELECT b.id FROM batch b LEFT JOIN rollback_turn t ON t.batch_id = b.id
+    WHERE b.rollback ->> 'status' = 'due' AND (b.rollback ->> 'runId')::bigint = b.run_id
+      AND (t.batch_id IS NULL OR greatest(t.lease_until, t.due_at) <= clock_timestamp())
+    ORDER BY b.id LIMIT 100`,
 };
 
 /** @returns ids of batches */

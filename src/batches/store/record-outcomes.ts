@@ -27,6 +27,9 @@ const RECORD_OUTCOMES: Statement = {
         unnest($11::int[], $12::smallint[], $13::smallint[], $14::real[], $15::real[], $16::text[], $17::text[], $18::text[], $19::text[]),
         jsonb_array_elements($20::jsonb)
       ) AS o WHERE EXISTS (SELECT FROM held)
+    ), compensations AS (
+      INSERT INTO compensation (run_id, seq, value)
+      SELECT $1, c.seq, c.value FROM jsonb_to_recordset($24::jsonb) AS c (seq int, value jsonb) WHERE EXISTS (SELECT FROM held)
     ), deferred AS (
       INSERT INTO retry (run_id, seq, due_at, attempt, key, payload, error_kind, error)
       SELECT $1, d.seq, clock_timestamp() + d.delay_ms * interval '1 millisecond', d.attempt, d.key, d.payload::json, d.error_kind, d.error
@@ -76,6 +79,8 @@ export interface RecordedOutcome {
   errorStack: string | null;
   /** JSON text, 'null' for none */
   output: string;
+  /** What would undo it: JSON text, null for nothing. */
+  compensation: string | null;
 }
 
 /** An item that will be tried again, as JSON text of `{ seq, delay_ms, attempt, key, payload, error_kind, error }`; the payload is JSON text in it. */
@@ -157,6 +162,7 @@ export async function recordOutcomes(connection: Connection, lane: LaneFence, fl
     `[${flush.deferred.join(',')}]`,
     JSON.stringify(flush.moved),
     flush.claim,
+    `[${outcomes.flatMap(({ seq, compensation }) => (compensation === null ? [] : `{"seq":${seq},"value":${compensation}}`)).join(',')}]`,
   ]);
   const first = rows[0]!;
   return {

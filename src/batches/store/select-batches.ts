@@ -108,8 +108,9 @@ export function toBatchView(row: BatchRow): BatchView {
   };
 }
 
-function toRollback({ status, restored, removed, leftAlone, at }: RollbackView): RollbackView {
-  return { status, restored, removed, leftAlone, at: new Date(at).toISOString() };
+/** One of an earlier version of the service tells nothing of compensations. */
+function toRollback({ status, compensated = 0, compensationsFailed = 0, restored, removed, leftAlone, at }: RollbackView): RollbackView {
+  return { status, compensated, compensationsFailed, restored, removed, leftAlone, at: new Date(at).toISOString() };
 }
 
 function shownStatus(row: BatchRow): BatchView['status'] {

@@ -148,7 +148,7 @@ export class Batch {
   /** What the caller should know about how the batch is worked, and about what is left out here. */
   warnings: string[];
   config: BatchConfig;
-  /** Set when the batch's changes to records are taken back, because it failed or somebody asked for it. */
+  /** Set when what the batch did is taken back, because it failed or somebody asked for it. */
   rollback?: RollbackView;
 }
 

@@ -116,8 +116,11 @@ function toTimeout({ reason, endedAt }: BatchView): BatchError {
 }
 
 /** What the caller should know about how the batch is worked. */
-export function warningsOfWork({ id, dialect, operation, external, options }: BatchView): string[] {
-  if (dialect !== 'batch-service' || !external) return [];
+export function warningsOfWork({ id, dialect, operation, external, options, rollback }: BatchView): string[] {
+  if (dialect !== 'batch-service') return [];
+  const failed = rollback?.compensationsFailed ?? 0;
+  if (failed > 0) return [`what ${failed} items did could not be undone; GET /api/batches/${id}/rollback says which, and why`];
+  if (!external) return [];
   const warnings = [
     `no item handler does ${operation}: record results with POST /api/batches/${id}/results, or register one and create the batch again; ` +
       'maxConcurrentJobs and timeoutPerTemplate are up to whoever does the work',

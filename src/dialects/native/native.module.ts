@@ -6,10 +6,11 @@ import { BatchFiguresController } from './batch-figures.controller.js';
 import { BatchJobsController } from './batch-jobs.controller.js';
 import { BatchMovesController } from './batch-moves.controller.js';
 import { BatchesController } from './batches.controller.js';
+import { BreakersController } from './breakers.controller.js';
 import { RestoresController } from './restores.controller.js';
 import { RetriesController } from './retries.controller.js';
 
-/** The service's own REST interface, `/api/batches`, which is the batch service's too. */
+/** The service's own REST interface, `/api/batches`, which is the batch service's too, and `/api/breakers`. */
 @Module({
   imports: [BatchesModule, BatchServiceModule],
   controllers: [
@@ -20,6 +21,7 @@ import { RetriesController } from './retries.controller.js';
     RetriesController,
     RestoresController,
     BatchJobsController,
+    BreakersController,
   ],
 })
 export class NativeModule {}

@@ -2,17 +2,21 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { IsString } from 'class-validator';
 import { keepsBackup } from '../../batches/batch.options.js';
 import { isTerminal } from '../../batches/batch.state.js';
+import { CompensationCounts, type RollbackView } from '../../batches/batch.view.js';
+import { tryCompensationsAgain } from '../../batches/store/compensations.js';
 import { demandRollback } from '../../batches/store/demand-rollback.js';
-import { lockBatch } from '../../batches/store/lock-batch.js';
+import { lockBatch, selectBatch } from '../../batches/store/lock-batch.js';
+import { countCompensations } from '../../batches/store/select-compensations.js';
 import { AppError } from '../../common/app-error.js';
 import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import { rollBackBatch } from '../roll-back-batch.js';
 
 /**
- * Takes back what an ended batch changed: every record gets its earlier version again, and those that the batch created are removed.
- * A record that somebody else has changed since is left alone; a later call looks at it again. What is taken back stays so: calling
- * twice changes nothing. Should this process die, a worker finishes it.
+ * Takes back what an ended batch did. First the compensations of its items, by a worker: while some are left the answer is `due`. Then
+ * every record that the batch changed gets its earlier version again, and those that it created are removed. A record that somebody
+ * else has changed since is left alone. A later call looks again at these, and tries compensations again that have failed. What is
+ * taken back stays so: calling twice changes nothing. Should this process die, a worker finishes it.
  */
 export class RestoreBatch extends Command<RestoreReport> {
   @IsString() batchId: string;
@@ -20,8 +24,11 @@ export class RestoreBatch extends Command<RestoreReport> {
   caller: Caller;
 }
 
-/** What became of the records that the batch had changed, by this call and earlier ones. */
+/** What became of the batch's compensations and of the records that it had changed, by this call and earlier ones. */
 export class RestoreReport {
+  /** `due`: compensations are under way, and records come after them. */
+  status: RollbackView['status'];
+  compensations: CompensationCounts;
   restored: number;
   removed: number;
   leftAlone: number;
@@ -43,14 +50,16 @@ const SELECT_LEFT_ALONE: Statement = {
 export class RestoreBatchHandler implements ICommandHandler<RestoreBatch> {
   constructor(private readonly database: Database) {}
 
-  /** @throws AppError CONFLICT while the batch is under way, or when it has no backup */
+  /** @throws AppError CONFLICT while the batch is under way, or when there is nothing to take it back by */
   async execute({ batchId, caller }: RestoreBatch): Promise<RestoreReport> {
+    const { pool } = this.database;
     await this.demand(batchId, caller.tenant);
-    const rollback = await rollBackBatch(this.database, batchId);
+    const rollback = (await rollBackBatch(this.database, batchId)) ?? (await selectBatch(pool, caller.tenant, batchId)).rollback;
     if (!rollback) throw new AppError('CONFLICT', `batch ${batchId} was started again while its changes were taken back`);
-    const keys = await run<{ key: string }>(this.database.pool, SELECT_LEFT_ALONE, [batchId]);
-    const { restored, removed, leftAlone } = rollback;
-    return { restored, removed, leftAlone, leftAloneKeys: keys.map(({ key }) => key) };
+    const keys = await run<{ key: string }>(pool, SELECT_LEFT_ALONE, [batchId]);
+    const { status, restored, removed, leftAlone } = rollback;
+    const compensations = await countCompensations(pool, batchId);
+    return { status, compensations, restored, removed, leftAlone, leftAloneKeys: keys.map(({ key }) => key) };
   }
 
   private demand(batchId: string, tenant: string): Promise<void> {
@@ -59,12 +68,13 @@ export class RestoreBatchHandler implements ICommandHandler<RestoreBatch> {
       if (!isTerminal(status)) {
         throw new AppError('CONFLICT', `batch ${batchId} is ${status}; its changes can be taken back when it has ended`);
       }
-      if (!keepsBackup(options)) {
+      if (!keepsBackup(options) && (await countCompensations(connection, batchId)).total === 0) {
         const remedy = 'create a batch with options.backupStrategy "auto" to be able to restore';
         throw new AppError('CONFLICT', `batch ${batchId} kept no backup of what it changed; ${remedy}`);
       }
       await demandRollback(connection, batchId);
       await run(connection, LOOK_AGAIN, [batchId]);
+      await tryCompensationsAgain(connection, batchId);
     });
   }
 }

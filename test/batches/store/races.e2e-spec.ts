@@ -47,6 +47,7 @@ const succeeded = (seq: number): RecordedOutcome => ({
   errorKind: null,
   error: null,
   errorStack: null,
+  compensation: null,
   output: 'null',
 });
 /** The flush of a worker that has done all items of a chunk. */
