@@ -231,7 +231,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     this.beating = true;
     try {
       const renewed = await renewLeases(
-        this.database.pool,
+        this.database.heartbeats,
         turns.map(({ fence }) => fence),
         this.config.leaseMs,
       );
