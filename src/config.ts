@@ -56,6 +56,7 @@ const schema = z.object({
   WORKER_LANES: count.max(1_000).default(64),
   LEASE_MS: count.min(1_000).max(600_000).default(15_000),
   SWEEP_MS: count.min(100).max(60_000).default(1_000),
+  RECYCLE_AFTER_MS: count.max(86_400_000).default(60_000),
   CREATE_LIMIT_PER_MINUTE: count.max(1_000_000).default(600),
   MAX_UPLOAD_BYTES: count.default(1_073_741_824),
   BATCH_DEFAULT_SIZE: count.max(10_000).default(50),
@@ -108,6 +109,8 @@ export class Config {
   /** How long a worker may be silent before its lane is taken over. */
   readonly leaseMs: number;
   readonly sweepMs: number;
+  /** How long a fault may last that only a new process is free of. */
+  readonly recycleAfterMs: number;
   readonly createLimitPerMinute: number;
   readonly maxUploadBytes: number;
   readonly batchDefaultSize: number;
@@ -168,6 +171,7 @@ export class Config {
       workerLanes: v.WORKER_LANES,
       leaseMs: v.LEASE_MS,
       sweepMs: v.SWEEP_MS,
+      recycleAfterMs: v.RECYCLE_AFTER_MS,
       createLimitPerMinute: v.CREATE_LIMIT_PER_MINUTE,
       maxUploadBytes: v.MAX_UPLOAD_BYTES,
       batchDefaultSize: v.BATCH_DEFAULT_SIZE,

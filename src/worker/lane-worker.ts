@@ -6,6 +6,7 @@ import { findWaitingRuns } from '../batches/store/find-work.js';
 import { recordProgress } from '../batches/store/record-progress.js';
 import { renewLeases } from '../batches/store/renew-leases.js';
 import { surrenderLane } from '../batches/store/surrender-lane.js';
+import { ProcessRecycler } from '../common/process-recycler.js';
 import { Config } from '../config.js';
 import { Database, isRefusedData } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
@@ -43,7 +44,6 @@ interface Turn {
 export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(LaneWorker.name);
   private readonly turnFailed = new QuietWarning(this.logger, 'a turn at a lane failed; its run is taken up again');
-  private readonly tooManyStuck = new QuietWarning(this.logger, 'this worker takes no more lanes until they end; restart it');
   private readonly turns = new Set<Turn>();
   private readonly workedRuns = new Set<string>();
   private readonly progressAt = new Map<string, number>();
@@ -63,6 +63,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly queue: LaneQueue,
     private readonly channel: EventChannel,
     private readonly publisher: BatchEventPublisher,
+    private readonly recycler: ProcessRecycler,
   ) {
     this.slots = new OperationSlots(registry);
     this.later = new LaterBells(queue);
@@ -275,8 +276,9 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
 
   private countStuck(calls: number): void {
     this.stuck += calls;
-    if (calls > 0 && this.stuck > MAX_STUCK)
-      this.tooManyStuck.warn(new Error(`${this.stuck} calls of item handlers ignore their abort signals`));
+    if (this.stuck > MAX_STUCK)
+      this.recycler.report('stuck', `${this.stuck} calls of item handlers ignore their abort signals, and no more lanes are taken`);
+    else this.recycler.withdraw('stuck');
   }
 
   private turnsOf(runId: string): Turn[] {
