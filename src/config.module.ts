@@ -1,10 +1,16 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { ProcessRecycler } from './common/process-recycler.js';
 import { Config } from './config.js';
 
+/** What every part of a process may need: its settings, and a way to say that it cannot go on. */
 @Global()
 @Module({})
 export class ConfigModule {
   static with(config: Config): DynamicModule {
-    return { module: ConfigModule, providers: [{ provide: Config, useValue: config }], exports: [Config] };
+    return {
+      module: ConfigModule,
+      providers: [{ provide: Config, useValue: config }, ProcessRecycler],
+      exports: [Config, ProcessRecycler],
+    };
   }
 }

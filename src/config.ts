@@ -31,6 +31,7 @@ const schema = z.object({
   OPERATION_CONCURRENCY_OF: numbersByName,
   TENANT_RATE_PER_MINUTE: count.max(1_000_000).optional(),
   TENANT_RATE_OF: numbersByName,
+  RECYCLE_AFTER_MS: count.max(86_400_000).default(60_000),
   CREATE_LIMIT_PER_MINUTE: count.max(1_000_000).default(600),
   MAX_UPLOAD_BYTES: count.default(1_073_741_824),
   BATCH_DEFAULT_SIZE: count.max(10_000).default(50),
@@ -97,6 +98,8 @@ export class Config {
   /** Items that a tenant may start in a minute, over all processes; of each, and of some. Unset: no limit. */
   readonly tenantRatePerMinute?: number;
   readonly tenantRateOf: Readonly<Record<string, number>>;
+  /** How long a fault may last that only a new process is free of. */
+  readonly recycleAfterMs: number;
   readonly createLimitPerMinute: number;
   readonly maxUploadBytes: number;
   readonly batchDefaultSize: number;
@@ -159,6 +162,7 @@ export class Config {
       leaseMs: v.LEASE_MS,
       sweepMs: v.SWEEP_MS,
       ...sharingFields(v),
+      recycleAfterMs: v.RECYCLE_AFTER_MS,
       createLimitPerMinute: v.CREATE_LIMIT_PER_MINUTE,
       maxUploadBytes: v.MAX_UPLOAD_BYTES,
       batchDefaultSize: v.BATCH_DEFAULT_SIZE,

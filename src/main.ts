@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { setFlagsFromString } from 'node:v8';
+import { ProcessRecycler, RECYCLE_EXIT_CODE } from './common/process-recycler.js';
 import { type Config, loadConfig } from './config.js';
 import { type RunningService, startService } from './service.js';
 
@@ -11,7 +12,7 @@ try {
   const config = loadConfig();
   const service = await startService(config, { onProgress: (message) => console.log(message) });
   console.log(banner(config, service));
-  closeOnSignal(config, service);
+  closeWhenAsked(config, service);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);
@@ -37,24 +38,27 @@ function withoutPassword(url: string): string {
   return parsed.toString();
 }
 
-/** The first signal drains; a second one, or the end of the grace time, ends the process at once: leases bring its work back. */
-function closeOnSignal(config: Config, service: RunningService): void {
+/** The first reason to close drains; a signal after it, or the end of the grace time, ends the process at once: leases bring its work back. */
+function closeWhenAsked(config: Config, service: RunningService): void {
   let closing = false;
-  const close = (signal: string): void => {
+  const close = (reason: string, exitCode: number): void => {
     if (closing) process.exit(1);
     closing = true;
-    console.log(`${signal}: finishing items in flight (up to ${config.shutdownGraceMs} ms)`);
-    setTimeout(() => process.exit(1), config.shutdownGraceMs).unref();
+    console.log(`${reason}: finishing items in flight (up to ${config.shutdownGraceMs} ms)`);
+    setTimeout(() => process.exit(exitCode || 1), config.shutdownGraceMs).unref();
     service.close().then(
-      () => process.exit(0),
+      () => process.exit(exitCode),
       (error: unknown) => {
         console.error(error);
         process.exit(1);
       },
     );
   };
-  process.on('SIGTERM', () => close('SIGTERM'));
-  process.on('SIGINT', () => close('SIGINT'));
+  process.on('SIGTERM', () => close('SIGTERM', 0));
+  process.on('SIGINT', () => close('SIGINT', 0));
+  void service.app
+    .get(ProcessRecycler)
+    .due.then((reason) => closing || close(`This process must be replaced (${reason})`, RECYCLE_EXIT_CODE));
   // A handler's forgotten promise must not end the work of all others.
   process.on('unhandledRejection', (reason) => console.error('unhandled rejection:', reason));
 }

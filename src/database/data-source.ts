@@ -1,13 +1,17 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ENTITIES } from './entities.js';
 import { MIGRATIONS } from './migrations/index.js';
+import { learnBackend } from './silent-connections.js';
 
 /** Any fixed number: every process that migrates this database waits for the same lock. */
 const MIGRATION_LOCK = 4_072_026;
 
+/** What one statement may take: deleting a batch of ten million outcomes takes two minutes. */
+const STATEMENT_MS = 120_000;
+
 /**
- * Every wait has an end: without these a cut connection or a forgotten lock holds a pool's client for ever.
- * A statement may take two minutes because deleting a batch of ten million outcomes does.
+ * Every wait has an end: without these a cut connection or a forgotten lock holds a pool's client for ever. For a connection, and for
+ * a lock that somebody else has, a request waits less than the five seconds in which it is to be answered.
  */
 export function dataSourceOptions(url: string, poolSize: number): DataSourceOptions {
   return {
@@ -18,30 +22,38 @@ export function dataSourceOptions(url: string, poolSize: number): DataSourceOpti
     uuidExtension: 'pgcrypto',
     installExtensions: false,
     poolSize,
-    connectTimeoutMS: 5_000,
+    connectTimeoutMS: 4_000,
     extra: {
       application_name: 'batchwise',
       keepAlive: true,
-      statement_timeout: 120_000,
-      query_timeout: 130_000,
-      lock_timeout: 30_000,
+      statement_timeout: STATEMENT_MS,
+      query_timeout: STATEMENT_MS + 10_000,
+      lock_timeout: 4_000,
       idle_in_transaction_session_timeout: 60_000,
+      onConnect: learnBackend,
     },
   };
 }
 
 export async function openDataSource(options: DataSourceOptions | undefined): Promise<DataSource> {
   if (!options) throw new Error('the database module was made without options');
-  const dataSource = await connect(new DataSource(options));
+  await migrate(options);
+  return connect(new DataSource(options));
+}
+
+/** On connections of its own: building an index over a large table takes as long as it takes. */
+async function migrate(options: DataSourceOptions): Promise<void> {
+  const extra = { application_name: 'batchwise migrations', keepAlive: true, lock_timeout: 30_000 };
+  const dataSource = await connect(new DataSource({ ...options, entities: [], poolSize: 2, extra } as DataSourceOptions));
   const lock = dataSource.createQueryRunner();
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     await dataSource.runMigrations({ transaction: 'each' });
   } finally {
-    await lock.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    // Ends the session, and the lock with it.
     await lock.release();
+    await dataSource.destroy();
   }
-  return dataSource;
 }
 
 async function connect(dataSource: DataSource): Promise<DataSource> {

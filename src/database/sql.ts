@@ -1,7 +1,9 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { Pool, PoolClient } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
+import { openHeartbeatPool } from './heartbeat-pool.js';
+import { SilentConnections } from './silent-connections.js';
 
 /** Named, so that an application that embeds the engine can have a database of its own beside it. */
 export const DATA_SOURCE = 'batchwise';
@@ -22,11 +24,23 @@ export async function run<Row extends object>(connection: Connection, statement:
 
 /** The pool below TypeORM, for the statements whose speed matters, and transactions that both share. */
 @Injectable()
-export class Database {
-  constructor(@InjectDataSource(DATA_SOURCE) private readonly dataSource: DataSource) {}
+export class Database implements OnApplicationShutdown {
+  /** For what must get through while every other connection is taken: a few short statements, outside of transactions. */
+  readonly heartbeats: Pool;
+  private readonly silent: SilentConnections;
+
+  constructor(@InjectDataSource(DATA_SOURCE) private readonly dataSource: DataSource) {
+    this.heartbeats = openHeartbeatPool((dataSource.options as { url: string }).url);
+    this.silent = new SilentConnections(this.pool, this.heartbeats);
+  }
 
   get pool(): Pool {
     return (this.dataSource.driver as unknown as { master: Pool }).master;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.silent.stop();
+    if (!this.heartbeats.ending) await this.heartbeats.end();
   }
 
   transaction<T>(work: (connection: Connection, manager: EntityManager) => Promise<T>): Promise<T> {

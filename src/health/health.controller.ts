@@ -5,6 +5,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { Public } from '../access/access.guard.js';
 import { AppError } from '../common/app-error.js';
+import { ProcessRecycler } from '../common/process-recycler.js';
 import { DATA_SOURCE } from '../database/sql.js';
 import { LaneQueue } from '../queue/lane-queue.js';
 
@@ -22,6 +23,7 @@ export class HealthController implements OnModuleDestroy {
     private readonly indicators: HealthIndicatorService,
     @InjectDataSource(DATA_SOURCE) private readonly dataSource: DataSource,
     private readonly queue: LaneQueue,
+    private readonly recycler: ProcessRecycler,
   ) {}
 
   onModuleDestroy(): void {
@@ -34,10 +36,13 @@ export class HealthController implements OnModuleDestroy {
     return { status: 'ok' };
   }
 
-  /** Whether requests should be sent here: 503 without the database and while shutting down. Without the queue work is only slower. */
+  /** Whether requests should be sent here: 503 without the database, while shutting down, and when only a new process could help. Without the queue work is only slower. */
   @Get('ready')
   async ready(): Promise<HealthCheckResult> {
     if (this.stopping) throw new AppError('UNAVAILABLE', 'the service is shutting down', { details: { retryAfterMs: RETRY_MS } });
+    const { fault } = this.recycler;
+    if (fault !== undefined)
+      throw new AppError('UNAVAILABLE', `the process is to be replaced: ${fault}`, { details: { retryAfterMs: RETRY_MS } });
     try {
       return await this.health.check([() => this.database(), () => this.lanes()]);
     } catch (error) {

@@ -1,11 +1,13 @@
 import { BullModule } from '@nestjs/bull';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { ProcessRecycler } from '../common/process-recycler.js';
 import { BullConnections } from './bull-connections.js';
 import { BullLaneQueue, EXPRESS_LANES, LANES } from './bull-lane-queue.js';
 import { EventChannel, InProcessEventChannel } from './event-channel.js';
 import { InProcessLaneQueue } from './in-process-lane-queue.js';
 import { LaneQueue } from './lane-queue.js';
 import { RedisEventChannel } from './redis-event-channel.js';
+import { RedisWatchdog } from './redis-watchdog.js';
 
 @Global()
 @Module({})
@@ -15,6 +17,9 @@ export class QueueModule {
     return redisUrl === undefined ? inProcess() : onRedis(redisUrl);
   }
 }
+
+@Module({})
+class RedisConnectionsModule {}
 
 function inProcess(): DynamicModule {
   return {
@@ -28,25 +33,48 @@ function inProcess(): DynamicModule {
 }
 
 function onRedis(redisUrl: string): DynamicModule {
-  const connections = new BullConnections(redisUrl);
+  const connections: DynamicModule = {
+    module: RedisConnectionsModule,
+    providers: [
+      {
+        provide: RedisWatchdog,
+        inject: [ProcessRecycler],
+        useFactory: (recycler: ProcessRecycler) => new RedisWatchdog(redisUrl, recycler),
+      },
+      {
+        provide: BullConnections,
+        inject: [RedisWatchdog],
+        useFactory: (watchdog: RedisWatchdog) => new BullConnections(redisUrl, watchdog),
+      },
+    ],
+    exports: [RedisWatchdog, BullConnections],
+  };
   return {
     module: QueueModule,
     imports: [
-      BullModule.registerQueue(
+      connections,
+      BullModule.registerQueueAsync(
         ...[LANES, EXPRESS_LANES].map((name) => ({
           name,
-          createClient: (type: 'client' | 'subscriber' | 'bclient') => connections.open(type),
-          // A bell whose worker died is not worth a second try: the lane's lease brings the run back.
-          settings: { maxStalledCount: 0, retryProcessDelay: 500 },
-          defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
+          imports: [connections],
+          inject: [BullConnections],
+          useFactory: (opened: BullConnections) => ({
+            createClient: (type: 'client' | 'subscriber' | 'bclient') => opened.open(type),
+            // A bell whose worker died is not worth a second try: the lane's lease brings the run back.
+            settings: { maxStalledCount: 0, retryProcessDelay: 500 },
+            defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
+          }),
         })),
       ),
     ],
     providers: [
-      { provide: BullConnections, useValue: connections },
       BullLaneQueue,
       { provide: LaneQueue, useExisting: BullLaneQueue },
-      { provide: EventChannel, useFactory: () => new RedisEventChannel(redisUrl) },
+      {
+        provide: EventChannel,
+        inject: [RedisWatchdog],
+        useFactory: (watchdog: RedisWatchdog) => new RedisEventChannel(redisUrl, watchdog),
+      },
     ],
     exports: [LaneQueue, EventChannel],
   };

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import { EventChannel, type Topic } from './event-channel.js';
 import { QuietWarning } from './quiet-warning.js';
 import { connectRedis, disconnectRedis } from './redis.js';
+import type { RedisWatchdog } from './redis-watchdog.js';
 
 const CHANNEL = 'batchwise:events';
 
@@ -21,10 +22,12 @@ export class RedisEventChannel extends EventChannel implements OnModuleInit, OnA
   private readonly publisher: Redis;
   private readonly subscriber: Redis;
 
-  constructor(url: string) {
+  constructor(url: string, watchdog: RedisWatchdog) {
     super();
     this.publisher = connectRedis(url, 'client');
     this.subscriber = connectRedis(url, 'subscriber');
+    watchdog.watch(this.publisher);
+    watchdog.watch(this.subscriber);
   }
 
   onModuleInit(): void {

@@ -4,6 +4,7 @@ import { laneWidths, rankOf } from '../batches/dialects.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import { findWaitingRuns } from '../batches/store/find-work.js';
 import { surrenderLane } from '../batches/store/surrender-lane.js';
+import { ProcessRecycler } from '../common/process-recycler.js';
 import { Config } from '../config.js';
 import { Database, isRefusedData } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
@@ -45,7 +46,6 @@ interface TakenLane {
 export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(LaneWorker.name);
   private readonly turnFailed = new QuietWarning(this.logger, 'a turn at a lane failed; its run is taken up again');
-  private readonly tooManyStuck = new QuietWarning(this.logger, 'this worker takes no more lanes until they end; restart it');
   private readonly turns: Turns;
   private readonly seats: LaneSeats;
   private readonly slots: OperationSlots;
@@ -66,6 +66,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly queue: LaneQueue,
     private readonly channel: EventChannel,
     publisher: BatchEventPublisher,
+    private readonly recycler: ProcessRecycler,
   ) {
     this.turns = new Turns(database, config.leaseMs);
     this.seats = new LaneSeats(config.workerLanes);
@@ -254,8 +255,9 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
 
   private countStuck(calls: number): void {
     this.stuck += calls;
-    if (calls > 0 && this.stuck > MAX_STUCK)
-      this.tooManyStuck.warn(new Error(`${this.stuck} calls of item handlers ignore their abort signals`));
+    if (this.stuck > MAX_STUCK)
+      this.recycler.report('stuck', `${this.stuck} calls of item handlers ignore their abort signals, and no more lanes are taken`);
+    else this.recycler.withdraw('stuck');
   }
 
   private get mayWork(): boolean {

@@ -56,7 +56,7 @@ export class Turns {
     this.beating = true;
     try {
       const lanes = turns.map(({ fence, revision }) => ({ ...fence, revision }));
-      const renewed = await renewLeases(this.database.pool, lanes, this.leaseMs);
+      const renewed = await renewLeases(this.database.heartbeats, lanes, this.leaseMs);
       const held = new Map(renewed.map((lane) => [`${lane.run_id}:${lane.no}:${lane.fence}`, lane]));
       for (const turn of turns) {
         const { runId, no, fence } = turn.fence;

@@ -44,6 +44,7 @@ const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given
   WORKER_THREADS: { field: 'workerThreads', byDefault: availableParallelism(), given: '5', becomes: 5, wrong: ['0', '257', '1.5'] },
   LEASE_MS: { field: 'leaseMs', byDefault: 15_000, given: '1000', becomes: 1_000, wrong: ['999', '600001'] },
   SWEEP_MS: { field: 'sweepMs', byDefault: 1_000, given: '100', becomes: 100, wrong: ['99', '60001'] },
+  RECYCLE_AFTER_MS: { field: 'recycleAfterMs', byDefault: 60_000, given: '100', becomes: 100, wrong: ['0', '86400001'] },
   CREATE_LIMIT_PER_MINUTE: { field: 'createLimitPerMinute', byDefault: 600, given: '5', becomes: 5, wrong: ['0', '1.5'] },
   MAX_UPLOAD_BYTES: { field: 'maxUploadBytes', byDefault: 1_073_741_824, given: '5', becomes: 5, wrong: ['0', 'big'] },
   BATCH_DEFAULT_SIZE: { field: 'batchDefaultSize', byDefault: 50, given: '5', becomes: 5, wrong: ['0', '10001'] },

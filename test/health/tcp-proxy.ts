@@ -1,10 +1,15 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A way to a server that can be cut and mended. */
+/** A way to a server that can be cut, mended, made slow, or go dead without a word. */
 export class TcpProxy {
   private readonly sockets = new Set<Socket>();
+  private readonly deaf = new WeakSet<Socket>();
   private isCut = false;
+  /** Made so far. */
+  connections = 0;
+  /** Added to each direction. */
+  delayMs = 0;
 
   private constructor(
     private readonly server: Server,
@@ -33,6 +38,11 @@ export class TcpProxy {
     this.isCut = false;
   }
 
+  /** Connections stay open on both sides and carry nothing any more, as after a failover; new ones are as before. */
+  deafen(): void {
+    for (const socket of this.sockets) this.deaf.add(socket);
+  }
+
   close(): void {
     this.cut();
     this.server.close();
@@ -43,6 +53,7 @@ export class TcpProxy {
       client.destroy();
       return;
     }
+    this.connections += 1;
     const upstream = connect(this.target.port, this.target.host);
     for (const [from, to] of [
       [client, upstream],
@@ -52,9 +63,17 @@ export class TcpProxy {
       from.on('error', () => to.destroy());
       from.on('close', () => {
         this.sockets.delete(from);
-        to.destroy();
+        // The other side of a dead line never hears of an end either.
+        if (!this.deaf.has(from) || this.isCut) to.destroy();
       });
-      from.pipe(to);
+      from.on('data', (data) => {
+        if (this.delayMs === 0) this.pass(data, from, to);
+        else setTimeout(() => this.pass(data, from, to), this.delayMs);
+      });
     }
+  }
+
+  private pass(data: Buffer, from: Socket, to: Socket): void {
+    if (!this.deaf.has(from) && to.writable) to.write(data);
   }
 }

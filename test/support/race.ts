@@ -1,3 +1,5 @@
+import { appendFileSync } from 'node:fs';
+
 const STEP_MS = 0.5;
 
 /**
@@ -20,4 +22,24 @@ export class Race {
 async function after<T>(ms: number, start: () => Promise<T>): Promise<T> {
   if (ms >= 1) await new Promise((resolve) => setTimeout(resolve, ms));
   return start();
+}
+
+/** Pairs of each kind, for `npm run test:races`; a few dozen see that the kinds themselves work. */
+export const PAIRS = Number(process.env.RACE_PAIRS ?? 40);
+
+/** What came of the pairs of one kind; a line of the file that RACE_REPORT names. */
+export class RaceReport {
+  readonly wins = { first: 0, second: 0, both: 0 };
+  readonly violations: string[] = [];
+
+  constructor(private readonly kind: string) {}
+
+  /** @throws Error with the first broken rule */
+  close(): void {
+    const { kind, wins, violations } = this;
+    const pairs = wins.first + wins.second + wins.both + violations.length;
+    const file = process.env.RACE_REPORT;
+    if (file) appendFileSync(file, `${JSON.stringify({ kind, pairs, ...wins, violations: violations.length, example: violations[0] })}\n`);
+    if (violations.length > 0) throw new Error(`${violations.length} of ${pairs} pairs broke a rule; the first: ${violations[0]}`);
+  }
 }
