@@ -13,6 +13,9 @@ import { TcpProxy } from './tcp-proxy.js';
 
 const PRELOAD = join(__dirname, 'trial-operation.mjs');
 export const LEASE_MS = 3_000;
+const UP_MS = 240_000;
+/** Time for a test to start one. */
+export const START_MS = UP_MS + 30_000;
 
 /** What a process says that could not start, because its database was going or coming. */
 const AWAY = /cannot be used|terminat|starting up|shutting down/;
@@ -97,9 +100,9 @@ export class Cluster {
   /** At least so many processes serve. */
   async isUp({ api = 0, worker = 0 }: Partial<Record<ClusterRole, number>>): Promise<void> {
     await eventually(
-      () => ({ api: this.live.api.size, worker: this.live.worker.size }),
+      () => ({ api: this.live.api.size, worker: this.live.worker.size, died: this.deaths.at(-1) }),
       (up) => up.api >= api && up.worker >= worker,
-      120_000,
+      UP_MS,
     );
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Cluster } from '../../support/cluster.js';
+import { Cluster, START_MS } from '../../support/cluster.js';
 import { assertInvariants, installAudit } from '../../support/invariants.js';
 import { SeededRandom } from '../../support/seeded-random.js';
 import { Submitter } from '../../support/submitter.js';
@@ -40,7 +40,7 @@ beforeAll(async () => {
   const envOf = (role: string): Record<string, string> => (role === 'api' ? { KILL_AT: nextMark() } : {});
   cluster = await Cluster.start({ apis: APIS, workers: 1, envOf });
   await installAudit(cluster);
-}, 120_000);
+}, START_MS);
 afterAll(() => cluster.close(), 120_000);
 
 trial(

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OutcomeView } from '../../../src/batches/batch.view.js';
-import { Cluster } from '../../support/cluster.js';
+import { Cluster, START_MS } from '../../support/cluster.js';
 import type { Execution } from '../../support/execution-log.js';
 import { FakeProvider, GOOD_FINDINGS, type ProviderAnswer, type ProviderRequest } from '../../support/fake-provider.js';
 import { assertInvariants, installAudit } from '../../support/invariants.js';
@@ -17,14 +17,14 @@ beforeAll(async () => {
   provider = await FakeProvider.start();
   const env = {
     // An item that eats memory dies of it soon.
-    NODE_OPTIONS: '--max-old-space-size=192',
+    NODE_OPTIONS: '--max-old-space-size=384',
     AI_BASE_URL: provider.url,
     AI_API_KEY: 'a key of the fake provider',
     AI_BREAKER_OPEN_MS: '1000',
   };
   cluster = await Cluster.start({ apis: 1, workers: 2, env });
   await installAudit(cluster);
-}, 120_000);
+}, START_MS);
 afterAll(async () => {
   await cluster.close();
   await provider.close();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../src/database/embedded-postgres.js';
-import { Cluster } from '../../support/cluster.js';
+import { Cluster, START_MS } from '../../support/cluster.js';
 import { createTestDatabase } from '../../support/database.js';
 import { eventually } from '../../support/eventually.js';
 import { assertInvariants, installAudit } from '../../support/invariants.js';
@@ -27,7 +27,7 @@ beforeAll(async () => {
   const database = await createTestDatabase(server.url);
   cluster = await Cluster.start({ apis: 1, workers: 2, database, throughProxy: true, env: { SHUTDOWN_GRACE_MS: String(GRACE_MS) } });
   await installAudit(cluster);
-}, 120_000);
+}, START_MS);
 afterAll(async () => {
   await cluster.close();
   await server.stop();
@@ -118,7 +118,8 @@ trial(
       cluster.link!.cut();
       const toldAt = Date.now();
       trial.inject(cluster.log.inFlightOn(worker!.pid) > 0, worker!.pid, toldAt);
-      await cluster.end(worker!, 'SIGTERM');
+      const { code } = await cluster.end(worker!, 'SIGTERM');
+      expect(code).toBe(0);
       expect(Date.now() - toldAt).toBeLessThan(GRACE_MS + 1_000);
       cluster.link!.mend();
       await assertInvariants(cluster, { audited: true });

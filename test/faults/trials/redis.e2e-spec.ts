@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Cluster } from '../../support/cluster.js';
+import { Cluster, START_MS } from '../../support/cluster.js';
 import { eventually } from '../../support/eventually.js';
 import { assertInvariants, installAudit } from '../../support/invariants.js';
 import { type Trial, trial } from '../../support/trial.js';
@@ -17,7 +17,7 @@ beforeAll(async () => {
   await installAudit(cluster);
   redis = new Redis(cluster.redis.url);
   redis.on('error', () => undefined);
-}, 120_000);
+}, START_MS);
 afterAll(async () => {
   redis.disconnect();
   await cluster.close();
@@ -47,6 +47,7 @@ trial(
 
     while (trial.hasMore(wipes)) {
       await delay(trial.random.between(100, 600));
+      await eventually(bellsWaiting, (bells) => bells > 0);
       const name = (Object.keys(WIPES) as (keyof typeof WIPES)[])[trial.injected % 3]!;
       const recoveryMs = await probe(trial, async () => {
         const bells = await bellsWaiting();
@@ -72,14 +73,17 @@ trial(
     const workload = work(trial);
     while (trial.hasMore(kills)) {
       await delay(trial.random.between(100, 600));
+      await eventually(bellsWaiting, (bells) => bells > 0);
+      let back = Promise.resolve();
       const recoveryMs = await probe(trial, async () => {
         const bells = await bellsWaiting();
         await cluster.redis.kill();
         trial.inject(bells > 0);
-        setTimeout(() => void cluster.restartRedis(), trial.random.between(300, 3_000));
+        back = delay(trial.random.between(300, 3_000)).then(() => cluster.restartRedis());
       });
       trial.recovered(recoveryMs);
       await assertInvariants(cluster, { audited: true });
+      await back;
       await eventually(
         () => redis.ping(),
         (answer) => answer === 'PONG',
@@ -135,9 +139,9 @@ async function probe(trial: Trial, fault: () => Promise<void>): Promise<number> 
 
 /** A batch that is paused in the middle: no wipe may set it going. */
 async function pausedBatch() {
-  const items = 400;
+  const items = 1_000;
   const client = cluster.client();
-  const { id } = await client.create({ operation: 'trial', items: Array.from({ length: items }, () => ({ payload: { durationMs: 20 } })) });
+  const { id } = await client.create({ operation: 'trial', items: Array.from({ length: items }, () => ({ payload: { durationMs: 50 } })) });
   await client.waitFor(id, (batch) => batch.counts.succeeded > 0);
   await client.pause(id);
   await client.waitFor(id, (batch) => batch.counts.running === 0);

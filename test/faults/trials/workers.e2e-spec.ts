@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Cluster, LEASE_MS } from '../../support/cluster.js';
+import { Cluster, LEASE_MS, START_MS } from '../../support/cluster.js';
 import { assertInvariants, installAudit } from '../../support/invariants.js';
 import type { ServiceProcess } from '../../support/process.js';
 import { type Trial, trial, WORKERS } from '../../support/trial.js';
@@ -15,7 +15,7 @@ beforeAll(async () => {
   const env = { SHUTDOWN_GRACE_MS: String(GRACE_MS), BLOCK_MS: String(BLOCK_MS), SWEEP_MS: '200' };
   cluster = await Cluster.start({ apis: 1, workers: WORKERS, env });
   await installAudit(cluster);
-}, 120_000);
+}, START_MS);
 afterAll(() => cluster.close(), 120_000);
 
 /** Many short items in narrow lanes, so that every worker has some in flight at any moment. */
