@@ -137,8 +137,10 @@ export function trial<Size>(fault: string, what: string, plan: TrialPlan<Size>, 
       const startedAt = Date.now();
       console.info(`${fault}: seed ${SEED}, ${SCALE}`);
       const late = setTimeout(() => (running.over = true), LIMIT_MS[SCALE]);
-      await work(running, plan.sizes[SCALE]).finally(() => (running.over = true));
-      clearTimeout(late);
+      await work(running, plan.sizes[SCALE]).finally(() => {
+        running.over = true;
+        clearTimeout(late);
+      });
       const row = running.row(fault, what, Math.round((Date.now() - startedAt) / 1_000));
       await report(row);
       expect(row).toMatchObject({ lost: 0, recordedTwice: 0 });
