@@ -1,7 +1,7 @@
 // Preloaded into the built service (node --import). It adds the operation `trial`, whose items write down that they run before they do
 // what their payload says: an execution that nobody records is known all the same. It can also end or block the process:
 //   EXECUTION_LOG  folder of the log; one file a process
-//   KILL_AT        "statement:before|after:n": the process kills itself at the nth such statement after a create has begun
+//   KILL_AT        "statement:before|after:n": the process kills itself at the nth such statement of a create
 //   SIGUSR2        blocks the event loop for BLOCK_MS
 import 'reflect-metadata';
 import { openSync, writeSync } from 'node:fs';
@@ -112,11 +112,11 @@ process.on('SIGUSR2', () => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(process.env.BLOCK_MS));
 });
 
+const BEFORE_THE_TRANSACTION = new Set(['next-run-id', 'insert-chunks']);
 if (process.env.KILL_AT) killAt(...process.env.KILL_AT.split(':'));
 
 function killAt(statement, when, nth) {
   const { query } = pg.Client.prototype;
-  let armed = false;
   let seen = 0;
   const die = () => {
     note('killed at', process.env.KILL_AT);
@@ -124,8 +124,11 @@ function killAt(statement, when, nth) {
   };
   pg.Client.prototype.query = function (asked, ...rest) {
     const name = typeof asked === 'string' ? asked : asked?.name;
-    armed ||= name === 'next-run-id';
-    if (!armed || name !== statement || (seen += 1) < Number(nth)) return query.call(this, asked, ...rest);
+    if (name === 'START TRANSACTION') this.creates = false;
+    if (name === 'insert-batch') this.creates = true;
+    // Other commands have events and commits too.
+    const counts = name === statement && (this.creates || BEFORE_THE_TRANSACTION.has(name));
+    if (!counts || (seen += 1) < Number(nth)) return query.call(this, asked, ...rest);
     if (when === 'before') die();
     const done = rest.at(-1);
     if (typeof done === 'function') return query.call(this, asked, ...rest.slice(0, -1), die);

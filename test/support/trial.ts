@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { SeededRandom } from './seeded-random.js';
 
@@ -155,16 +156,19 @@ export function trial<Size>(fault: string, what: string, plan: TrialPlan<Size>, 
 async function report(row: TrialRow): Promise<void> {
   const out = process.env.FAULTS_OUT;
   if (!out) return;
-  row.versions = { ...(JSON.parse(process.env.FAULTS_VERSIONS ?? '{}') as object), postgres: await postgresVersion() };
+  row.versions = { ...(JSON.parse(process.env.FAULTS_VERSIONS ?? '{}') as object), ...(await serverVersions()) };
   const rows = existsSync(out) ? (JSON.parse(readFileSync(out, 'utf8')) as TrialRow[]) : [];
   const others = rows.filter(({ fault, what }) => fault !== row.fault || what !== row.what);
   writeFileSync(out, JSON.stringify([...others, row], null, 1));
 }
 
-async function postgresVersion(): Promise<string> {
+async function serverVersions(): Promise<{ postgres: string; redis: string }> {
   const client = new Client({ connectionString: process.env.TEST_DATABASE_URL });
   await client.connect();
   const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
   await client.end();
-  return rows[0]!.server_version;
+  const redis = new Redis(process.env.TEST_REDIS_URL!);
+  const info = await redis.info('server');
+  redis.disconnect();
+  return { postgres: rows[0]!.server_version, redis: /redis_version:(\S+)/.exec(info)![1]! };
 }
