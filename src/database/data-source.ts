@@ -1,3 +1,4 @@
+import type { Client } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ENTITIES } from './entities.js';
 import { MIGRATIONS } from './migrations/index.js';
@@ -26,6 +27,8 @@ export function dataSourceOptions(url: string, poolSize: number): DataSourceOpti
       query_timeout: 130_000,
       lock_timeout: 30_000,
       idle_in_transaction_session_timeout: 60_000,
+      // A connection that PostgreSQL ends in the moment it is handed out has no other listener yet, and an error without one ends the process.
+      onConnect: (client: Client) => void client.on('error', () => undefined),
     },
   };
 }
