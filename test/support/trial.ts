@@ -60,14 +60,33 @@ export class Trial {
   over = false;
   private readonly faults: Fault[] = [];
   private readonly recoveries: number[] = [];
+  private readonly beside: Promise<void>[] = [];
+  private failure?: Error;
   private hit = 0;
 
   get injected(): number {
     return this.faults.length;
   }
 
+  /** Work that goes on while faults are injected: when it fails, so does the trial, at once. */
+  alongside(work: Promise<void>): void {
+    this.beside.push(
+      work.catch((error: Error) => {
+        this.failure ??= error;
+        this.over = true;
+      }),
+    );
+  }
+
+  /** All work alongside has ended. @throws what it failed with */
+  async settle(): Promise<void> {
+    await Promise.all(this.beside);
+    if (this.failure) throw this.failure;
+  }
+
   /** Whether the fault has not been injected so often yet. @throws Error when the trial has taken too long */
   hasMore(times: number): boolean {
+    if (this.failure) throw this.failure;
     if (this.over) throw new Error(`after ${this.injected} of ${times} injections the time was up`);
     return this.injected < times;
   }

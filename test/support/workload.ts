@@ -36,7 +36,6 @@ const END_MS = 120_000;
 export class Workload {
   readonly submitter: Submitter;
   private stopping = false;
-  private readonly loops: Promise<void>[];
 
   constructor(
     private readonly cluster: Cluster,
@@ -44,13 +43,13 @@ export class Workload {
     private readonly options: WorkloadOptions,
   ) {
     this.submitter = new Submitter(cluster);
-    this.loops = Array.from({ length: options.atOnce }, () => this.keepOneUnderWay());
+    for (let n = 0; n < options.atOnce; n += 1) trial.alongside(this.keepOneUnderWay());
   }
 
   /** Lets what is under way end. */
   async finish(): Promise<void> {
     this.stopping = true;
-    await Promise.all(this.loops);
+    await this.trial.settle();
     await this.submitter.assertNothingHalf();
     await assertInvariants(this.cluster, { audited: true });
     expect(this.cluster.deaths).toEqual([]);

@@ -23,7 +23,7 @@ const MARKS = [
 ];
 /** The largest is written in two slices. */
 const SIZES = [1, 2, 7, 20, 60, 60, 100, 300, 400, 6_000];
-const CLIENTS = 3;
+const CLIENTS = 6;
 
 const random = new SeededRandom(SEED);
 /** Every mark in turn, and as often a moment that the test chooses. */
@@ -55,24 +55,21 @@ trial(
         await cluster.isUp({ api: 1 });
         const items = Array.from({ length: trial.random.pick(SIZES) }, (_, n) => `key ${n}`);
         const answer = await submitter.create({ operation: 'trial', items, options: { concurrency: 100, batchSize: 500 } });
-        if (answer !== 'unknown' && 'created' in answer) await delay(trial.random.between(100, 600));
+        if (answer !== 'unknown' && 'created' in answer) await examine(cluster, trial, answer.created);
       }
     };
-    const clients = Array.from({ length: CLIENTS }, submit);
+    for (let client = 1; client <= CLIENTS; client += 1) trial.alongside(submit());
 
-    let examined = 0;
     let served = 0;
     while (trial.hasMore(kills)) {
       await killAtRandom();
       for (const { at } of cluster.deaths.splice(0).filter(({ how }) => how === 'SIGKILL')) trial.inject(true, undefined, at);
-      while (examined < submitter.acknowledged.length) await examine(cluster, trial, submitter.acknowledged[examined++]!);
       await submitter.assertNothingHalf();
       await assertInvariants(cluster, { audited: true });
     }
 
     submitting = false;
-    await Promise.all(clients);
-    while (examined < submitter.acknowledged.length) await examine(cluster, trial, submitter.acknowledged[examined++]!);
+    await trial.settle();
     await submitter.assertNothingHalf();
     await assertInvariants(cluster, { audited: true });
     trial.didAgain(submitter.acknowledged.map(({ at }) => at));
