@@ -14,6 +14,8 @@ const backends = new WeakMap<PoolClient, number>();
 
 /** For the pool's `onConnect`. A pooler in between tells a process id of its own at the connection's start, so the server itself is asked. */
 export async function learnBackend(client: PoolClient): Promise<void> {
+  // A connection that PostgreSQL ends in the moment it is handed out has no other listener yet, and an error without one ends the process.
+  client.on('error', () => undefined);
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   backends.set(client, rows[0]!.pid);
 }

@@ -3,7 +3,7 @@ import { HealthController } from '../../src/health/health.controller.js';
 import { createTestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { startTestService, type TestService } from '../support/service.js';
-import { TcpProxy } from './tcp-proxy.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
 describe('health', () => {
   let service: TestService;

@@ -5,7 +5,7 @@ import { BatchFeeds } from '../../src/rpc/batch-feeds.js';
 import { createTestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { startTestService, type TestService } from '../support/service.js';
-import { TcpProxy } from '../health/tcp-proxy.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { createRpcClient, type RpcClient } from './client.js';
 
 interface Watched {

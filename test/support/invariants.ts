@@ -124,10 +124,53 @@ const FORBIDDEN: Record<string, string> = {
     SELECT run_id, no FROM chunk c FULL JOIN chunk_items i USING (run_id, no) WHERE c.size IS NULL OR i.items IS NULL`,
 };
 
-/** Fails with every broken law and the rows that break it. Holds at any moment, also while work goes on. */
-export async function assertInvariants(database: { pool: Connection }): Promise<void> {
+const LAWFUL_MOVES = `
+  ('pending', 'running'), ('pending', 'cancelled'), ('pending', 'stopping'), ('running', 'paused'), ('paused', 'running'), ('running', 'stopping'),
+  ('paused', 'stopping'), ('stopping', 'cancelled'), ('stopping', 'timed_out'), ('running', 'completed'), ('running', 'failed')`;
+
+/** The same about what was ever written, of a database with {@link installAudit}. */
+const FORBIDDEN_BY_AUDIT: Record<string, string> = {
+  'an outcome is written once, and then never again': `
+    SELECT run_id, seq, count(*)::int AS times FROM audit_outcome GROUP BY 1, 2 HAVING count(*) > 1`,
+  'a run makes lawful moves only, and none from its end': `
+    SELECT * FROM audit_run WHERE (before, after) NOT IN (${LAWFUL_MOVES})`,
+  'a run ends once': `
+    SELECT run_id, count(*)::int AS times FROM audit_run WHERE after IN ${TERMINAL} GROUP BY 1 HAVING count(*) > 1`,
+  'the fence of a lane never falls': `SELECT * FROM audit_fence`,
+};
+
+/** Triggers that write down every recording of an outcome and every move of a run, whichever statement did it. For tests. */
+const AUDIT = `
+  CREATE TABLE audit_outcome (run_id bigint NOT NULL, seq integer NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
+  CREATE INDEX ON audit_outcome (run_id, seq);
+  CREATE FUNCTION audit_outcome() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN INSERT INTO audit_outcome (run_id, seq) VALUES (NEW.run_id, NEW.seq); RETURN NULL; END $$;
+  CREATE TRIGGER audit_outcome AFTER INSERT OR UPDATE OF status, attempts, output ON outcome
+    FOR EACH ROW EXECUTE FUNCTION audit_outcome();
+
+  CREATE TABLE audit_run (run_id bigint NOT NULL, before text NOT NULL, after text NOT NULL);
+  CREATE FUNCTION audit_run() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN INSERT INTO audit_run VALUES (NEW.id, OLD.status, NEW.status); RETURN NULL; END $$;
+  CREATE TRIGGER audit_run AFTER UPDATE OF status ON run FOR EACH ROW WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION audit_run();
+
+  CREATE TABLE audit_fence (run_id bigint NOT NULL, no smallint NOT NULL, before integer NOT NULL, after integer NOT NULL);
+  CREATE FUNCTION audit_fence() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN INSERT INTO audit_fence VALUES (NEW.run_id, NEW.no, OLD.fence, NEW.fence); RETURN NULL; END $$;
+  CREATE TRIGGER audit_fence AFTER UPDATE ON lane FOR EACH ROW WHEN (NEW.fence < OLD.fence) EXECUTE FUNCTION audit_fence();
+`;
+
+/** @param database of a service that has started, so that its tables are there */
+export async function installAudit(database: { pool: Connection }): Promise<void> {
+  await database.pool.query(AUDIT);
+}
+
+/**
+ * Fails with every broken law and the rows that break it. Holds at any moment, also while work goes on.
+ * @param audited the database has {@link installAudit}
+ */
+export async function assertInvariants(database: { pool: Connection }, { audited = false } = {}): Promise<void> {
   const broken: string[] = [];
-  for (const [law, sql] of Object.entries(FORBIDDEN)) {
+  for (const [law, sql] of Object.entries({ ...FORBIDDEN, ...(audited ? FORBIDDEN_BY_AUDIT : {}) })) {
     const { rows } = await database.pool.query<object>(`${sql} LIMIT 5`);
     if (rows.length > 0) broken.push(`${law}: ${JSON.stringify(rows)}`);
   }

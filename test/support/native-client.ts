@@ -17,6 +17,14 @@ export class NativeClient {
     return this.post(`/api/batches/${batchId}/start`, '{}', 'application/json');
   }
 
+  pause(batchId: string): Promise<BatchView> {
+    return this.post(`/api/batches/${batchId}/pause`, '{}', 'application/json');
+  }
+
+  resume(batchId: string): Promise<BatchView> {
+    return this.post(`/api/batches/${batchId}/resume`, '{}', 'application/json');
+  }
+
   async get(batchId: string): Promise<BatchView> {
     const response = await fetch(`${this.url}/api/batches/${batchId}`);
     return this.data(response);

@@ -343,6 +343,29 @@ describe('tokens', () => {
     await engine.sql(`DELETE FROM rate_bucket WHERE tenant = 'crowd'`);
   });
 
+  test('are never granted twice to those that waited for the same bucket', async () => {
+    const buckets = [{ scope: 'pool' as const, name: 'narrow', perMinute: 10 }];
+    const ask = () => takeTokens(engine.database.pool, { tenant: 'queue', buckets, want: 6, unused: 0 });
+    expect((await ask()).granted).toBe(6);
+    const holder = await engine.database.pool.connect();
+    await holder.query('BEGIN');
+    await holder.query(`SELECT FROM rate_bucket WHERE tenant = 'queue' FOR UPDATE`);
+    const asked = Promise.all([ask(), ask()]);
+    await eventually(
+      () =>
+        engine.sql<{ n: number }>(
+          `SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%rate_bucket%'`,
+        ),
+      ([waiting]) => waiting!.n >= 2,
+    );
+    await holder.query('COMMIT');
+    holder.release();
+
+    // Four were left; one may have come while they waited.
+    expect((await asked).reduce((sum, { granted }) => sum + granted, 0)).toBeLessThanOrEqual(5);
+    await engine.sql(`DELETE FROM rate_bucket WHERE tenant = 'queue'`);
+  });
+
   test('of a batch go with it', async () => {
     const batch = await engine.run(() => undefined, { items: keys(3), options: perMinute(100) });
     await engine.ended(batch);

@@ -427,6 +427,27 @@ describe('the last line of defence', () => {
       await expect(engine.sql(late, [id, runId, type])).rejects.toThrow(/has ended|batch_event_one_end/);
     }
   });
+
+  test('of two terminal events that are written at the same moment one is refused', async () => {
+    const { id, runId } = await newRun(1);
+    const end = `INSERT INTO batch_event (batch_id, seq, run_id, type, data) VALUES ($1, $3, $2, $4, '{}')`;
+    const [first, second] = await Promise.all([pool().connect(), pool().connect()]);
+    try {
+      await first.query('BEGIN');
+      await first.query(end, [id, runId, 98, 'batch.completed']);
+      // The trigger cannot see an event that is not committed; the index waits for it.
+      const refused = expect(second.query(end, [id, runId, 99, 'batch.failed'])).rejects.toThrow(/batch_event_one_end/);
+      await eventually(
+        () => engine.sql(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO batch_event%'`),
+        (waiting) => waiting.length === 1,
+      );
+      await first.query('COMMIT');
+      await refused;
+    } finally {
+      for (const connection of [first, second]) connection.release();
+      await engine.sql('DELETE FROM batch_event WHERE batch_id = $1 AND seq > 90', [id]);
+    }
+  });
 });
 
 test('a lane claimed by one worker is seen as free only when its lease ends by the clock of the database', async () => {

@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import type { BatchView } from '../../../src/batches/batch.view.js';
 import { GetBatch } from '../../../src/batches/queries/get-batch.query.js';
 import { Api } from '../../contracts/api.js';
-import { TcpProxy } from '../../health/tcp-proxy.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
 import { Engine } from '../../support/engine.js';
 import { eventually, Gate } from '../../support/eventually.js';

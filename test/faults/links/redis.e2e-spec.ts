@@ -8,7 +8,7 @@ import { EventChannel } from '../../../src/queue/event-channel.js';
 import { connectRedis, disconnectRedis, type RedisRole } from '../../../src/queue/redis.js';
 import { RedisWatchdog } from '../../../src/queue/redis-watchdog.js';
 import { Api } from '../../contracts/api.js';
-import { TcpProxy } from '../../health/tcp-proxy.js';
+import { TcpProxy } from '../../support/tcp-proxy.js';
 import { Engine, keys } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
 import { assertInvariants } from '../../support/invariants.js';
