@@ -3,6 +3,7 @@ import { BatchEventEntity } from '../batches/entities/batch-event.entity.js';
 import { BatchMetricEntity } from '../batches/entities/batch-metric.entity.js';
 import { BatchEntity } from '../batches/entities/batch.entity.js';
 import { ChunkEntity, ChunkItemsEntity } from '../batches/entities/chunk.entity.js';
+import { ItemEditEntity } from '../batches/entities/item-edit.entity.js';
 import { LaneEntity } from '../batches/entities/lane.entity.js';
 import { OutcomeEntity } from '../batches/entities/outcome.entity.js';
 import { RateBucketEntity } from '../batches/entities/rate-bucket.entity.js';
@@ -20,6 +21,7 @@ export const ENTITIES = [
   ChunkEntity,
   ChunkItemsEntity,
   OutcomeEntity,
+  ItemEditEntity,
   RetryEntity,
   BatchEventEntity,
   BatchMetricEntity,

@@ -2,6 +2,7 @@ import { CancelBatch } from '../batches/commands/cancel-batch.command.js';
 import { CleanUpBatches } from '../batches/commands/clean-up-batches.command.js';
 import { CreateBatch } from '../batches/commands/create-batch.command.js';
 import { DeleteBatch } from '../batches/commands/delete-batch.command.js';
+import { EditItem } from '../batches/commands/edit-item.command.js';
 import { PauseBatch } from '../batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../batches/commands/record-external-result.command.js';
 import { RecordMetrics } from '../batches/commands/record-metrics.command.js';
@@ -16,6 +17,7 @@ import { GetBatchStats } from '../batches/queries/get-batch-stats.query.js';
 import { GetBatchTotals } from '../batches/queries/get-batch-totals.query.js';
 import { GetBatch } from '../batches/queries/get-batch.query.js';
 import { ListAudit } from '../batches/queries/list-audit.query.js';
+import { GetItemHistory } from '../batches/queries/get-item-history.query.js';
 import { ListBatches } from '../batches/queries/list-batches.query.js';
 import { ListEvents } from '../batches/queries/list-events.query.js';
 import { ListItems } from '../batches/queries/list-items.query.js';
@@ -40,6 +42,7 @@ export const appRouter = router({
     cancel: mutation(CancelBatch),
     update: mutation(UpdateBatch),
     retryItems: mutation(RetryItems),
+    editItem: mutation(EditItem),
     restore: mutation(RestoreBatch),
     recordResult: mutation(RecordExternalResult),
     recordMetrics: mutation(RecordMetrics),
@@ -48,6 +51,7 @@ export const appRouter = router({
     get: query(GetBatch),
     list: query(ListBatches),
     items: query(ListItems),
+    itemHistory: query(GetItemHistory),
     outcomes: query(ListOutcomes),
     events: query(ListEvents),
     audit: query(ListAudit),

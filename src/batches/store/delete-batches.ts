@@ -12,6 +12,7 @@ const DELETE_BATCHES: Statement = {
       outcomes AS (DELETE FROM outcome x USING runs WHERE x.run_id = runs.id),
       retries AS (DELETE FROM retry x USING runs WHERE x.run_id = runs.id),
       externals AS (DELETE FROM external_result x USING runs WHERE x.run_id = runs.id),
+      edits AS (DELETE FROM item_edit x USING gone WHERE x.batch_id = gone.id),
       metrics AS (DELETE FROM batch_metric x USING gone WHERE x.batch_id = gone.id),
       backups AS (DELETE FROM record_backup x USING gone WHERE x.batch_id = gone.id),
       audits AS (DELETE FROM audit_entry x USING gone WHERE x.batch_id = gone.id),

@@ -8,6 +8,7 @@ import { ExternalPositions1764000006100 } from './1764000006100-external-positio
 import { RecordBackups1764000007000 } from './1764000007000-record-backups.js';
 import { ErrorStacks1764000008000 } from './1764000008000-error-stacks.js';
 import { Control1764000010000 } from './1764000010000-control.js';
+import { ItemEdits1764000011000 } from './1764000011000-item-edits.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -21,4 +22,5 @@ export const MIGRATIONS = [
   RecordBackups1764000007000,
   ErrorStacks1764000008000,
   Control1764000010000,
+  ItemEdits1764000011000,
 ];

@@ -6,6 +6,7 @@ import { BatchFiguresController } from './batch-figures.controller.js';
 import { BatchJobsController } from './batch-jobs.controller.js';
 import { BatchMovesController } from './batch-moves.controller.js';
 import { BatchesController } from './batches.controller.js';
+import { ItemsController } from './items.controller.js';
 import { RestoresController } from './restores.controller.js';
 import { RetriesController } from './retries.controller.js';
 
@@ -18,6 +19,7 @@ import { RetriesController } from './retries.controller.js';
     BatchContentsController,
     BatchMovesController,
     RetriesController,
+    ItemsController,
     RestoresController,
     BatchJobsController,
   ],

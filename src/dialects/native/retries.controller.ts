@@ -9,7 +9,7 @@ import { RetryRequest } from './batches.request.js';
 import type { DataReply } from './envelope.js';
 import { RepliesWith } from './reply-schema.js';
 
-/** Working failed items once more. */
+/** Working items once more. */
 @ApiTags('batches')
 @Controller('api/batches/:id')
 export class RetriesController {
@@ -18,7 +18,7 @@ export class RetriesController {
     private readonly contents: BatchContents,
   ) {}
 
-  /** Starts a new run of a batch that has ended, of all its failed items or of those named. */
+  /** Starts a new run of a batch that has ended, of all its failed items or of those that are chosen. */
   @Post('retry')
   @RepliesWith(BatchResource)
   @HttpCode(200)
