@@ -10,6 +10,7 @@ import { RateBucketEntity } from '../batches/entities/rate-bucket.entity.js';
 import { RetryEntity } from '../batches/entities/retry.entity.js';
 import { RunEntity } from '../batches/entities/run.entity.js';
 import { WorkerEntity } from '../batches/entities/worker.entity.js';
+import { IdempotencyKeyEntity } from '../idempotency/entities/idempotency-key.entity.js';
 import { FileEntity } from '../records/entities/file.entity.js';
 import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
@@ -31,4 +32,5 @@ export const ENTITIES = [
   FileEntity,
   RecordEntity,
   RecordBackupEntity,
+  IdempotencyKeyEntity,
 ];

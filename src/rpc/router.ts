@@ -28,7 +28,7 @@ import { PutRecord } from '../records/commands/put-record.command.js';
 import { RestoreBatch } from '../records/commands/restore-batch.command.js';
 import { GetRecord } from '../records/queries/get-record.query.js';
 import { ListRecords } from '../records/queries/list-records.query.js';
-import { additionOfItems, creation, mutation, query, router, subscription } from './rpc.js';
+import { additionOfItems, creation, mutation, onceMutation, query, router, subscription } from './rpc.js';
 
 /** The whole typed interface: each line is a command or query, whose class says what goes in and what comes out. */
 export const appRouter = router({
@@ -41,9 +41,9 @@ export const appRouter = router({
     resume: mutation(ResumeBatch),
     cancel: mutation(CancelBatch),
     update: mutation(UpdateBatch),
-    retryItems: mutation(RetryItems),
+    retryItems: onceMutation(RetryItems),
     editItem: mutation(EditItem),
-    restore: mutation(RestoreBatch),
+    restore: onceMutation(RestoreBatch),
     recordResult: mutation(RecordExternalResult),
     recordMetrics: mutation(RecordMetrics),
     delete: mutation(DeleteBatch),

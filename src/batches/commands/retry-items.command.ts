@@ -18,6 +18,7 @@ import { AppError, invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
+import { commitClaim } from '../../idempotency/store/commit-claim.js';
 import { LaneQueue } from '../../queue/lane-queue.js';
 import { assertMove } from '../batch.state.js';
 import type { BatchView } from '../batch.view.js';
@@ -143,6 +144,7 @@ export class RetryItemsHandler implements ICommandHandler<RetryItems> {
       await insertRepeatRun(connection, { id: runId, after: batch.run_id, repeated, carriedTally, ...lanes });
       const started = await startRun(connection, runId, true);
       const row = await selectBatch(connection, batch.tenant, batch.id);
+      await commitClaim(connection, caller, RetryItems, toBatchView(row));
       return { row, started };
     });
   }

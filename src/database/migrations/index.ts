@@ -9,6 +9,7 @@ import { RecordBackups1764000007000 } from './1764000007000-record-backups.js';
 import { ErrorStacks1764000008000 } from './1764000008000-error-stacks.js';
 import { Control1764000010000 } from './1764000010000-control.js';
 import { ItemEdits1764000011000 } from './1764000011000-item-edits.js';
+import { IdempotencyKeys1764000012000 } from './1764000012000-idempotency-keys.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -23,4 +24,5 @@ export const MIGRATIONS = [
   ErrorStacks1764000008000,
   Control1764000010000,
   ItemEdits1764000011000,
+  IdempotencyKeys1764000012000,
 ];

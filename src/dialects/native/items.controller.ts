@@ -7,6 +7,7 @@ import { RetryItems } from '../../batches/commands/retry-items.command.js';
 import { GetItemHistory } from '../../batches/queries/get-item-history.query.js';
 import { invalidField } from '../../common/app-error.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
+import { Idempotent } from '../../idempotency/idempotency.interceptor.js';
 import { BatchContents } from '../batch-service/batch-contents.js';
 import { BatchResource } from '../batch-service/batch-resource.js';
 import { EditItemRequest, ItemNameQuery, RetryItemRequest } from './batches.request.js';
@@ -49,6 +50,7 @@ export class ItemsController {
 
   /** Works the item once more, whatever it ended as but a success: a new run of a batch that has ended, with a new payload if one is given. */
   @Post('retry')
+  @Idempotent()
   @RepliesWith(BatchResource)
   @HttpCode(200)
   async retry(

@@ -3,6 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { CurrentCaller } from '../../access/current-caller.js';
 import { RetryItems } from '../../batches/commands/retry-items.command.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
+import { Idempotent } from '../../idempotency/idempotency.interceptor.js';
 import { BatchContents } from '../batch-service/batch-contents.js';
 import { BatchResource } from '../batch-service/batch-resource.js';
 import { RetryRequest } from './batches.request.js';
@@ -20,6 +21,7 @@ export class RetriesController {
 
   /** Starts a new run of a batch that has ended, of all its failed items or of those that are chosen. */
   @Post('retry')
+  @Idempotent()
   @RepliesWith(BatchResource)
   @HttpCode(200)
   async retry(
