@@ -28,7 +28,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const keyed = { caller: request.caller!, key, fingerprint: fingerprintOf(request) };
     const { answer, replayed } = await this.idempotency.once(keyed, (caller) => {
       request.caller = caller;
-      return lastValueFrom(next.handle());
+      return lastValueFrom(next.handle() as Observable<unknown>);
     });
     if (replayed) void reply.header('idempotency-replayed', 'true');
     return answer;
