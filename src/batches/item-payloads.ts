@@ -5,6 +5,7 @@ import { isTooDeep, unsafeKey } from '../common/safe-json.js';
 import { type Connection } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 import { MAX_ITEM_CHARACTERS } from './item-source.js';
+import { appendAudit } from './store/append-audit.js';
 import { insertEdit, measureEdits } from './store/item-edits.js';
 import type { BatchRow } from './store/select-batches.js';
 
@@ -35,6 +36,7 @@ export class ItemPayloads {
       );
     }
     await insertEdit(connection, { batchId, ...edit });
+    await appendAudit(connection, { batchId, by: edit.editedBy, action: 'edit item', details: { seq: edit.seq } });
   }
 }
 

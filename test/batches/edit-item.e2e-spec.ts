@@ -3,6 +3,7 @@ import { DeleteBatch } from '../../src/batches/commands/delete-batch.command.js'
 import { EditItem } from '../../src/batches/commands/edit-item.command.js';
 import { RetryItems } from '../../src/batches/commands/retry-items.command.js';
 import { GetItemHistory } from '../../src/batches/queries/get-item-history.query.js';
+import { ListAudit } from '../../src/batches/queries/list-audit.query.js';
 import type { InputOf } from '../../src/common/procedure.js';
 import { Engine, FAST_RETRY } from '../support/engine.js';
 import { eventually, Gate } from '../support/eventually.js';
@@ -72,6 +73,11 @@ test('a repeat of one item may bring its new payload, in one step', async () => 
   await engine.ended({ id });
   expect(ran).toEqual([4]);
   expect((await history(id, 1)).payloads.map(({ payload }) => payload)).toEqual([{ n: 3 }, { n: 4 }]);
+  const audit = await engine.call(ListAudit, { batchId: id });
+  expect(audit.rows.map(({ action, details }) => [action, details])).toEqual([
+    ['retry', { run: 2, failed: 1, skipped: 0, unprocessed: 0 }],
+    ['edit item', { seq: 1 }],
+  ]);
   await expect(retry(id, { keys: ['b'], payload: { n: 6 } })).rejects.toMatchObject(refusal('CONFLICT', 'b did not fail'));
   await expect(retry(id, { payload: { n: 6 } })).rejects.toMatchObject({
     code: 'INVALID_INPUT',

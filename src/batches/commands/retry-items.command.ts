@@ -29,6 +29,7 @@ import { ItemPayloads } from '../item-payloads.js';
 import { REPEATABLE, type Repeatable } from '../repeat-choice.js';
 import { ringRun } from '../ring-run.js';
 import { type StagedRepeat, stageRepeat } from '../stage-repeat.js';
+import { appendAudit } from '../store/append-audit.js';
 import { figuresOfChosen } from '../store/choose-items.js';
 import { expectAgain } from '../store/expect-again.js';
 import { acceptIntake, discardIntake } from '../store/insert-chunks.js';
@@ -144,6 +145,8 @@ export class RetryItemsHandler implements ICommandHandler<RetryItems> {
       await insertRepeatRun(connection, { id: runId, after: batch.run_id, repeated, carriedTally, ...lanes });
       const started = await startRun(connection, runId, true);
       const row = await selectBatch(connection, batch.tenant, batch.id);
+      const details = { run: row.run_no, ...repeated };
+      await appendAudit(connection, { batchId: batch.id, by: caller.subject ?? null, action: 'retry', details });
       await commitClaim(connection, caller, RetryItems, toBatchView(row));
       return { row, started };
     });
