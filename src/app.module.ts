@@ -9,6 +9,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { DIALECT_MODULES } from './dialects/dialect-modules.js';
 import { NativeModule } from './dialects/native/native.module.js';
 import { HealthModule } from './health/health.module.js';
+import { IdempotencyModule } from './idempotency/idempotency.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { QueueModule } from './queue/queue.module.js';
 import { RealtimeModule } from './realtime/realtime.module.js';
@@ -32,6 +33,7 @@ export class AppModule {
       CqrsModule.forRoot(),
       DatabaseModule.forUrl(databaseUrl),
       QueueModule.forRedis(config.redisUrl),
+      IdempotencyModule,
       BatchesModule,
       OperationsModule,
       AccessModule,

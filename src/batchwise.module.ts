@@ -6,6 +6,7 @@ import { assertSharedDatabase, Config, type Variables } from './config.js';
 import { ConfigModule } from './config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DIALECT_MODULES } from './dialects/dialect-modules.js';
+import { IdempotencyModule } from './idempotency/idempotency.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { QueueModule } from './queue/queue.module.js';
 import { RecordsModule } from './records/records.module.js';
@@ -34,7 +35,7 @@ export class BatchwiseModule {
     }
     const config = Config.from(settings);
     assertSharedDatabase(config);
-    const procedures = [CqrsModule.forRoot(), BatchesModule, ...[...DIALECT_MODULES, RecordsModule].map(withoutRoutes)];
+    const procedures = [CqrsModule.forRoot(), IdempotencyModule, BatchesModule, ...[...DIALECT_MODULES, RecordsModule].map(withoutRoutes)];
     const worker = config.runsWorker ? [WorkerModule] : [];
     return {
       module: BatchwiseModule,

@@ -57,7 +57,7 @@ async function configureHttp(app: NestFastifyApplication, config: Config): Promi
     app.enableCors({
       origin: config.corsOrigins.includes('*') ? '*' : [...config.corsOrigins],
       methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-      exposedHeaders: ['retry-after', 'x-request-id'],
+      exposedHeaders: ['retry-after', 'x-request-id', 'idempotency-replayed'],
       maxAge: 600,
     });
   }

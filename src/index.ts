@@ -18,6 +18,8 @@ export { PauseBatch } from './batches/commands/pause-batch.command.js';
 export { RecordExternalResult } from './batches/commands/record-external-result.command.js';
 export { RecordMetrics } from './batches/commands/record-metrics.command.js';
 export { ResumeBatch } from './batches/commands/resume-batch.command.js';
+export { Idempotency, type KeyedRequest } from './idempotency/idempotency.js';
+export { EditItem } from './batches/commands/edit-item.command.js';
 export { RetryItems } from './batches/commands/retry-items.command.js';
 export { SealBatch } from './batches/commands/seal-batch.command.js';
 export { StartBatch } from './batches/commands/start-batch.command.js';

@@ -1,18 +1,21 @@
 import {
   applyDecorators,
-  type CanActivate,
+  type CallHandler,
   type ExecutionContext,
   Injectable,
+  type NestInterceptor,
   type OnApplicationShutdown,
-  UseGuards,
+  UseInterceptors,
 } from '@nestjs/common';
 import { ApiTooManyRequestsResponse } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Redis } from 'ioredis';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Observable } from 'rxjs';
 import { AppError } from '../common/app-error.js';
 import type { Caller } from '../common/procedure.js';
 import { Config } from '../config.js';
+import { Idempotent } from '../idempotency/idempotency.interceptor.js';
 import { connectRedis, disconnectRedis } from '../queue/redis.js';
 
 /** How many batches a tenant may create in a minute: counted in Redis for all processes, and in each by itself while Redis is away. */
@@ -51,19 +54,20 @@ export class CreationLimit implements OnApplicationShutdown {
 }
 
 @Injectable()
-export class CreationLimitGuard implements CanActivate {
+class CreationLimitInterceptor implements NestInterceptor {
   constructor(private readonly limit: CreationLimit) {}
 
-  async canActivate(context: ExecutionContext): Promise<boolean> {
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     await this.limit.spend(context.switchToHttp().getRequest<FastifyRequest>().caller!);
-    return true;
+    return next.handle();
   }
 }
 
-/** On every route that creates batches. */
+/** On every route that creates batches. What is answered from an earlier request under the same key is not counted. */
 export const LimitCreation = (): MethodDecorator =>
   applyDecorators(
-    UseGuards(CreationLimitGuard),
+    Idempotent(),
+    UseInterceptors(CreationLimitInterceptor),
     ApiTooManyRequestsResponse({
       description: 'Too many batches created in a minute; the Retry-After header says when the next one is allowed',
     }),

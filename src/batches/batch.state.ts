@@ -19,6 +19,7 @@ export type RunMove =
   | 'add items to'
   | 'record results of'
   | 'retry items of'
+  | 'edit items of'
   | 'change settings of';
 
 const MOVES: Record<RunMove, readonly RunStatus[]> = {
@@ -32,6 +33,7 @@ const MOVES: Record<RunMove, readonly RunStatus[]> = {
   'record results of': ['pending', 'running', 'paused'],
   'change settings of': ['pending', 'running', 'paused'],
   'retry items of': ['completed', 'failed', 'cancelled', 'timed_out'],
+  'edit items of': ['completed', 'failed', 'cancelled', 'timed_out'],
 };
 
 export function isTerminal(status: RunStatus): boolean {

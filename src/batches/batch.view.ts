@@ -140,7 +140,8 @@ export class OutcomeView {
   /** Number of the run that recorded it, from 1. */
   run: number;
   key: string;
-  status: 'succeeded' | 'failed' | 'skipped';
+  /** `cancelled` only in history: the run left the item undone, and a later one repeats it. */
+  status: 'succeeded' | 'failed' | 'skipped' | 'cancelled';
   @AnyJson() output: unknown;
   error: ItemErrorView | null;
   /** Executions, 1 for success at once. */
@@ -161,6 +162,26 @@ export class ItemView {
   progress: number | null;
   attempts: number;
   error: ItemErrorView | null;
+}
+
+/** A payload that an item has or had. */
+export class ItemPayloadView {
+  /** 0 for what it came with. */
+  no: number;
+  @AnyJson() payload: unknown;
+  /** Who gave it to the item; null for what it came with, and when it is not known who called. */
+  editedBy: string | null;
+  editedAt: string;
+}
+
+/** What became of one item over the runs of its batch. Of very many or large payloads and outcomes the newest. */
+export class ItemHistory {
+  seq: number;
+  key: string;
+  /** Oldest first; the last one is what the item is repeated with. */
+  payloads: ItemPayloadView[];
+  /** Oldest first, by run. */
+  outcomes: OutcomeView[];
 }
 
 export interface Page<Row> {

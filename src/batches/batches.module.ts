@@ -8,6 +8,7 @@ import { CancelBatchHandler } from './commands/cancel-batch.command.js';
 import { CleanUpBatchesHandler } from './commands/clean-up-batches.command.js';
 import { CreateBatchHandler } from './commands/create-batch.command.js';
 import { DeleteBatchHandler } from './commands/delete-batch.command.js';
+import { EditItemHandler } from './commands/edit-item.command.js';
 import { PauseBatchHandler } from './commands/pause-batch.command.js';
 import { RecordMetricsHandler } from './commands/record-metrics.command.js';
 import { RecordExternalResultHandler } from './commands/record-external-result.command.js';
@@ -17,6 +18,7 @@ import { SealBatchHandler } from './commands/seal-batch.command.js';
 import { StartBatchHandler } from './commands/start-batch.command.js';
 import { UpdateBatchHandler } from './commands/update-batch.command.js';
 import { BatchEventPublisher } from './events/batch-event-publisher.js';
+import { ItemPayloads } from './item-payloads.js';
 import { CountItemsHandler } from './queries/count-items.query.js';
 import { FindOutputsHandler } from './queries/find-outputs.query.js';
 import { GetBatchAnalyticsHandler } from './queries/get-batch-analytics.query.js';
@@ -25,6 +27,7 @@ import { GetBatchTotalsHandler } from './queries/get-batch-totals.query.js';
 import { GetRollbackHandler } from './queries/get-rollback.query.js';
 import { GetBatchHandler } from './queries/get-batch.query.js';
 import { ListAuditHandler } from './queries/list-audit.query.js';
+import { GetItemHistoryHandler } from './queries/get-item-history.query.js';
 import { ListBatchesHandler } from './queries/list-batches.query.js';
 import { ListEventsHandler } from './queries/list-events.query.js';
 import { ListItemsHandler } from './queries/list-items.query.js';
@@ -38,6 +41,7 @@ const COMMANDS = [
   CleanUpBatchesHandler,
   CreateBatchHandler,
   DeleteBatchHandler,
+  EditItemHandler,
   PauseBatchHandler,
   RecordExternalResultHandler,
   RecordMetricsHandler,
@@ -57,6 +61,7 @@ const QUERIES = [
   GetBatchTotalsHandler,
   ListAuditHandler,
   GetRollbackHandler,
+  GetItemHistoryHandler,
   ListBatchesHandler,
   ListEventsHandler,
   ListItemsHandler,
@@ -68,7 +73,7 @@ const QUERIES = [
 /** The engine's procedures. Whoever imports it may call them through {@link Procedures}. */
 @Module({
   imports: [ItemHandlersModule],
-  providers: [Procedures, ServiceInProcess, BatchPlanner, BatchEventPublisher, ...COMMANDS, ...QUERIES],
+  providers: [Procedures, ServiceInProcess, BatchPlanner, BatchEventPublisher, ItemPayloads, ...COMMANDS, ...QUERIES],
   exports: [Procedures, BatchEventPublisher],
 })
 export class BatchesModule {}

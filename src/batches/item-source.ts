@@ -8,7 +8,8 @@ export type SourceItem = { line: number; text: string } | { line: number; proble
 /** Items in slices: a slice is what one read brought, so that an item costs no await of its own. */
 export type ItemSource = AsyncIterable<SourceItem[]>;
 
-const MAX_ITEM_BYTES = 1_048_576;
+/** Of an item as JSON. */
+export const MAX_ITEM_CHARACTERS = 1_048_576;
 const MAX_KEY_LENGTH = 512;
 const SLICE = 500;
 const SLICE_CHARACTERS = 1_000_000;
@@ -69,7 +70,7 @@ function toSourceItem(value: unknown, line: number): SourceItem {
 
 function itemProblem(item: unknown, text: string): string | undefined {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return 'an item must be an object { key?, payload? }';
-  if (text.length > MAX_ITEM_BYTES) return `an item may have at most ${MAX_ITEM_BYTES} characters, this one has ${text.length}`;
+  if (text.length > MAX_ITEM_CHARACTERS) return `an item may have at most ${MAX_ITEM_CHARACTERS} characters, this one has ${text.length}`;
   for (const field of Object.keys(item)) {
     if (field !== 'key' && field !== 'payload') return `${field} is not a known field; an item has a key and a payload`;
   }

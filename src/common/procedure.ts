@@ -11,6 +11,32 @@ export interface Caller {
   personal?: boolean;
   /** The interface it came through: decides the shape of new ids, default options and retention. Default: native. */
   dialect?: Dialect;
+  /** Set when what it asks for is made once, however often it asks; see src/idempotency. */
+  once?: OnceClaim;
+}
+
+/** A request's claim to an idempotency key, which a procedure that makes something commits together with it. */
+export interface OnceClaim {
+  key: string;
+  /** Who holds the key. */
+  token: string;
+  /** What a procedure gave back at an earlier try, whose answer was lost: it is given back again, and nothing is made. */
+  made?: MadeBefore;
+  /** What the procedure around the one that makes something gives back, made of what the inner one does. */
+  within?: (inner: unknown) => MadeBefore;
+}
+
+export interface MadeBefore {
+  /** Its class's name. */
+  procedure: string;
+  output: unknown;
+}
+
+/** The caller of a procedure that is called within another one, whose output is the one to remember. */
+export function callerWithin<Inner, Output>(caller: Caller, outer: Type<Procedure<Output>>, toOutput: (inner: Inner) => Output): Caller {
+  const { once } = caller;
+  if (!once) return caller;
+  return { ...caller, once: { ...once, within: (inner) => ({ procedure: outer.name, output: toOutput(inner as Inner) }) } };
 }
 
 export const DIALECTS = ['native', 'erp', 'annotations', 'uploads', 'batch-service', 'documents'] as const;
@@ -42,9 +68,11 @@ export class Procedures {
     private readonly queries: QueryBus,
   ) {}
 
-  /** Makes it (see {@link toProcedure}) and executes it. */
+  /** Makes it (see {@link toProcedure}) and executes it, unless it was executed for the same request before. */
   async call<P extends Procedure>(procedure: Type<P>, input: InputOf<P>, caller: Caller): Promise<OutputOf<P>> {
     const message = toProcedure(procedure, input, caller);
+    const made = caller.once?.made;
+    if (made?.procedure === procedure.name) return made.output as OutputOf<P>;
     const output = message instanceof Command ? this.commands.execute(message) : this.queries.execute(message as Query<unknown>);
     return output as Promise<OutputOf<P>>;
   }

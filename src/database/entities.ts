@@ -4,6 +4,7 @@ import { BatchMetricEntity } from '../batches/entities/batch-metric.entity.js';
 import { BatchEntity } from '../batches/entities/batch.entity.js';
 import { ChunkEntity, ChunkItemsEntity } from '../batches/entities/chunk.entity.js';
 import { CompensationEntity, RollbackTurnEntity } from '../batches/entities/compensation.entity.js';
+import { ItemEditEntity } from '../batches/entities/item-edit.entity.js';
 import { LaneEntity } from '../batches/entities/lane.entity.js';
 import { OutcomeEntity } from '../batches/entities/outcome.entity.js';
 import { RateBucketEntity } from '../batches/entities/rate-bucket.entity.js';
@@ -11,6 +12,7 @@ import { RetryEntity } from '../batches/entities/retry.entity.js';
 import { RunEntity } from '../batches/entities/run.entity.js';
 import { WorkerEntity } from '../batches/entities/worker.entity.js';
 import { CircuitBreakerEntity } from '../breakers/entities/circuit-breaker.entity.js';
+import { IdempotencyKeyEntity } from '../idempotency/entities/idempotency-key.entity.js';
 import { FileEntity } from '../records/entities/file.entity.js';
 import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
@@ -24,6 +26,7 @@ export const ENTITIES = [
   OutcomeEntity,
   CompensationEntity,
   RollbackTurnEntity,
+  ItemEditEntity,
   RetryEntity,
   BatchEventEntity,
   BatchMetricEntity,
@@ -34,4 +37,5 @@ export const ENTITIES = [
   FileEntity,
   RecordEntity,
   RecordBackupEntity,
+  IdempotencyKeyEntity,
 ];

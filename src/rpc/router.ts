@@ -2,6 +2,7 @@ import { CancelBatch } from '../batches/commands/cancel-batch.command.js';
 import { CleanUpBatches } from '../batches/commands/clean-up-batches.command.js';
 import { CreateBatch } from '../batches/commands/create-batch.command.js';
 import { DeleteBatch } from '../batches/commands/delete-batch.command.js';
+import { EditItem } from '../batches/commands/edit-item.command.js';
 import { PauseBatch } from '../batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../batches/commands/record-external-result.command.js';
 import { RecordMetrics } from '../batches/commands/record-metrics.command.js';
@@ -17,6 +18,7 @@ import { GetBatchTotals } from '../batches/queries/get-batch-totals.query.js';
 import { GetBatch } from '../batches/queries/get-batch.query.js';
 import { ListAudit } from '../batches/queries/list-audit.query.js';
 import { GetRollback } from '../batches/queries/get-rollback.query.js';
+import { GetItemHistory } from '../batches/queries/get-item-history.query.js';
 import { ListBatches } from '../batches/queries/list-batches.query.js';
 import { ListEvents } from '../batches/queries/list-events.query.js';
 import { ListItems } from '../batches/queries/list-items.query.js';
@@ -30,7 +32,7 @@ import { PutRecord } from '../records/commands/put-record.command.js';
 import { RestoreBatch } from '../records/commands/restore-batch.command.js';
 import { GetRecord } from '../records/queries/get-record.query.js';
 import { ListRecords } from '../records/queries/list-records.query.js';
-import { additionOfItems, creation, mutation, query, router, subscription } from './rpc.js';
+import { additionOfItems, creation, mutation, onceMutation, query, router, subscription } from './rpc.js';
 
 /** The whole typed interface: each line is a command or query, whose class says what goes in and what comes out. */
 export const appRouter = router({
@@ -43,8 +45,9 @@ export const appRouter = router({
     resume: mutation(ResumeBatch),
     cancel: mutation(CancelBatch),
     update: mutation(UpdateBatch),
-    retryItems: mutation(RetryItems),
-    restore: mutation(RestoreBatch),
+    retryItems: onceMutation(RetryItems),
+    editItem: mutation(EditItem),
+    restore: onceMutation(RestoreBatch),
     recordResult: mutation(RecordExternalResult),
     recordMetrics: mutation(RecordMetrics),
     delete: mutation(DeleteBatch),
@@ -52,6 +55,7 @@ export const appRouter = router({
     get: query(GetBatch),
     list: query(ListBatches),
     items: query(ListItems),
+    itemHistory: query(GetItemHistory),
     outcomes: query(ListOutcomes),
     events: query(ListEvents),
     audit: query(ListAudit),

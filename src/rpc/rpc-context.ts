@@ -1,5 +1,6 @@
 import type { CreationLimit } from '../access/creation-limit.js';
 import type { Caller, Procedures } from '../common/procedure.js';
+import type { Idempotency } from '../idempotency/idempotency.js';
 import type { BatchFeeds } from './batch-feeds.js';
 
 /** What every procedure of the router is given beside its input. */
@@ -10,4 +11,9 @@ export interface RpcContext {
   procedures: Procedures;
   creations: CreationLimit;
   feeds: BatchFeeds;
+  idempotency: Idempotency;
+  /** Of the header; a request with one makes one call. */
+  idempotencyKey?: string;
+  /** Whether the answer is that of an earlier request with the key. */
+  replayed: boolean;
 }

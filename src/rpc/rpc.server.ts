@@ -6,9 +6,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { Access, credentialsOf } from '../access/access.js';
 import { CreationLimit } from '../access/creation-limit.js';
-import { AppError } from '../common/app-error.js';
+import { AppError, invalidField } from '../common/app-error.js';
 import { headersOf } from '../common/problem.filter.js';
 import { Procedures } from '../common/procedure.js';
+import { Idempotency } from '../idempotency/idempotency.js';
 import { BatchFeeds } from './batch-feeds.js';
 import { appRouter } from './router.js';
 import type { RpcContext } from './rpc-context.js';
@@ -32,6 +33,7 @@ export class RpcServer implements OnModuleInit, BeforeApplicationShutdown {
     private readonly procedures: Procedures,
     private readonly creations: CreationLimit,
     private readonly feeds: BatchFeeds,
+    private readonly idempotency: Idempotency,
   ) {}
 
   onModuleInit(): void {
@@ -70,18 +72,23 @@ export class RpcServer implements OnModuleInit, BeforeApplicationShutdown {
       // A query whose input is too long for an address may come as POST.
       allowMethodOverride: true,
       onError: ({ error }) => this.log(error),
-      responseMeta: ({ errors }) => ({ headers: headersOfAll(errors) }),
+      responseMeta: ({ errors, ctx }) => ({ headers: headersOfReply(errors, ctx?.replayed) }),
     });
   }
 
   /** A browser's EventSource cannot set headers: it shows its credentials as connection parameters. */
-  private async contextOf(request: FastifyRequest, { connectionParams }: TRPCRequestInfo): Promise<RpcContext> {
+  private async contextOf(request: FastifyRequest, { connectionParams, calls }: TRPCRequestInfo): Promise<RpcContext> {
+    const key = request.headers['idempotency-key'];
+    if (key !== undefined && calls.length > 1) {
+      throw invalidField('Idempotency-Key', 'a key is for one call; send the call alone (httpLink, not httpBatchLink)');
+    }
     const shown = credentialsOf(request.headers);
     const identity = await this.access.identify({
       apiKey: shown.apiKey ?? connectionParams?.apiKey,
       bearer: shown.bearer ?? connectionParams?.token,
     });
-    return { ...identity, procedures: this.procedures, creations: this.creations, feeds: this.feeds };
+    const { procedures, creations, feeds, idempotency } = this;
+    return { ...identity, procedures, creations, feeds, idempotency, idempotencyKey: key?.toString(), replayed: false };
   }
 
   /** Of a request that did not get as far as tRPC: its body is too large, or no JSON. */
@@ -101,8 +108,8 @@ export class RpcServer implements OnModuleInit, BeforeApplicationShutdown {
   }
 }
 
-function headersOfAll(errors: readonly unknown[]): Headers {
-  const headers = new Headers();
+function headersOfReply(errors: readonly unknown[], replayed = false): Headers {
+  const headers = new Headers(replayed ? { 'idempotency-replayed': 'true' } : {});
   for (const error of errors) {
     for (const [name, value] of Object.entries(headersOf(toRpcProblem(error)))) headers.set(name, value);
   }

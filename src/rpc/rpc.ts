@@ -4,7 +4,7 @@ import { AddItems } from '../batches/commands/add-items.command.js';
 import { itemsFromArray } from '../batches/item-source.js';
 import { invalidField } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
-import type { InputOf, Procedure } from '../common/procedure.js';
+import type { Caller, InputOf, Procedure } from '../common/procedure.js';
 import type { RpcContext } from './rpc-context.js';
 import { toRpcErrorShape } from './rpc-error.js';
 import { WatchBatchRequest, watchBatch } from './watch-batch.js';
@@ -38,21 +38,39 @@ export const query = <P extends Procedure>(type: Type<P>) =>
 export const mutation = <P extends Procedure>(type: Type<P>) =>
   t.procedure.input(inputOf<P>).mutation(({ ctx, input }) => ctx.procedures.call(type, input as InputOf<P>, ctx.caller));
 
-/** A mutation that makes a batch: one of so many that a tenant may make in a minute. */
+/** A mutation that sets something going: carried out once for the same `Idempotency-Key`. */
+export const onceMutation = <P extends Procedure>(type: Type<P>) =>
+  t.procedure
+    .input(inputOf<P>)
+    .mutation(({ ctx, input, path }) => once(ctx, [path, input], (caller) => ctx.procedures.call(type, input as InputOf<P>, caller)));
+
+/** A mutation that makes a batch: one of so many that a tenant may make in a minute, and once for the same `Idempotency-Key`. */
 export const creation = <P extends Procedure>(type: Type<P>) =>
-  t.procedure.input(inputOf<P>).mutation(async ({ ctx, input }) => {
-    await ctx.creations.spend(ctx.caller);
-    return ctx.procedures.call(type, input as InputOf<P>, ctx.caller);
-  });
+  t.procedure.input(inputOf<P>).mutation(({ ctx, input, path }) =>
+    once(ctx, [path, input], async (caller) => {
+      await ctx.creations.spend(caller);
+      return ctx.procedures.call(type, input as InputOf<P>, caller);
+    }),
+  );
+
+async function once<Output>(ctx: RpcContext, call: unknown[], work: (caller: Caller) => Promise<Output>): Promise<Output> {
+  const { caller, idempotencyKey: key } = ctx;
+  if (key === undefined) return work(caller);
+  const { answer, replayed } = await ctx.idempotency.once({ caller, key, fingerprint: ['trpc', ...call] }, work);
+  ctx.replayed = replayed;
+  return answer;
+}
 
 type ListedItems = Omit<InputOf<AddItems>, 'source'> & { items: unknown[] };
 
 /** AddItems takes a stream; a client of this interface gives a list. */
 export const additionOfItems = t.procedure
   .input((input: unknown) => inputOf<AddItems>(input) as ListedItems)
-  .mutation(({ ctx, input: { items, ...others } }) => {
+  .mutation(({ ctx, input, path }) => {
+    const { items, ...others } = input;
     if (!Array.isArray(items)) throw invalidField('items', 'items must be a list', 'invalid_type');
-    return ctx.procedures.call(AddItems, { ...others, source: itemsFromArray(items) }, ctx.caller);
+    const added = { ...others, source: itemsFromArray(items) };
+    return once(ctx, [path, input], (caller) => ctx.procedures.call(AddItems, added, caller));
   });
 
 /** A batch's events: those of its log after `lastEventId`, then each as it happens. */

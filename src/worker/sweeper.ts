@@ -5,6 +5,7 @@ import { findDueRollbacks } from '../batches/store/demand-rollback.js';
 import { findUnendedRuns, findWaitingRuns, timeOutRuns } from '../batches/store/find-work.js';
 import { discardAbandonedIntakes } from '../batches/store/insert-chunks.js';
 import { settleRun } from '../batches/store/settle-run.js';
+import { forgetKeys } from '../idempotency/store/claim-key.js';
 import { deleteIdleBuckets } from '../batches/store/take-tokens.js';
 import { retentionMs } from '../batches/dialects.js';
 import { DIALECTS } from '../common/procedure.js';
@@ -120,6 +121,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     this.cleanedUpAt = Date.now();
     await discardAbandonedIntakes(this.database.pool);
     await deleteIdleBuckets(this.database.pool);
+    while (!this.stopped && (await forgetKeys(this.database.pool)) > 0);
     for (const dialect of DIALECTS) {
       const expiry = { olderThanMs: retentionMs(dialect, this.config), dialect };
       let deleted = 0;

@@ -13,6 +13,7 @@ const TABLE: Record<RunMove, RunStatus[]> = {
   'record results of': ['pending', 'running', 'paused'],
   'change settings of': ['pending', 'running', 'paused'],
   'retry items of': ['completed', 'failed', 'cancelled', 'timed_out'],
+  'edit items of': ['completed', 'failed', 'cancelled', 'timed_out'],
 };
 const MOVES = Object.keys(TABLE) as RunMove[];
 /** Where a move leads; those that are not here leave the state as it is. */

@@ -179,8 +179,8 @@ test('a retry whose connection breaks at the last moment takes back what it stag
   expect(await engine.ended(batch)).toMatchObject({ run: 2, counts: { failed: 50 } });
 });
 
-type Step = 'retry' | 'cancel' | 'pause' | 'resume' | 'end';
-const STEPS: Step[] = ['retry', 'retry', 'cancel', 'pause', 'resume', 'end', 'end'];
+type Step = 'retry' | 'retry undone' | 'cancel' | 'pause' | 'resume' | 'end';
+const STEPS: Step[] = ['retry', 'retry undone', 'retry undone', 'cancel', 'cancel', 'pause', 'resume', 'end', 'end'];
 
 test('whatever is done to a batch in whatever order, every item is accounted for once', async () => {
   const CONFLICT = (error: unknown) => expect(error).toMatchObject({ code: 'CONFLICT' });
@@ -196,6 +196,7 @@ test('whatever is done to a batch in whatever order, every item is accounted for
         const { id: batchId } = batch;
         for (const step of steps) {
           if (step === 'retry') await engine.call(RetryItems, { batchId, continueAttempts: true }).catch(CONFLICT);
+          if (step === 'retry undone') await engine.call(RetryItems, { batchId, statuses: ['failed', 'unprocessed'] }).catch(CONFLICT);
           if (step === 'cancel') await engine.call(CancelBatch, { batchId }).catch(CONFLICT);
           if (step === 'pause') await engine.call(PauseBatch, { batchId }).catch(CONFLICT);
           if (step === 'resume') await engine.call(ResumeBatch, { batchId }).catch(CONFLICT);

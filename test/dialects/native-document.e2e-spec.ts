@@ -106,6 +106,10 @@ test(
     await ended(id);
     await ask('POST', `${base}/{id}/retry`, { id }, { seqs: [1] });
     await ended(id);
+    await ask('PATCH', `${base}/{id}/items/{key}`, { id, key: '2' }, { payload: { output: 1 } });
+    await ask('POST', `${base}/{id}/items/{key}/retry`, { id, key: '1' }, {}, '?by=seq');
+    await ended(id);
+    await ask('GET', `${base}/{id}/items/{key}/history`, { id, key: '2' });
 
     const slow = { operation: 'noop', open: true, items: [{ payload: { durationMs: 60_000 } }] };
     const open = await ask('POST', base, {}, slow);
@@ -140,5 +144,5 @@ test(
 test('the description takes any JSON as data, and names the fields of every request', () => {
   const { schemas } = document.components;
   expect(schemas.CreateBatchOfDataRequest!.properties!.data!.items).toEqual({});
-  expect(Object.keys(schemas.RetryRequest!.properties!)).toEqual(['keys', 'seqs']);
+  expect(Object.keys(schemas.RetryRequest!.properties!)).toEqual(['statuses', 'keys', 'seqs', 'errorKind', 'error', 'errorMatch']);
 });

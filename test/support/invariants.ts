@@ -5,7 +5,7 @@ const TERMINAL_EVENTS = `('batch.completed', 'batch.failed', 'batch.cancelled')`
 
 const OUTCOME_COUNTS = `
   SELECT count(*) FILTER (WHERE status = 1)::int AS succeeded, count(*) FILTER (WHERE status = 2)::int AS failed,
-    count(*) FILTER (WHERE status = 3)::int AS skipped, count(*)::int AS n
+    count(*) FILTER (WHERE status = 3)::int AS skipped, count(*) FILTER (WHERE status < 4)::int AS n
   FROM outcome WHERE run_id = r.id`;
 
 const LANE_COUNTS = `
@@ -45,7 +45,7 @@ const FORBIDDEN: Record<string, string> = {
         SELECT p.attempts FROM outcome p JOIN run q ON q.id = p.run_id WHERE q.batch_id = b.id AND p.seq = o.seq AND p.repeated_in = r.id
       ))`,
   'no item waits for a retry that has an outcome': `
-    SELECT t.run_id, t.seq FROM retry t JOIN outcome o ON o.run_id = t.run_id AND o.seq = t.seq`,
+    SELECT t.run_id, t.seq FROM retry t JOIN outcome o ON o.run_id = t.run_id AND o.seq = t.seq AND o.status < 4`,
   'no chunk of an ended run is claimed': `
     SELECT c.run_id, c.no, r.status FROM chunk c JOIN run r ON r.id = c.run_id WHERE r.status IN ${TERMINAL} AND c.state = 1`,
   'a run that ended by itself left nothing undone': `
@@ -93,20 +93,26 @@ const FORBIDDEN: Record<string, string> = {
           AND NOT EXISTS (SELECT FROM outcome p WHERE p.repeated_in = r.id AND p.seq = o.seq AND p.key = o.key)
       ) o
     WHERE r.no > 1 AND (r.total <> p.items OR o.strangers > 0)`,
-  'only failed outcomes of an earlier run of the same batch are repeated': `
+  'what is repeated belongs to an earlier run of the same batch, and did not succeed; what was left undone is history only': `
     SELECT o.run_id, o.seq, o.status, o.repeated_in FROM outcome o JOIN run r ON r.id = o.run_id
     LEFT JOIN run later ON later.id = o.repeated_in AND later.batch_id = r.batch_id AND later.no > r.no
-    WHERE o.repeated_in IS NOT NULL AND (later.id IS NULL OR o.status <> 2)`,
+    WHERE (o.repeated_in IS NOT NULL AND (later.id IS NULL OR o.status = 1)) OR (o.repeated_in IS NULL AND o.status = 4)`,
   'at most one outcome of an item counts': `
     SELECT r.batch_id, o.seq, count(*)::int AS counting FROM outcome o JOIN run r ON r.id = o.run_id
     WHERE o.repeated_in IS NULL GROUP BY 1, 2 HAVING count(*) > 1`,
-  'a run carries what the run before it counted, without the failures that it repeats': `
-    SELECT r.id, r.no, to_json(r) AS run, to_json(p) AS before FROM run r LEFT JOIN run p ON p.batch_id = r.batch_id AND p.no = r.no - 1
+  'a run carries what the run before it counted, without what it repeats': `
+    SELECT r.id, r.no, to_json(r) AS run, to_json(p) AS before, to_json(o) AS repeated
+    FROM run r LEFT JOIN run p ON p.batch_id = r.batch_id AND p.no = r.no - 1, LATERAL (
+      SELECT count(*) FILTER (WHERE status = 2)::int AS failed, count(*) FILTER (WHERE status = 3)::int AS skipped,
+        count(*) FILTER (WHERE status = 4)::int AS undone FROM outcome WHERE repeated_in = r.id
+    ) o
     WHERE CASE WHEN r.no = 1 THEN r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled <> 0
       ELSE p.ended_at IS NULL OR least(r.carried_succeeded, r.carried_failed, r.carried_skipped, r.carried_cancelled) < 0 OR r.total = 0
-        OR (r.carried_succeeded, r.carried_failed + r.total, r.carried_skipped, r.carried_cancelled) IS DISTINCT FROM
+        OR (r.carried_succeeded, r.carried_failed + o.failed, r.carried_skipped + o.skipped, r.carried_cancelled + o.undone) IS DISTINCT FROM
           (p.carried_succeeded + p.succeeded, p.carried_failed + p.failed, p.carried_skipped + p.skipped, p.carried_cancelled + p.cancelled)
       END`,
+  'an edited item belongs to a batch that is there': `
+    SELECT e.batch_id, e.seq FROM item_edit e WHERE NOT EXISTS (SELECT FROM batch b WHERE b.id = e.batch_id)`,
   'the outcomes that count are those that the batch counts': `
     SELECT b.id, r.no, to_json(o) AS outcomes, to_json(l) AS lanes, r.carried_succeeded, r.carried_failed, r.carried_skipped
     FROM batch b JOIN run r ON r.id = b.run_id, LATERAL (${LANE_COUNTS}) l,

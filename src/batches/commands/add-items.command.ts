@@ -4,6 +4,7 @@ import { AppError } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
+import { commitClaim } from '../../idempotency/store/commit-claim.js';
 import { LaneQueue } from '../../queue/lane-queue.js';
 import { assertMove } from '../batch.state.js';
 import { IntakeReport } from '../batch.view.js';
@@ -58,14 +59,14 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
     const batch = await selectBatch(this.database.pool, input.caller.tenant, input.batchId);
     assertOpen(batch);
     const onInvalid = input.onInvalid ?? 'refuse';
+    if (onInvalid === 'skip' && input.caller.once) throw notAllAtOnce();
     const [next] = await run<{ id: string }>(this.database.pool, NEXT_INTAKE, []);
     const intake = this.newIntake(batch, next!.id, onInvalid === 'refuse');
     try {
       const report = await intake.take(input.source, onInvalid);
-      const staged = onInvalid === 'refuse' ? report.added : 0;
-      const total = await this.accept(input, intake, staged);
+      const added = await this.accept(input, intake, report);
       await ringRun(this.lanes, batch);
-      return { ...report, total };
+      return added;
     } catch (error) {
       await intake.discard(this.database.pool);
       throw error;
@@ -87,15 +88,27 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
     return new Intake({ runId: batch.run_id, options: batch.options, staged, reserve }, id);
   }
 
-  private accept(input: AddItems, intake: Intake, staged: number): Promise<number> {
+  private accept(input: AddItems, intake: Intake, report: IntakeReport): Promise<AddedItems> {
+    const staged = input.onInvalid === 'skip' ? 0 : report.added;
     return this.database.transaction(async (connection) => {
       assertOpen(await lockBatch(connection, input.caller.tenant, input.batchId));
       await intake.accept(connection);
       const batch = await selectBatch(connection, input.caller.tenant, input.batchId);
       const [run_] = await run<{ total: number }>(connection, ADD_TO_TOTAL, [batch.run_id, staged, input.seal ?? false]);
-      return run_!.total;
+      const added = { ...report, total: run_!.total };
+      await commitClaim(connection, input.caller, AddItems, added);
+      return added;
     });
   }
+}
+
+/** They cannot be taken back when the request breaks off, and so not be added once. */
+function notAllAtOnce(): AppError {
+  const message =
+    'items that skip wrong lines are added slice by slice, which no key can make one step of; send onInvalid=refuse, or no key';
+  return new AppError('UNPROCESSABLE', `Idempotency-Key: ${message}`, {
+    details: { errors: [{ path: 'Idempotency-Key', message, code: 'custom' }] },
+  });
 }
 
 function assertOpen(batch: BatchRow): void {

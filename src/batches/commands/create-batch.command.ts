@@ -8,6 +8,7 @@ import { invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import { Config } from '../../config.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
+import { commitClaim } from '../../idempotency/store/commit-claim.js';
 import { LaneQueue } from '../../queue/lane-queue.js';
 import { type BatchOptions, BatchOptionsInput } from '../batch.options.js';
 import type { BatchView } from '../batch.view.js';
@@ -147,6 +148,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     if (plan.external && input.items) await expectExternalKeys(connection, batch.runId, expectedKeys(input.items));
     const created = await appendEvent(connection, batch.id, 'batch.created');
     const view = toBatchView(await selectBatch(connection, caller.tenant, batch.id));
+    await commitClaim(connection, caller, CreateBatch, view);
     const started = plan.starts ? await startRun(connection, batch.runId, plan.sealed) : undefined;
     return { view, events: [created, started] };
   }

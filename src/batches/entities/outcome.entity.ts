@@ -1,10 +1,12 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-export const OUTCOME_STATUS = { succeeded: 1, failed: 2, skipped: 3 } as const;
+/** 4: it had no outcome when its run ended, and a later run repeats it; such a row is always history. */
+export const OUTCOME_STATUS = { succeeded: 1, failed: 2, skipped: 3, cancelled: 4 } as const;
 
 /**
- * What an item ended as: one row an item of a run, inserted in bulk. Cancelled items have none: they never started. Nothing of it
- * changes, but that a later run may repeat the item: then this one is history, and the later one counts.
+ * What an item ended as: one row an item of a run, inserted in bulk. Cancelled items have none: they never started, and get one only as
+ * history when a later run repeats them. Nothing of it changes, but that a later run may repeat the item: then this one is history,
+ * and the later one counts.
  */
 @Entity('outcome')
 export class OutcomeEntity {

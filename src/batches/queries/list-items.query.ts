@@ -7,6 +7,8 @@ import { isTerminal } from '../batch.state.js';
 import type { ItemView, Page } from '../batch.view.js';
 import { CHUNK_STATE } from '../entities/chunk.entity.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
+import { keyOf, type PackedItem } from '../packed-item.js';
+import { newestPayloads } from '../store/item-edits.js';
 import { selectBatch, selectRunIds } from '../store/lock-batch.js';
 
 /** A batch's items with their payloads and present states, in order. */
@@ -123,7 +125,10 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
     const statement = batch.external ? SELECT_EXTERNAL_STATES : SELECT_STATES;
     const states = await run<StateRow>(pool, statement, [runIds, batch.run_id, items.map((item) => item[name])]);
     const byName = new Map(states.map((state) => [state[name], state]));
-    const rows = items.map((item) => withState(repeated.get(item.seq) ?? item, byName.get(item[name]), ended));
+    const edited = items.length > 0 ? await newestPayloads(pool, batch.id, items[0]!.seq, items.at(-1)!.seq) : new Map<number, string>();
+    const rows = items.map((item) =>
+      withPayload(withState(repeated.get(item.seq) ?? item, byName.get(item[name]), ended), edited.get(item.seq)),
+    );
     // A batch whose results come from outside may have announced more items than it can name: their page is empty, and the last.
     return { rows, total: batch.total, limit, offset, hasMore: rows.length > 0 && offset + rows.length < batch.total };
   }
@@ -137,13 +142,6 @@ async function repeatedItems(pool: Connection, runId: string, items: ItemView[],
   return new Map(chunks.flatMap((chunk) => unpack(chunk, ended, busy)).map(({ view }) => [view.seq, view]));
 }
 
-interface PackedItem {
-  seq?: number;
-  attempt?: number;
-  key?: string;
-  payload?: unknown;
-}
-
 /** @param busy items that each lane is known to run so far; it takes its chunks in order, and holds more of them than it can run */
 function unpack(chunk: ChunkRow, ended: boolean, busy: Map<number, number>): { place: number; view: ItemView }[] {
   const firstSeq = Number(chunk.no);
@@ -155,7 +153,7 @@ function unpack(chunk: ChunkRow, ended: boolean, busy: Map<number, number>): { p
     const progress = status === 'running' ? (chunk.item_progress?.[String(seq)] ?? 0) : null;
     const view: ItemView = {
       seq,
-      key: item.key ?? String(seq + 1),
+      key: keyOf(item, seq),
       payload: item.payload ?? null,
       status,
       progress,
@@ -186,4 +184,9 @@ function withState(item: ItemView, state: StateRow | undefined, ended: boolean):
   const status = state.status <= 0 && ended ? 'cancelled' : STATE_NAMES[state.status]!;
   const error = state.error === null ? null : { kind: state.error_kind!, message: state.error };
   return { ...item, status, progress: null, attempts: state.attempts, error };
+}
+
+/** @param edited JSON text of what the item was given last */
+function withPayload(item: ItemView, edited: string | undefined): ItemView {
+  return edited === undefined ? item : { ...item, payload: JSON.parse(edited) };
 }

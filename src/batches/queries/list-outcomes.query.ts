@@ -6,17 +6,19 @@ import { Database } from '../../database/sql.js';
 import type { OutcomeView, Page } from '../batch.view.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 import { selectBatch, selectRunIds } from '../store/lock-batch.js';
+import { OUTCOME_COLUMNS, type OutcomeRow, toOutcomeView } from '../store/outcome-rows.js';
 import type { BatchRow } from '../store/select-batches.js';
 
 /** A page ends after about so many bytes of outputs, however many rows were asked for. */
 const MAX_PAGE_BYTES = 16_000_000;
 
-type OutcomeStatus = OutcomeView['status'];
+type OutcomeStatus = Exclude<OutcomeView['status'], 'cancelled'>;
+const OUTCOMES: OutcomeStatus[] = ['succeeded', 'failed', 'skipped'];
 
 /** What a batch's items ended as so far, in the items' order: of an item that was repeated what counts, or all of it. */
 export class ListOutcomes extends Query<Page<OutcomeView>> {
   @IsString() batchId: string;
-  @IsOptional() @IsIn(Object.keys(OUTCOME_STATUS)) status?: OutcomeStatus;
+  @IsOptional() @IsIn(OUTCOMES) status?: OutcomeStatus;
   @IsOptional() @IsString() @MaxLength(512) key?: string;
   /** Also what repeated items ended as before, by run. */
   @IsOptional() @IsBoolean() history?: boolean;
@@ -25,20 +27,6 @@ export class ListOutcomes extends Query<Page<OutcomeView>> {
   @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(2_000_000_000) offset?: number;
 
   caller: Caller;
-}
-
-interface OutcomeRow {
-  seq: number;
-  run: number;
-  key: string;
-  status: number;
-  output: unknown;
-  error_kind: string | null;
-  error: string | null;
-  attempts: number;
-  duration_ms: number | null;
-  quality: number | null;
-  recorded_at: Date;
 }
 
 @QueryHandler(ListOutcomes)
@@ -76,42 +64,19 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomes> {
   }
 }
 
-const COLUMNS = `o.run_id, o.seq, o.key, o.status, o.output, o.error_kind, o.error, o.attempts, o.duration_ms, o.quality, o.recorded_at,
-  coalesce(octet_length(o.output::text), 0) AS size`;
-
 const WANTED = `($2::smallint IS NULL OR o.status = $2) AND ($3::text IS NULL OR o.key = $3) AND ($4::boolean OR o.repeated_in IS NULL)`;
 
 /** One run's outcomes lie in their index in the items' order. */
 function pageOfOne(limit: number, offset: number): string {
-  return `SELECT ${COLUMNS} FROM outcome o WHERE o.run_id = ($1::bigint[])[1] AND ${WANTED} ORDER BY o.seq LIMIT ${limit} OFFSET ${offset}`;
+  return `SELECT ${OUTCOME_COLUMNS} FROM outcome o WHERE o.run_id = ($1::bigint[])[1] AND ${WANTED} ORDER BY o.seq LIMIT ${limit} OFFSET ${offset}`;
 }
 
 /** Of each run the first ones in that order, merged; outputs are read only of those on the page. */
 function pageOfSeveral(limit: number, offset: number): string {
   return `
-    SELECT ${COLUMNS} FROM (
+    SELECT ${OUTCOME_COLUMNS} FROM (
       SELECT f.run_id, f.seq FROM unnest($1::bigint[]) AS r (id), LATERAL (
         SELECT o.run_id, o.seq FROM outcome o WHERE o.run_id = r.id AND ${WANTED} ORDER BY o.seq LIMIT ${limit + offset}
       ) f ORDER BY f.seq, f.run_id LIMIT ${limit} OFFSET ${offset}
     ) place JOIN outcome o ON o.run_id = place.run_id AND o.seq = place.seq`;
-}
-
-const STATUS_NAMES = Object.fromEntries(Object.entries(OUTCOME_STATUS).map(([name, number]) => [number, name])) as Record<
-  number,
-  OutcomeStatus
->;
-
-function toOutcomeView(row: OutcomeRow): OutcomeView {
-  return {
-    seq: row.seq,
-    run: row.run,
-    key: row.key,
-    status: STATUS_NAMES[row.status]!,
-    output: row.output,
-    error: row.error === null ? null : { kind: row.error_kind!, message: row.error },
-    attempts: row.attempts,
-    durationMs: row.duration_ms,
-    quality: row.quality,
-    recordedAt: row.recorded_at.toISOString(),
-  };
 }

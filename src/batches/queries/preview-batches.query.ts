@@ -4,9 +4,11 @@ import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import type { BatchPreview, ItemFailureView, ItemOutputView } from '../batch.view.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
+import { selectNewestEdits } from '../store/item-edits.js';
 
 /** Payloads, and likewise outputs, of all the batches together. */
 const MAX_BYTES = 8_000_000;
+const MAX_SEQ = 2_147_483_647;
 
 /** What the batches hold, by id: their first items, failures and outputs, with three statements for all of them. */
 export class PreviewBatches extends Query<Map<string, BatchPreview>> {
@@ -25,7 +27,7 @@ export class PreviewBatches extends Query<Map<string, BatchPreview>> {
 const FIRST_ITEMS: Statement = {
   name: 'first-items-of-batches',
   text: `
-    SELECT batch_id, items FROM (
+    SELECT batch_id, no, items FROM (
       SELECT r.batch_id, c.no, i.items,
         sum(octet_length(i.items)) OVER (ORDER BY r.id, c.no) - octet_length(i.items) AS bytes_before
       FROM batch b JOIN run r ON r.batch_id = b.id AND r.no = 1
@@ -69,6 +71,11 @@ interface OfBatch {
   batch_id: string;
 }
 
+interface ChunkRow extends OfBatch {
+  no: string;
+  items: string;
+}
+
 type FailureRow = OfBatch & Omit<ItemFailureView, 'recordedAt'> & { recorded_at: Date };
 
 @QueryHandler(PreviewBatches)
@@ -79,17 +86,26 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
     // A stack tells how the service is built: programs of the tenant are shown it, people with a token are not.
     const stacks = input.stacks && !input.caller.personal;
     const [items, failures, outputs] = await Promise.all([
-      this.read<OfBatch & { items: string }>(FIRST_ITEMS, input, input.items),
+      this.read<ChunkRow>(FIRST_ITEMS, input, input.items),
       this.read<FailureRow>(FIRST_FAILURES, input, input.failures, stacks),
       this.read<OfBatch & ItemOutputView>(FIRST_OUTPUTS, input, input.outputs),
     ]);
     const previews = new Map(input.batchIds.map((id): [string, BatchPreview] => [id, { payloads: [], failures: [], outputs: [] }]));
-    for (const row of items) pushUpTo(input.items, previews.get(row.batch_id)!.payloads, payloadsOf(row.items));
+    const edited = await this.editsOf(items);
+    for (const row of items) pushUpTo(input.items, previews.get(row.batch_id)!.payloads, payloadsOf(row, edited));
     for (const { batch_id, recorded_at, ...row } of failures) {
       pushUpTo(input.failures, previews.get(batch_id)!.failures, [{ ...row, recordedAt: recorded_at.toISOString() }]);
     }
     for (const { batch_id, ...row } of outputs) pushUpTo(input.outputs, previews.get(batch_id)!.outputs, [row]);
     return previews;
+  }
+
+  /** Of chunks of the caller's batches. */
+  private async editsOf(chunks: ChunkRow[]): Promise<Map<string, string>> {
+    if (chunks.length === 0) return new Map();
+    const batchIds = [...new Set(chunks.map(({ batch_id }) => batch_id))];
+    const edits = await selectNewestEdits(this.database.pool, batchIds, 0, MAX_SEQ);
+    return new Map(edits.map(({ batch_id, seq, payload }) => [`${batch_id}:${seq}`, payload]));
   }
 
   private async read<Row extends object>(
@@ -103,8 +119,12 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
   }
 }
 
-function payloadsOf(items: string): unknown[] {
-  return (JSON.parse(items) as { payload?: unknown }[]).map(({ payload }) => payload ?? null);
+/** @param edited JSON texts of what items were given last, by batch and position */
+function payloadsOf({ batch_id, no, items }: ChunkRow, edited: Map<string, string>): unknown[] {
+  return (JSON.parse(items) as { payload?: unknown }[]).map(({ payload }, index) => {
+    const edit = edited.get(`${batch_id}:${Number(no) + index}`);
+    return edit === undefined ? (payload ?? null) : (JSON.parse(edit) as unknown);
+  });
 }
 
 function pushUpTo<T>(limit: number, list: T[], more: T[]): void {

@@ -13,6 +13,7 @@ const DELETE_BATCHES: Statement = {
       compensations AS (DELETE FROM compensation x USING runs WHERE x.run_id = runs.id),
       retries AS (DELETE FROM retry x USING runs WHERE x.run_id = runs.id),
       externals AS (DELETE FROM external_result x USING runs WHERE x.run_id = runs.id),
+      edits AS (DELETE FROM item_edit x USING gone WHERE x.batch_id = gone.id),
       metrics AS (DELETE FROM batch_metric x USING gone WHERE x.batch_id = gone.id),
       turns AS (DELETE FROM rollback_turn x USING gone WHERE x.batch_id = gone.id),
       backups AS (DELETE FROM record_backup x USING gone WHERE x.batch_id = gone.id),

@@ -8,6 +8,8 @@ import { ExternalPositions1764000006100 } from './1764000006100-external-positio
 import { RecordBackups1764000007000 } from './1764000007000-record-backups.js';
 import { ErrorStacks1764000008000 } from './1764000008000-error-stacks.js';
 import { Control1764000010000 } from './1764000010000-control.js';
+import { ItemEdits1764000011000 } from './1764000011000-item-edits.js';
+import { IdempotencyKeys1764000012000 } from './1764000012000-idempotency-keys.js';
 import { CircuitBreakers1764000013000 } from './1764000013000-circuit-breakers.js';
 import { Compensations1764000014000 } from './1764000014000-compensations.js';
 
@@ -23,6 +25,8 @@ export const MIGRATIONS = [
   RecordBackups1764000007000,
   ErrorStacks1764000008000,
   Control1764000010000,
+  ItemEdits1764000011000,
+  IdempotencyKeys1764000012000,
   CircuitBreakers1764000013000,
   Compensations1764000014000,
 ];

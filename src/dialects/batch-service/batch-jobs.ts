@@ -39,7 +39,8 @@ export class BatchJobs {
    * @throws AppError CONFLICT when it has not failed or has no tries left, and while its batch has not ended
    */
   async retry(job: BatchJob, caller: Caller): Promise<BatchJob> {
-    const refusal = await this.retryRefusal(job, caller);
+    // What the same request has begun before is not judged again.
+    const refusal = caller.once?.made ? undefined : await this.retryRefusal(job, caller);
     if (refusal) throw new AppError('CONFLICT', refusal);
     const { batchId, seq } = parseJobId(job.id);
     const { external } = await this.procedures.call(GetBatch, { batchId }, caller);

@@ -10,6 +10,7 @@ import { ListItems } from '../../batches/queries/list-items.query.js';
 import { ListOutcomes } from '../../batches/queries/list-outcomes.query.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { Config } from '../../config.js';
+import { Idempotent } from '../../idempotency/idempotency.interceptor.js';
 import { BatchContents } from '../batch-service/batch-contents.js';
 import { BatchResource } from '../batch-service/batch-resource.js';
 import { AddItemsQuery, ListEventsQuery, ListItemsQuery, ListResultsQuery, RecordResultRequest } from './batches.request.js';
@@ -36,6 +37,7 @@ export class BatchContentsController {
 
   /** Adds items to an open batch: a JSON list, or NDJSON of any length with one `{ key?, payload? }` a line. */
   @Post('items')
+  @Idempotent()
   @RepliesWith(AddedItems)
   @HttpCode(200)
   @ApiConsumes('application/json', 'application/x-ndjson')

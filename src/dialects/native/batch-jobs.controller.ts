@@ -3,6 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { CurrentCaller } from '../../access/current-caller.js';
 import { AppError } from '../../common/app-error.js';
 import type { Caller } from '../../common/procedure.js';
+import { Idempotent } from '../../idempotency/idempotency.interceptor.js';
 import { BatchJobs } from '../batch-service/batch-jobs.js';
 import { BatchJob } from '../batch-service/batch-service.types.js';
 import { ListItemsQuery } from './batches.request.js';
@@ -24,6 +25,7 @@ export class BatchJobsController {
 
   /** Tries one failed job once more: 409 when it has not failed, has no tries left, or its batch has not ended. */
   @Post('jobs/:jobId/retry')
+  @Idempotent()
   @RepliesWith(BatchJob)
   @HttpCode(200)
   async retry(@Param('jobId') jobId: string, @CurrentCaller() caller: Caller): Promise<DataReply<BatchJob>> {
@@ -32,6 +34,7 @@ export class BatchJobsController {
 
   /** The same, below its batch. */
   @Post(':id/jobs/:jobId/retry')
+  @Idempotent()
   @RepliesWith(BatchJob)
   @HttpCode(200)
   async retryOfBatch(

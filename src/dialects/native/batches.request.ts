@@ -1,12 +1,15 @@
 import { IsArray, IsBoolean, IsIn, IsInt, IsNotEmpty, IsNumber, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import type { BatchView, MetricView, OutcomeView } from '../../batches/batch.view.js';
+import { REPEATABLE, type Repeatable } from '../../batches/repeat-choice.js';
 import { type Dialect, DIALECTS } from '../../common/procedure.js';
-import { OptionalAnyJson } from '../../common/any-json.js';
+import { AnyJson, OptionalAnyJson } from '../../common/any-json.js';
 import { Opaque } from '../../common/opaque.js';
 import { QueryBoolean, QueryInt, QueryTime } from '../../common/query-fields.js';
 
+type OutcomeStatus = Exclude<OutcomeView['status'], 'cancelled'>;
+
 const STATUSES: BatchView['status'][] = ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled', 'timed_out'];
-const OUTCOMES: OutcomeView['status'][] = ['succeeded', 'failed', 'skipped'];
+const OUTCOMES: OutcomeStatus[] = ['succeeded', 'failed', 'skipped'];
 const SOURCES: MetricView['source'][] = ['worker', 'caller'];
 
 export class ListBatchesQuery {
@@ -50,7 +53,7 @@ export class ListItemsQuery {
 }
 
 export class ListResultsQuery {
-  @IsOptional() @IsIn(OUTCOMES) status?: OutcomeView['status'];
+  @IsOptional() @IsIn(OUTCOMES) status?: OutcomeStatus;
   /** Results of the items with this key. */
   @IsOptional() @IsString() @IsNotEmpty() key?: string;
   /** true: also what repeated items ended as in earlier runs. */
@@ -78,12 +81,35 @@ export class ListEventsQuery {
   @QueryInt(1) limit?: number;
 }
 
-/** Neither of both: every failed item. */
+/** Which items of an ended batch are repeated: all of it has to be true of an item. Empty: every failed item. */
 export class RetryRequest {
-  /** Keys of failed items, at most 10,000. */
+  /** unprocessed: without an outcome; cancelled, timed_out: of a run that ended so. Default: failed. */
+  @IsOptional() @IsIn(REPEATABLE, { each: true }) @IsArray() statuses?: Repeatable[];
+  /** Their keys, at most 10,000. */
   @IsOptional() @IsArray() keys?: string[];
-  /** Positions of failed items, at most 10,000. */
+  /** Their positions, at most 10,000. */
   @IsOptional() @IsArray() seqs?: number[];
+  /** The kind of error they ended with, such as timeout. */
+  @IsOptional() @IsString() errorKind?: string;
+  /** The message they ended with. */
+  @IsOptional() @IsString() error?: string;
+  /** contains: the message may be part of theirs. Default: exact. */
+  @IsOptional() @IsIn(['exact', 'contains']) errorMatch?: 'exact' | 'contains';
+}
+
+export class ItemNameQuery {
+  /** seq: the path names the item by its position, from 0. Default: key. */
+  @IsOptional() @IsIn(['key', 'seq']) by?: 'key' | 'seq';
+}
+
+export class EditItemRequest {
+  /** Any JSON that the operation takes. */
+  @AnyJson() @Opaque() payload: unknown;
+}
+
+export class RetryItemRequest {
+  /** What the item is to be repeated with from now on; default: what it has. */
+  @OptionalAnyJson() @Opaque() payload?: unknown;
 }
 
 /** One item's result, worked outside of the service. */

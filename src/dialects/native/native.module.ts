@@ -7,6 +7,7 @@ import { BatchJobsController } from './batch-jobs.controller.js';
 import { BatchMovesController } from './batch-moves.controller.js';
 import { BatchesController } from './batches.controller.js';
 import { BreakersController } from './breakers.controller.js';
+import { ItemsController } from './items.controller.js';
 import { RestoresController } from './restores.controller.js';
 import { RetriesController } from './retries.controller.js';
 
@@ -19,6 +20,7 @@ import { RetriesController } from './retries.controller.js';
     BatchContentsController,
     BatchMovesController,
     RetriesController,
+    ItemsController,
     RestoresController,
     BatchJobsController,
     BreakersController,

@@ -4,6 +4,7 @@ import { CurrentCaller } from '../../access/current-caller.js';
 import { RollbackReport } from '../../batches/batch.view.js';
 import { GetRollback } from '../../batches/queries/get-rollback.query.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
+import { Idempotent } from '../../idempotency/idempotency.interceptor.js';
 import { RestoreBatch, RestoreReport } from '../../records/commands/restore-batch.command.js';
 import type { DataReply } from './envelope.js';
 import { RepliesWith } from './reply-schema.js';
@@ -15,6 +16,7 @@ export class RestoresController {
 
   /** Takes back what an ended batch did: by its items' compensations, and in records when it kept a backup (`backupStrategy: "auto"`). */
   @Post('restore')
+  @Idempotent()
   @RepliesWith(RestoreReport)
   @HttpCode(200)
   async restore(@Param('id') batchId: string, @CurrentCaller() caller: Caller): Promise<DataReply<RestoreReport>> {

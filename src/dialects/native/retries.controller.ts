@@ -3,13 +3,14 @@ import { ApiTags } from '@nestjs/swagger';
 import { CurrentCaller } from '../../access/current-caller.js';
 import { RetryItems } from '../../batches/commands/retry-items.command.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
+import { Idempotent } from '../../idempotency/idempotency.interceptor.js';
 import { BatchContents } from '../batch-service/batch-contents.js';
 import { BatchResource } from '../batch-service/batch-resource.js';
 import { RetryRequest } from './batches.request.js';
 import type { DataReply } from './envelope.js';
 import { RepliesWith } from './reply-schema.js';
 
-/** Working failed items once more. */
+/** Working items once more. */
 @ApiTags('batches')
 @Controller('api/batches/:id')
 export class RetriesController {
@@ -18,8 +19,9 @@ export class RetriesController {
     private readonly contents: BatchContents,
   ) {}
 
-  /** Starts a new run of a batch that has ended, of all its failed items or of those named. */
+  /** Starts a new run of a batch that has ended, of all its failed items or of those that are chosen. */
   @Post('retry')
+  @Idempotent()
   @RepliesWith(BatchResource)
   @HttpCode(200)
   async retry(

@@ -8,7 +8,7 @@ import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import type { ItemSource } from '../../batches/item-source.js';
 import { invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
-import { type Caller, Procedures } from '../../common/procedure.js';
+import { type Caller, callerWithin, Procedures } from '../../common/procedure.js';
 import { IsCollectionName } from '../collection-name.js';
 import { FileStore } from '../file-store.js';
 import { toImportItems } from '../import-items.js';
@@ -67,7 +67,7 @@ export class ImportRecordsHandler implements ICommandHandler<ImportRecords> {
     const { id } = await this.procedures.call(
       CreateBatch,
       { operation: 'import', name: name ?? `Import into ${collection}`, parameters, options, source },
-      caller,
+      callerWithin(caller, ImportRecords, (batch: BatchView) => ({ batch, ...report })),
     );
     return { batch: await this.procedures.call(GetBatch, { batchId: id }, caller), ...report };
   }

@@ -6,7 +6,7 @@ import type { BatchView } from '../../batches/batch.view.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { AppError, invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
-import { type Caller, Procedures } from '../../common/procedure.js';
+import { type Caller, callerWithin, Procedures } from '../../common/procedure.js';
 import { Config } from '../../config.js';
 import { Database } from '../../database/sql.js';
 import type { FileEntity } from '../entities/file.entity.js';
@@ -60,7 +60,9 @@ export class ReceiveUploadHandler implements ICommandHandler<ReceiveUpload> {
       const files = await this.store(uploadId, form, parts, caller);
       if (files.length === 0) throw invalidField('file', 'the form has no file; with curl: -F file=@menu.pdf', 'too_small');
       await this.allowance.spend(uploadId, uploaderOf(form, address, caller));
-      return { batch: await this.createBatch(uploadId, form, files, caller), files: files.map(toFileView) };
+      const views = files.map(toFileView);
+      const within = callerWithin(caller, ReceiveUpload, (batch: BatchView) => ({ batch, files: views }));
+      return { batch: await this.createBatch(uploadId, form, files, within), files: views };
     } catch (error) {
       await this.discard(uploadId);
       throw error;

@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import { AppError, invalidField } from '../common/app-error.js';
+import { checkInput } from '../common/check-input.js';
+import { isTooDeep, unsafeKey } from '../common/safe-json.js';
+import { type Connection } from '../database/sql.js';
+import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
+import { MAX_ITEM_CHARACTERS } from './item-source.js';
+import { appendAudit } from './store/append-audit.js';
+import { insertEdit, measureEdits } from './store/item-edits.js';
+import type { BatchRow } from './store/select-batches.js';
+
+/** Edits that a batch keeps: as many as fit into memory at once, so that no list of items has to be cut short for them. */
+const MAX_EDITS = 10_000;
+const MAX_EDIT_BYTES = 32_000_000;
+
+/** New payloads for items that are there already. */
+@Injectable()
+export class ItemPayloads {
+  constructor(private readonly registry: ItemHandlerRegistry) {}
+
+  /** @returns JSON text. @throws AppError INVALID_INPUT that names the field, as the operation's handler would refuse it */
+  check(batch: Pick<BatchRow, 'operation' | 'external'>, payload: unknown): string {
+    const text = toText(payload);
+    const payloadClass = batch.external ? undefined : this.registry.get(batch.operation)?.payload;
+    if (payloadClass) checkInput(payloadClass, payload ?? {}, 'payload');
+    return text;
+  }
+
+  /** Keeps an item's new payload beside its earlier ones. The caller holds the lock of the batch's current run. */
+  async keep(connection: Connection, batchId: string, edit: { seq: number; payload: string; editedBy: string | null }): Promise<void> {
+    const { count, bytes } = await measureEdits(connection, batchId);
+    if (count >= MAX_EDITS || bytes + edit.payload.length > MAX_EDIT_BYTES) {
+      throw new AppError(
+        'CONFLICT',
+        `batch ${batchId} keeps ${count} edited payloads of ${bytes} bytes; at most ${MAX_EDITS} of ${MAX_EDIT_BYTES} bytes are kept: make a new batch`,
+      );
+    }
+    await insertEdit(connection, { batchId, ...edit });
+    await appendAudit(connection, { batchId, by: edit.editedBy, action: 'edit item', details: { seq: edit.seq } });
+  }
+}
+
+function toText(payload: unknown): string {
+  if (payload === undefined) throw invalidField('payload', 'payload must be any JSON value but null', 'invalid_type');
+  if (isTooDeep(payload)) throw invalidField('payload', 'may be nested 100 levels deep at most', 'too_big');
+  const unsafe = unsafeKey(payload);
+  if (unsafe) throw invalidField(`payload.${unsafe}`, 'is a forbidden key', 'unrecognized_keys');
+  const text = stringify(payload);
+  if (text.length > MAX_ITEM_CHARACTERS) throw invalidField('payload', `may have at most ${MAX_ITEM_CHARACTERS} characters`, 'too_big');
+  return text;
+}
+
+function stringify(payload: unknown): string {
+  try {
+    const text = JSON.stringify(payload) as string | undefined;
+    if (text !== undefined) return text;
+  } catch (error) {
+    throw invalidField('payload', `is not JSON: ${(error as Error).message}`);
+  }
+  throw invalidField('payload', 'payload must be any JSON value but null', 'invalid_type');
+}

@@ -1,0 +1,80 @@
+import { type Connection, run, type Statement } from '../../database/sql.js';
+
+const NEWEST: Statement = {
+  name: 'select-newest-edits',
+  text: `
+    SELECT DISTINCT ON (batch_id, seq) batch_id, seq, payload::text AS payload FROM item_edit
+    WHERE batch_id = ANY ($1::text[]) AND seq BETWEEN $2 AND $3 ORDER BY batch_id, seq, no DESC`,
+};
+
+export interface NewestEdit {
+  batch_id: string;
+  seq: number;
+  /** JSON text */
+  payload: string;
+}
+
+/** What items of the batches were given last, of those from one position to another that were edited. */
+export function selectNewestEdits(connection: Connection, batchIds: string[], from: number, to: number): Promise<NewestEdit[]> {
+  return run<NewestEdit>(connection, NEWEST, [batchIds, from, to]);
+}
+
+/** The same of one batch: JSON texts by position. */
+export async function newestPayloads(connection: Connection, batchId: string, from: number, to: number): Promise<Map<number, string>> {
+  const edits = await selectNewestEdits(connection, [batchId], from, to);
+  return new Map(edits.map(({ seq, payload }) => [seq, payload]));
+}
+
+const MEASURE: Statement = {
+  name: 'measure-edits',
+  text: `SELECT count(*)::int AS count, coalesce(sum(octet_length(payload::text)), 0)::float8 AS bytes FROM item_edit WHERE batch_id = $1`,
+};
+
+export interface EditsOfBatch {
+  count: number;
+  bytes: number;
+}
+
+/** How many edits a batch has: they are never taken back, so that another number tells of another edit. */
+export async function measureEdits(connection: Connection, batchId: string): Promise<EditsOfBatch> {
+  const [measured] = await run<EditsOfBatch>(connection, MEASURE, [batchId]);
+  return measured!;
+}
+
+const INSERT: Statement = {
+  name: 'insert-edit',
+  text: `
+    INSERT INTO item_edit (batch_id, seq, no, payload, edited_by)
+    SELECT $1::text, $2::int, coalesce(max(no), 0) + 1, $3::json, $4::text FROM item_edit WHERE batch_id = $1 AND seq = $2`,
+};
+
+/** The caller holds the lock of the batch's current run. @param payload JSON text */
+export async function insertEdit(
+  connection: Connection,
+  edit: { batchId: string; seq: number; payload: string; editedBy: string | null },
+): Promise<void> {
+  await run(connection, INSERT, [edit.batchId, edit.seq, edit.payload, edit.editedBy]);
+}
+
+const SELECT_EDITS: Statement = {
+  name: 'select-edits-of-item',
+  text: `
+    SELECT no, payload, edited_by, edited_at FROM (
+      SELECT no, payload::text AS payload, edited_by, edited_at,
+        sum(octet_length(payload::text)) OVER (ORDER BY no DESC) - octet_length(payload::text) AS bytes_before
+      FROM item_edit WHERE batch_id = $1 AND seq = $2 ORDER BY no DESC LIMIT 100
+    ) newest WHERE bytes_before < 8000000 ORDER BY no`,
+};
+
+export interface EditRow {
+  no: number;
+  /** JSON text */
+  payload: string;
+  edited_by: string | null;
+  edited_at: Date;
+}
+
+/** What an item was given, oldest first: the newest hundred, or some megabytes. */
+export function selectEdits(connection: Connection, batchId: string, seq: number): Promise<EditRow[]> {
+  return run<EditRow>(connection, SELECT_EDITS, [batchId, seq]);
+}
