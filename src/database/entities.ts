@@ -10,7 +10,6 @@ import { OutcomeEntity } from '../batches/entities/outcome.entity.js';
 import { RateBucketEntity } from '../batches/entities/rate-bucket.entity.js';
 import { RetryEntity } from '../batches/entities/retry.entity.js';
 import { RunEntity } from '../batches/entities/run.entity.js';
-import { WorkerEntity } from '../batches/entities/worker.entity.js';
 import { CircuitBreakerEntity } from '../breakers/entities/circuit-breaker.entity.js';
 import { IdempotencyKeyEntity } from '../idempotency/entities/idempotency-key.entity.js';
 import { FileEntity } from '../records/entities/file.entity.js';
@@ -32,7 +31,6 @@ export const ENTITIES = [
   BatchMetricEntity,
   RateBucketEntity,
   AuditEntryEntity,
-  WorkerEntity,
   CircuitBreakerEntity,
   FileEntity,
   RecordEntity,

@@ -105,10 +105,6 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     return this.mayWork ? this.seats.free : 0;
   }
 
-  get busyLanes(): number {
-    return this.seats.busy;
-  }
-
   /** Operations that this process can take items of now. */
   get freeOperations(): string[] {
     return this.registry.operations.filter((operation) => !this.slots.isFull(operation));

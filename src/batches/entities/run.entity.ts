@@ -47,6 +47,4 @@ export class RunEntity {
   /** The run's counts when somebody last resumed it: a failure threshold looks at what came after. */
   @Column('integer', { name: 'judged_failed', default: 0 }) judgedFailed: number;
   @Column('integer', { name: 'judged_processed', default: 0 }) judgedProcessed: number;
-  /** Since when it is known to be stuck. */
-  @Column('timestamptz', { name: 'stuck_at', nullable: true }) stuckAt: Date | null;
 }

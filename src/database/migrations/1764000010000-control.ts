@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What steers a run that is under way, who did it, and which workers there are. */
+/** What steers a run that is under way, and who did it. */
 export class Control1764000010000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
@@ -8,22 +8,19 @@ export class Control1764000010000 implements MigrationInterface {
         ADD COLUMN revision integer NOT NULL DEFAULT 0,
         ADD COLUMN gate integer,
         ADD COLUMN judged_failed integer NOT NULL DEFAULT 0,
-        ADD COLUMN judged_processed integer NOT NULL DEFAULT 0,
-        ADD COLUMN stuck_at timestamptz`);
+        ADD COLUMN judged_processed integer NOT NULL DEFAULT 0`);
     await runner.query(`
       ALTER TABLE lane
         ADD COLUMN granted smallint NOT NULL DEFAULT 0,
         ADD COLUMN claimed_at timestamptz NOT NULL DEFAULT '-infinity'`);
     await runner.query(AUDIT);
-    await runner.query(WORKERS);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP TABLE worker, audit_entry');
+    await runner.query('DROP TABLE audit_entry');
     await runner.query('ALTER TABLE lane DROP COLUMN granted, DROP COLUMN claimed_at');
     await runner.query(`
-      ALTER TABLE run DROP COLUMN revision, DROP COLUMN gate, DROP COLUMN judged_failed, DROP COLUMN judged_processed,
-        DROP COLUMN stuck_at`);
+      ALTER TABLE run DROP COLUMN revision, DROP COLUMN gate, DROP COLUMN judged_failed, DROP COLUMN judged_processed`);
   }
 }
 
@@ -37,16 +34,4 @@ const AUDIT = `
     details jsonb NOT NULL
   );
   CREATE INDEX audit_entry_of_batch ON audit_entry (batch_id, id);
-`;
-
-/** Written every few seconds by each process that works: a table of a few rows. */
-const WORKERS = `
-  CREATE TABLE worker (
-    id text PRIMARY KEY,
-    operations text[] NOT NULL,
-    lanes integer NOT NULL,
-    busy_lanes integer NOT NULL,
-    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
-  );
 `;

@@ -87,7 +87,7 @@ const finish = async (copy: Runner) => {
   const flushed = await flush(copy, {
     release: true,
     counts: { succeeded: 1, failed: 0, skipped: 0 },
-    outcomes: [{ ...outcome, errorKind: null, error: null, errorStack: null, output: 'null' }],
+    outcomes: [{ ...outcome, errorKind: null, error: null, errorStack: null, compensation: null, output: 'null' }],
     moved: [{ no: '0', state: CHUNK_STATE.done, settled: [] }],
   });
   return { held: flushed.held, ended: await endRun(engine.database, copy.runId) };
@@ -110,7 +110,7 @@ interface State {
 async function stateOf({ id }: Copy): Promise<State | undefined> {
   const [state] = await engine.sql<State>(
     `SELECT r.status, r.total, r.succeeded, r.cancelled, r.no AS runs, (b.options ->> 'concurrency')::int AS concurrency,
-       (SELECT count(*)::int FROM lane WHERE run_id = r.id) AS lanes,
+       (SELECT count(*)::int FROM lane WHERE run_id = r.id AND width > 0) AS lanes,
        (SELECT count(*)::int FROM batch_event e WHERE e.run_id = r.id AND e.type IN ('batch.completed', 'batch.failed', 'batch.cancelled')) AS ends
      FROM batch b JOIN run r ON r.id = b.run_id WHERE b.id = $1`,
     [id],
@@ -133,7 +133,7 @@ const failed = async () => {
   await flush(copy, {
     release: true,
     counts: { succeeded: 0, failed: 1, skipped: 0 },
-    outcomes: [{ ...outcome, errorKind: 'permanent', error: 'x', errorStack: null, output: 'null' }],
+    outcomes: [{ ...outcome, errorKind: 'permanent', error: 'x', errorStack: null, compensation: null, output: 'null' }],
     moved: [{ no: '0', state: CHUNK_STATE.done, settled: [] }],
   });
   await endRun(engine.database, copy.runId);
