@@ -9,6 +9,7 @@ import { isProviderName } from './provider-name.js';
 import { endProbe, type Probe, renewProbe, takeProbe } from './store/probe-circuit.js';
 import { readCircuits } from './store/read-circuits.js';
 import { recordVerdicts } from './store/record-verdicts.js';
+import { wakeItems } from './store/wake-items.js';
 import { ANSWERED, type Verdict, verdictOf } from './verdict.js';
 import { waitingFor } from './waiting-for.js';
 
@@ -20,6 +21,8 @@ const IDLE_MS = 60_000;
 const PROBE_WAIT_MS = 1_000;
 /** While somebody holds the circuit open, and nobody knows how long. */
 const FORCED_WAIT_MS = 5_000;
+/** Results of items, also that they wait, are recorded within this time. */
+const WAKE_MS = 1_000;
 /** So that nobody comes back a moment before the circuit lets a try through. */
 const MARGIN_MS = 20;
 
@@ -78,7 +81,7 @@ export class CircuitBreakers {
     await this.refresh(circuit);
     const { provider, forced } = circuit;
     if (forced === 'open') throw new RetryLaterError(waitingFor(provider, 'its circuit was opened by hand'), FORCED_WAIT_MS);
-    if (forced === 'closed' || !circuit.open) return undefined;
+    if (circuit.closed) return undefined;
     if (circuit.openLeftMs > 0) {
       const why = waitingFor(provider, `failed ${circuit.failed} times in a row and is left alone`);
       throw new RetryLaterError(why, circuit.openLeftMs + MARGIN_MS);
@@ -103,11 +106,22 @@ export class CircuitBreakers {
     try {
       const rows = await readCircuits(this.database.pool, circuits);
       const byKey = new Map(rows.map((row) => [`${row.provider} ${row.tenant}`, row]));
-      for (const circuit of circuits) circuit.read(byKey.get(`${circuit.provider} ${circuit.tenant}`), startedAt);
+      for (const circuit of circuits) {
+        if (circuit.read(byKey.get(`${circuit.provider} ${circuit.tenant}`), startedAt)) this.wakeLater(circuit);
+      }
     } catch (error) {
       this.logger.warn({ err: error }, 'the circuit breakers could not be read; this process goes by what it knew last');
       for (const circuit of circuits) circuit.readAt = performance.now();
     }
+  }
+
+  /** What was told to wait before this process knew that the circuit is closed is recorded by then. */
+  private wakeLater({ tenant, provider }: Circuit): void {
+    const wake = (): Promise<void> =>
+      wakeItems(this.database.pool, tenant, provider).catch((error: unknown) => {
+        this.logger.warn({ err: error, tenant, provider }, 'items could not be woken; they come back when they were told to');
+      });
+    setTimeout(() => void wake(), WAKE_MS).unref();
   }
 
   private async tryToProbe(circuit: Circuit): Promise<Probe | undefined> {

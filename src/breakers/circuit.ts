@@ -44,10 +44,20 @@ export class Circuit implements CircuitKey {
     return this.left(this.row?.probe_left_ms);
   }
 
-  /** @param startedAt when the reading began: what a write has answered since is newer */
-  read(row: CircuitRow | undefined, startedAt: number): void {
+  /** Whether it lets everything through. */
+  get closed(): boolean {
+    return this.forced === 'closed' || (this.forced === null && !this.open);
+  }
+
+  /**
+   * @param startedAt when the reading began: what a write has answered since is newer
+   * @returns whether somebody else has closed it
+   */
+  read(row: CircuitRow | undefined, startedAt: number): boolean {
+    const wasClosed = this.closed;
     this.readAt = performance.now();
     if (this.wroteAt < startedAt) this.row = row;
+    return this.closed && !wasClosed;
   }
 
   /** @param row as a write has left it; undefined: it is not as this process thought */

@@ -212,7 +212,7 @@ describe('circuit breakers', () => {
     expect(await engine.call(ListBreakers, {})).toMatchObject([{ provider: 'mail', failures: 5 }]);
   });
 
-  test('items that wait for a provider burn no attempt, and go on as soon as its circuit is held closed', async () => {
+  test('items that wait for a provider burn no attempt, and go on soon after its circuit is held closed', async () => {
     const circuits = breakers();
     await fail(circuits, 2);
     const script = () => circuits.guard('acme', 'mail', async () => ({ output: 'sent' }));
@@ -227,6 +227,26 @@ describe('circuit breakers', () => {
     await update({ forced: 'closed' });
     expect((await engine.ended(batch)).counts).toMatchObject({ succeeded: 20, failed: 0 });
     expect((await engine.outcomes(batch)).every(({ attempts }) => attempts === 1)).toBe(true);
+  });
+
+  test('a process that learns that a circuit is closed calls back those that it had told to wait before it knew', async () => {
+    const circuits = breakers();
+    await fail(circuits, 2);
+    const script = () => circuits.guard('acme', 'mail', async () => ({ output: 'sent' }));
+    const batch = await engine.run(script, { items: keys(20).map((key) => ({ key })), options: FAST_RETRY });
+    await eventually(
+      () => engine.items(batch),
+      (items) => items.every(({ status }) => status === 'retrying'),
+    );
+    await engine.sql(`UPDATE circuit_breaker SET forced = 'closed'`);
+    const ended = await eventually(
+      async () => {
+        await engine.sql(`UPDATE retry SET due_at = clock_timestamp() WHERE key = '7'`);
+        return (await engine.get(batch.id)).counts.succeeded;
+      },
+      (succeeded) => succeeded === 20,
+    );
+    expect(ended).toBe(20);
   });
 
   test('over HTTP: GET and PATCH /api/breakers', async () => {
