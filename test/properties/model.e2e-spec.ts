@@ -12,14 +12,12 @@ import { CHUNK_STATE } from '../../src/batches/entities/chunk.entity.js';
 import { OUTCOME_STATUS } from '../../src/batches/entities/outcome.entity.js';
 import { itemsFromArray } from '../../src/batches/item-source.js';
 import { claimDueRetries } from '../../src/batches/store/claim-due-retries.js';
-import { claimLane } from '../../src/batches/store/claim-lane.js';
 import { deleteBatches } from '../../src/batches/store/delete-batches.js';
-import { endRun } from '../../src/batches/store/end-run.js';
 import { type ClaimedChunk, type Flush, recordOutcomes } from '../../src/batches/store/record-outcomes.js';
-import { renewLeases } from '../../src/batches/store/renew-leases.js';
 import { surrenderLane } from '../../src/batches/store/surrender-lane.js';
 import type { Procedure } from '../../src/common/procedure.js';
 import { Engine, FAST_RETRY, keys } from '../support/engine.js';
+import { claimLane, endRun, renewLeases } from '../support/lanes.js';
 import { assertInvariants } from '../support/invariants.js';
 import { BatchModel, MAX_RETRIES, type ModelWorker } from './model.js';
 
@@ -182,7 +180,16 @@ const record = (ok: boolean) =>
     const holds = model.holds(worker);
     const { attempt } = model.items[seq]!;
     const isAgain = !ok && attempt <= MAX_RETRIES;
-    const outcome = { seq, attempts: attempt, durationMs: 1, quality: null, key: String(seq + 1), errorStack: null, output: 'null' };
+    const outcome = {
+      seq,
+      attempts: attempt,
+      durationMs: 1,
+      quality: null,
+      key: String(seq + 1),
+      errorStack: null,
+      compensation: null,
+      output: 'null',
+    };
     const error = ok ? { errorKind: null, error: null } : { errorKind: 'retryable', error: 'x' };
     const deferred = {
       seq,

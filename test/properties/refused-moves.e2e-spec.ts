@@ -10,11 +10,10 @@ import { RetryItems } from '../../src/batches/commands/retry-items.command.js';
 import { SealBatch } from '../../src/batches/commands/seal-batch.command.js';
 import { StartBatch } from '../../src/batches/commands/start-batch.command.js';
 import { itemsFromArray } from '../../src/batches/item-source.js';
-import { claimLane } from '../../src/batches/store/claim-lane.js';
-import { endRun } from '../../src/batches/store/end-run.js';
 import { timeOutRuns } from '../../src/batches/store/find-work.js';
 import type { Procedure } from '../../src/common/procedure.js';
 import { Engine } from '../support/engine.js';
+import { claimLane, endRun } from '../support/lanes.js';
 import { assertInvariants } from '../support/invariants.js';
 
 let engine: Engine;
