@@ -139,12 +139,10 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   /** Works the operation's most urgent items in one of its slots, as long as there are any. Never rejects. */
   private async workSlot(operation: string, tenant: string): Promise<void> {
     if (!this.slots.take(operation)) return;
-    let isWorked = true;
-    for (let seat = this.seatFor(tenant); seat && isWorked; seat = this.seatFor(tenant)) {
-      await this.work(seat, async () => {
-        isWorked = false;
-        isWorked = await this.workMostUrgent(operation, tenant);
-      });
+    for (let goesOn = true; goesOn;) {
+      const seat = this.seatFor(tenant);
+      goesOn = false;
+      if (seat) await this.work(seat, async () => void (goesOn = await this.workMostUrgent(operation, tenant)));
     }
     this.slots.giveBack(operation);
   }

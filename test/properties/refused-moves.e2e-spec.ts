@@ -3,12 +3,14 @@ import { mayMove, RUN_STATUSES, type RunMove, type RunStatus } from '../../src/b
 import { AddItems } from '../../src/batches/commands/add-items.command.js';
 import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js';
 import { DeleteBatch } from '../../src/batches/commands/delete-batch.command.js';
+import { EditItem } from '../../src/batches/commands/edit-item.command.js';
 import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../../src/batches/commands/record-external-result.command.js';
 import { ResumeBatch } from '../../src/batches/commands/resume-batch.command.js';
 import { RetryItems } from '../../src/batches/commands/retry-items.command.js';
 import { SealBatch } from '../../src/batches/commands/seal-batch.command.js';
 import { StartBatch } from '../../src/batches/commands/start-batch.command.js';
+import { UpdateBatch } from '../../src/batches/commands/update-batch.command.js';
 import { itemsFromArray } from '../../src/batches/item-source.js';
 import { timeOutRuns } from '../../src/batches/store/find-work.js';
 import type { Procedure } from '../../src/common/procedure.js';
@@ -31,6 +33,8 @@ const COMMANDS: Record<RunMove, { type: Type<Procedure>; input?: () => object }>
   'add items to': { type: AddItems, input: () => ({ source: itemsFromArray([{}]) }) },
   'record results of': { type: RecordExternalResult, input: () => ({ key: 'a', success: true }) },
   'retry items of': { type: RetryItems },
+  'edit items of': { type: EditItem, input: () => ({ seq: 0, payload: {} }) },
+  'change settings of': { type: UpdateBatch, input: () => ({ options: { timeout: 4_321 } }) },
 };
 
 const created = (start: boolean) => engine.create({ items: ['a', 'b'], start });
