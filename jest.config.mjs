@@ -9,6 +9,8 @@ export default {
   testEnvironmentOptions: { customExportConditions: ['node', 'module-sync'] },
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['<rootDir>/test/**/*.{spec,e2e-spec}.ts'],
+  // They start clusters of processes and take minutes: `npm run test:faults` runs them.
+  testPathIgnorePatterns: ['/node_modules/', ...(process.env.FAULTS_SCALE ? [] : ['<rootDir>/test/faults/trials/'])],
   moduleFileExtensions: ['js', 'ts', 'mjs', 'cjs', 'json', 'node'],
   transform: { '^.+\\.(?:[tj]s|mjs)$': ['@swc/jest', { module: { type: 'commonjs' } }] },
   // Packages too are compiled, once (about 10 s), and then cached.

@@ -32,7 +32,7 @@ export const numbersByName = wordList.transform((words, context) => {
   if (pairs.some(([name, number]) => name === '' || !Number.isInteger(number) || number < 1)) {
     context.addIssue({ code: 'custom', message: 'must be a list of name:number with whole numbers from 1' });
   }
-  return Object.fromEntries(pairs);
+  return new Map(pairs);
 });
 
 export const apiKeys = wordList.transform((words, context) =>

@@ -90,11 +90,11 @@ export class Config {
   /** Items side by side, over all processes: of all batches, of each tenant's, of some tenants', of some operations'. Unset: no limit. */
   readonly maxConcurrency?: number;
   readonly tenantConcurrency?: number;
-  readonly tenantConcurrencyOf: Readonly<Record<string, number>>;
-  readonly operationConcurrencyOf: Readonly<Record<string, number>>;
+  readonly tenantConcurrencyOf: ReadonlyMap<string, number>;
+  readonly operationConcurrencyOf: ReadonlyMap<string, number>;
   /** Items that a tenant may start in a minute, over all processes; of each, and of some. Unset: no limit. */
   readonly tenantRatePerMinute?: number;
-  readonly tenantRateOf: Readonly<Record<string, number>>;
+  readonly tenantRateOf: ReadonlyMap<string, number>;
   /** How long a fault may last that only a new process is free of. */
   readonly recycleAfterMs: number;
   readonly createLimitPerMinute: number;

@@ -10,8 +10,8 @@ const MIGRATION_LOCK = 4_072_026;
 const STATEMENT_MS = 120_000;
 
 /**
- * Every wait has an end: without these a cut connection or a forgotten lock holds a pool's client for ever. For a connection, and for
- * a lock that somebody else has, a request waits less than the five seconds in which it is to be answered.
+ * Every wait has an end: without these a cut connection or a forgotten lock holds a pool's client for ever. For a connection a request
+ * waits less than the five seconds in which it is to be answered, and so does a command for its batch (`lockBatch`).
  */
 export function dataSourceOptions(url: string, poolSize: number): DataSourceOptions {
   return {
@@ -28,7 +28,7 @@ export function dataSourceOptions(url: string, poolSize: number): DataSourceOpti
       keepAlive: true,
       statement_timeout: STATEMENT_MS,
       query_timeout: STATEMENT_MS + 10_000,
-      lock_timeout: 4_000,
+      lock_timeout: 30_000,
       idle_in_transaction_session_timeout: 60_000,
       onConnect: learnBackend,
     },

@@ -15,11 +15,10 @@ export class LaneClaimer {
     const { maxConcurrency, tenantConcurrency, tenantConcurrencyOf, operationConcurrencyOf } = config;
     this.limits = {
       total: maxConcurrency ?? Infinity,
-      ofTenant: (tenant) => tenantConcurrencyOf[tenant] ?? tenantConcurrency ?? Infinity,
-      ofOperation: (operation) => operationConcurrencyOf[operation] ?? Infinity,
+      ofTenant: (tenant) => tenantConcurrencyOf.get(tenant) ?? tenantConcurrency ?? Infinity,
+      ofOperation: (operation) => operationConcurrencyOf.get(operation) ?? Infinity,
     };
-    const ofSome = [...Object.keys(tenantConcurrencyOf), ...Object.keys(operationConcurrencyOf)];
-    this.isLimited = (maxConcurrency ?? tenantConcurrency) !== undefined || ofSome.length > 0;
+    this.isLimited = (maxConcurrency ?? tenantConcurrency) !== undefined || tenantConcurrencyOf.size + operationConcurrencyOf.size > 0;
   }
 
   /** @returns also how many items the lane may work side by side, or that there is no room for any */

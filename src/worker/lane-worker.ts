@@ -182,7 +182,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
         leaseMs: this.config.leaseMs,
         room,
         oneItem: registered.handler.slotsPerWorker !== undefined,
-        tenantPerMinute: this.config.tenantRateOf[lane.tenant] ?? this.config.tenantRatePerMinute,
+        tenantPerMinute: this.config.tenantRateOf.get(lane.tenant) ?? this.config.tenantRatePerMinute,
         onRecorded: (failed) => this.onRecorded(lane, failed),
         onStuck: (calls) => this.countStuck(calls),
       });

@@ -105,7 +105,12 @@ test('what the operation would refuse is refused at once, with its field, and no
 
 test('only items that can be repeated are edited, of a batch that has ended and is the caller’s', async () => {
   const hold = new Gate();
-  const running = await engine.run(() => hold.opened, { items: [item('a', 1), item('b', 2)], options: { ...ONCE, concurrency: 1 } });
+  // The worker has heard of the cancel before its first item ends, and begins no other.
+  const untilCancelled = (_: unknown, { signal }: { signal: AbortSignal }) => {
+    signal.addEventListener('abort', hold.open);
+    return hold.opened;
+  };
+  const running = await engine.run(untilCancelled, { items: [item('a', 1), item('b', 2)], options: { ...ONCE, concurrency: 1 } });
   await expect(edit({ batchId: running.id, key: 'b', payload: { n: 4 } })).rejects.toMatchObject(
     refusal('CONFLICT', 'you can edit items of only a batch that is completed'),
   );
@@ -114,7 +119,6 @@ test('only items that can be repeated are edited, of a batch that has ended and 
     ({ counts }) => counts.running === 1,
   );
   await engine.call(CancelBatch, { batchId: running.id });
-  hold.open();
   await engine.ended(running);
   await expect(edit({ batchId: running.id, key: 'a', payload: { n: 4 } })).rejects.toMatchObject(refusal('CONFLICT', 'has succeeded'));
   await expect(edit({ batchId: running.id, key: 'x', payload: { n: 4 } })).rejects.toMatchObject(refusal('NOT_FOUND', 'the key x'));

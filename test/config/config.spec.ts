@@ -10,6 +10,14 @@ function tierVariable(tier: 'free' | 'paid', part: 'perMinute' | 'concurrency', 
   return { field: 'annotationTiers' as const, byDefault: TIERS, given: '7', becomes, wrong: ['0', '1.5', tooBig] };
 }
 
+function numbersVariable(field: keyof Config) {
+  const becomes = new Map([
+    ['acme', 50],
+    ['a:b', 7],
+  ]);
+  return { field, byDefault: new Map(), given: 'acme:50, a:b:7', becomes, wrong: ['acme', 'acme:', ':5', 'acme:0', 'acme:1.5', 'acme:x'] };
+}
+
 /** Every variable: the field it sets, its default, a value and what that becomes, and values that are refused. */
 const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given: string; becomes: unknown; wrong: string[] }> = {
   NODE_ENV: { field: 'nodeEnv', byDefault: 'development', given: 'production', becomes: 'production', wrong: ['staging'] },
@@ -44,6 +52,13 @@ const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given
   WORKER_THREADS: { field: 'workerThreads', byDefault: availableParallelism(), given: '5', becomes: 5, wrong: ['0', '257', '1.5'] },
   LEASE_MS: { field: 'leaseMs', byDefault: 15_000, given: '1000', becomes: 1_000, wrong: ['999', '600001'] },
   SWEEP_MS: { field: 'sweepMs', byDefault: 1_000, given: '100', becomes: 100, wrong: ['99', '60001'] },
+  PRIORITY_AGE_MS: { field: 'priorityAgeMs', byDefault: 15_000, given: '5', becomes: 5, wrong: ['0', '86400001'] },
+  MAX_CONCURRENCY: { field: 'maxConcurrency', byDefault: undefined, given: '5', becomes: 5, wrong: ['0', '1000001'] },
+  TENANT_CONCURRENCY: { field: 'tenantConcurrency', byDefault: undefined, given: '5', becomes: 5, wrong: ['0', '1000001'] },
+  TENANT_CONCURRENCY_OF: numbersVariable('tenantConcurrencyOf'),
+  OPERATION_CONCURRENCY_OF: numbersVariable('operationConcurrencyOf'),
+  TENANT_RATE_PER_MINUTE: { field: 'tenantRatePerMinute', byDefault: undefined, given: '5', becomes: 5, wrong: ['0', '1000001'] },
+  TENANT_RATE_OF: numbersVariable('tenantRateOf'),
   RECYCLE_AFTER_MS: { field: 'recycleAfterMs', byDefault: 60_000, given: '100', becomes: 100, wrong: ['0', '86400001'] },
   CREATE_LIMIT_PER_MINUTE: { field: 'createLimitPerMinute', byDefault: 600, given: '5', becomes: 5, wrong: ['0', '1.5'] },
   MAX_UPLOAD_BYTES: { field: 'maxUploadBytes', byDefault: 1_073_741_824, given: '5', becomes: 5, wrong: ['0', 'big'] },

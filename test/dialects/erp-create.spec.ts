@@ -25,8 +25,8 @@ test('an operation without parameters gets none', () => {
 });
 
 test('an option that is not built yet is refused by its name instead of being taken for granted', () => {
-  const refused = { code: 'UNPROCESSABLE', details: { errors: [expect.objectContaining({ path: 'options.failureThreshold' })] } };
-  expect(() => toCreateInput({ operation: 'report', options: { failureThreshold: 5 } })).toThrow(expect.objectContaining(refused));
+  const refused = { code: 'UNPROCESSABLE', details: { errors: [expect.objectContaining({ path: 'options.schedule' })] } };
+  expect(() => toCreateInput({ operation: 'report', options: { schedule: 5 } })).toThrow(expect.objectContaining(refused));
 });
 
 test('errors of the engine are told in the words of the request', async () => {

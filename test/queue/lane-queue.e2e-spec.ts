@@ -3,6 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Config } from '../../src/config.js';
+import { ConfigModule } from '../../src/config.module.js';
 import { EventChannel } from '../../src/queue/event-channel.js';
 import { type Bell, LaneQueue } from '../../src/queue/lane-queue.js';
 import { QueueModule } from '../../src/queue/queue.module.js';
@@ -28,7 +30,8 @@ afterAll(() => redis.stop());
 
 /** What one process has of the queue. */
 async function startProcess(redisUrl: string | undefined): Promise<INestApplicationContext> {
-  const module = await NestFactory.createApplicationContext(QueueModule.forRedis(redisUrl), { logger: false });
+  const imports = [ConfigModule.with(Config.from({})), QueueModule.forRedis(redisUrl)];
+  const module = await NestFactory.createApplicationContext({ module: class Process {}, imports }, { logger: false });
   processes.push(module);
   return module;
 }
@@ -194,9 +197,12 @@ describe('a process that has closed its queue', () => {
     import 'reflect-metadata';
     import { setImmediate } from 'node:timers/promises';
     import { NestFactory } from '@nestjs/core';
+    import { Config } from './dist/config.js';
+    import { ConfigModule } from './dist/config.module.js';
     import { LaneQueue } from './dist/queue/lane-queue.js';
     import { QueueModule } from './dist/queue/queue.module.js';
-    const app = await NestFactory.createApplicationContext(QueueModule.forRedis(process.argv[1]), { logger: false });
+    const imports = [ConfigModule.with(Config.from({})), QueueModule.forRedis(process.argv[1])];
+    const app = await NestFactory.createApplicationContext({ module: class Process {}, imports }, { logger: false });
     const lanes = app.get(LaneQueue);
     await lanes.listen(async () => undefined, { common: 2, express: 1 });
     await lanes.ring({ runId: '1', rank: 3, tenant: 'acme', express: false }, 1);

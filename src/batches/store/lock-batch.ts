@@ -4,9 +4,12 @@ import { type BatchRow, SELECT_BATCHES } from './select-batches.js';
 
 const SELECT_BATCH: Statement = { name: 'select-batch', text: `${SELECT_BATCHES} WHERE b.id = $1 AND b.tenant = $2` };
 
+/** Whoever gave the command is to be answered within five seconds, so that no lock is waited for longer in its transaction. */
 const LOCK: Statement = {
   name: 'lock-batch',
-  text: `SELECT r.id FROM batch b JOIN run r ON r.id = b.run_id WHERE b.id = $1 AND b.tenant = $2 FOR UPDATE OF r`,
+  text: `
+    SELECT r.id FROM (SELECT set_config('lock_timeout', '4000', true)) patience, batch b JOIN run r ON r.id = b.run_id
+    WHERE b.id = $1 AND b.tenant = $2 FOR UPDATE OF r`,
 };
 
 /** @throws AppError NOT_FOUND, also for another tenant's batch */
