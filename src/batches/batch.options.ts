@@ -15,7 +15,7 @@ import {
 } from 'class-validator';
 import { Nullable, nullableFields } from '../common/nullable.js';
 import { Canary, FailureThreshold, RampUp } from './caution.options.js';
-import { ResourceLimits, ResourceLimitsInput } from './resource-limits.options.js';
+import { ThreadLimits, ThreadLimitsInput } from './resource-limits.options.js';
 
 export const PRIORITIES = ['critical', 'high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
@@ -76,7 +76,7 @@ export class BatchOptions {
   /** Take back what the batch changed when it ends as failed or timed out. Needs a backup, and so makes one. */
   rollbackOnFailure: boolean;
   /** What the batch's items may use of each process that works them; null for no limit. Batches of an older release have none. */
-  resourceLimits?: ResourceLimits | null;
+  resourceLimits?: ThreadLimits | null;
 }
 
 /** Whether the earlier versions of the records that the batch writes are saved. */
@@ -125,7 +125,7 @@ export class BatchOptionsInput implements Partial<Omit<BatchOptions, 'resourceLi
   @IsOptional() @IsIn(BACKUP_STRATEGIES) backupStrategy?: BackupStrategy;
   @IsOptional() @IsBoolean() rollbackOnFailure?: boolean;
   /** null, when the settings of a batch change: none */
-  @Nullable() @IsObject() @ValidateNested() @Type(() => ResourceLimitsInput) resourceLimits?: ResourceLimitsInput | null;
+  @Nullable() @IsObject() @ValidateNested() @Type(() => ThreadLimitsInput) resourceLimits?: ThreadLimitsInput | null;
 }
 
 /** Those that a caller gave. null is as if it were not given, but where it means "none". */

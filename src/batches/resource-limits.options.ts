@@ -3,7 +3,7 @@ import { AppError, type FieldError } from '../common/app-error.js';
 import { Nullable } from '../common/nullable.js';
 
 /** What a batch's items at work may use of one worker process. Kept for operations that work in threads; see docs/threads.md. */
-export class ResourceLimits {
+export class ThreadLimits {
   /** MB, of all of them together. */
   maxMemoryMb?: number;
   /** Percent of one core, over a longer time. */
@@ -11,7 +11,7 @@ export class ResourceLimits {
 }
 
 /** null, when the settings of a batch change: none */
-export class ResourceLimitsInput {
+export class ThreadLimitsInput {
   /** A thread with less than 16 MB could not work at all. */
   @Nullable() @IsInt() @Min(16) @Max(1_048_576) maxMemoryMb?: number | null;
   @Nullable() @IsNumber() @Min(1) @Max(10_000) maxCpuPercent?: number | null;
@@ -19,9 +19,9 @@ export class ResourceLimitsInput {
 
 /** Limits with what a caller gave over them. @returns null when none is left */
 export function changedLimits(
-  limits: ResourceLimits | null | undefined,
-  given: ResourceLimitsInput | null | undefined,
-): ResourceLimits | null {
+  limits: ThreadLimits | null | undefined,
+  given: ThreadLimitsInput | null | undefined,
+): ThreadLimits | null {
   if (given === null) return null;
   const left = Object.entries({ ...limits, ...given }).filter(([, value]) => value !== undefined && value !== null);
   return left.length > 0 ? Object.fromEntries(left) : null;
@@ -31,7 +31,7 @@ export function changedLimits(
  * @param why the batch cannot be held to limits; undefined when it can
  * @throws AppError UNPROCESSABLE that names every limit that is asked for and cannot be kept
  */
-export function assertLimitsCanBeKept(given: ResourceLimitsInput | null | undefined, why: string | undefined): void {
+export function assertLimitsCanBeKept(given: ThreadLimitsInput | null | undefined, why: string | undefined): void {
   const asked = changedLimits(null, given);
   if (!asked || why === undefined) return;
   const errors = Object.keys(asked).map((name): FieldError => {

@@ -44,7 +44,7 @@ const waiting = (count: number) =>
     () =>
       engine.sql<{ pid: number }>(
         `SELECT pid FROM pg_stat_activity
-         WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE 'SELECT r.id FROM batch b JOIN run r %'`,
+         WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '% patience, batch b JOIN run r %'`,
       ),
     (rows) => rows.length === count,
   );

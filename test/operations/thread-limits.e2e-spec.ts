@@ -1,6 +1,6 @@
 import { UpdateBatch } from '../../src/batches/commands/update-batch.command.js';
 import type { BatchView } from '../../src/batches/batch.view.js';
-import type { ResourceLimits } from '../../src/batches/resource-limits.options.js';
+import type { ThreadLimits } from '../../src/batches/resource-limits.options.js';
 import { Engine, FAST_RETRY } from '../support/engine.js';
 import { ThreadedModule } from '../support/threaded.js';
 
@@ -13,7 +13,7 @@ describe('what a batch may use of a process', () => {
 
   afterAll(() => engine.close());
 
-  const worked = async (payloads: object[], resourceLimits: ResourceLimits, timeout = 30_000): Promise<BatchView> => {
+  const worked = async (payloads: object[], resourceLimits: ThreadLimits, timeout = 30_000): Promise<BatchView> => {
     const options = { ...FAST_RETRY, retryAttempts: 0, resourceLimits, timeout };
     const items = payloads.map((payload) => ({ payload }));
     return engine.ended(await engine.create({ operation: 'threaded', items, options }), 60_000);
