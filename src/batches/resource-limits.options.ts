@@ -18,10 +18,7 @@ export class ThreadLimitsInput {
 }
 
 /** Limits with what a caller gave over them. @returns null when none is left */
-export function changedLimits(
-  limits: ThreadLimits | null | undefined,
-  given: ThreadLimitsInput | null | undefined,
-): ThreadLimits | null {
+export function changedLimits(limits: ThreadLimits | null | undefined, given: ThreadLimitsInput | null | undefined): ThreadLimits | null {
   if (given === null) return null;
   const left = Object.entries({ ...limits, ...given }).filter(([, value]) => value !== undefined && value !== null);
   return left.length > 0 ? Object.fromEntries(left) : null;

@@ -96,7 +96,8 @@ test(
     await ask('POST', `${base}/{id}/start`, { id });
     await ended(id);
     await ask('GET', base, {}, undefined, '?limit=10');
-    for (const part of ['items', 'results', 'jobs', 'events', 'stats', 'analytics', 'audit']) await ask('GET', `${base}/{id}/${part}`, { id });
+    for (const part of ['items', 'results', 'jobs', 'events', 'stats', 'analytics', 'audit'])
+      await ask('GET', `${base}/{id}/${part}`, { id });
     await ask('POST', `${base}/{id}/metrics`, { id }, { memoryUsage: 1 });
     await ask('GET', `${base}/{id}/metrics`, { id });
     await ask('GET', `${base}/stats`);

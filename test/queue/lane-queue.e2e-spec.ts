@@ -1,4 +1,4 @@
-import type { INestApplicationContext } from '@nestjs/common';
+import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -28,10 +28,13 @@ afterEach(async () => {
 
 afterAll(() => redis.stop());
 
+@Module({})
+class ProcessModule {}
+
 /** What one process has of the queue. */
 async function startProcess(redisUrl: string | undefined): Promise<INestApplicationContext> {
   const imports = [ConfigModule.with(Config.from({})), QueueModule.forRedis(redisUrl)];
-  const module = await NestFactory.createApplicationContext({ module: class Process {}, imports }, { logger: false });
+  const module = await NestFactory.createApplicationContext({ module: ProcessModule, imports }, { logger: false });
   processes.push(module);
   return module;
 }
