@@ -54,7 +54,10 @@ module.exports = {
       comment: 'Who writes an operation has one interface to learn, and cannot break the engine.',
       severity: 'error',
       from: { path: '^(src/.*)/[^/]+\\.item-handler\\.ts$' },
-      to: { path: '^src/', pathNot: ['^src/operations/item-handler\\.ts$', '^src/(common|records|ai|breakers)/', '^src/config\\.ts$', '^$1/'] },
+      to: {
+        path: '^src/',
+        pathNot: ['^src/operations/item-handler\\.ts$', '^src/(common|records|ai|breakers)/', '^src/config\\.ts$', '^$1/'],
+      },
     },
     {
       name: 'item-handlers-know-no-other',
