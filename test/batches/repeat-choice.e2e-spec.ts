@@ -147,9 +147,11 @@ describe('what is repeated', () => {
     let fails = true;
     const ran: number[] = [];
     const { id } = await engine.run(
-      async ({ payload }) => {
+      async ({ payload }, { signal }) => {
         ran.push(payload.n);
         if (payload.n === 1 && fails) throw new Error('no');
+        // Its worker has heard of the cancel then, and begins no other item.
+        signal.addEventListener('abort', hold.open);
         if (payload.n === 2) await hold.opened;
       },
       {
@@ -159,7 +161,6 @@ describe('what is repeated', () => {
     );
     await eventually(() => expect(ran).toEqual([1, 2]));
     await engine.call(CancelBatch, { batchId: id });
-    hold.open();
     expect(await engine.ended({ id })).toMatchObject({ counts: { succeeded: 1, failed: 1, cancelled: 2 } });
     fails = false;
     const statuses: InputOf<RetryItems>['statuses'] = ['failed', 'cancelled'];

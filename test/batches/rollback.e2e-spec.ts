@@ -152,14 +152,18 @@ describe('compensations', () => {
   test('a batch that is cancelled is not rolled back by itself', async () => {
     const { undo, keys: called } = recorder();
     const gate = new Gate();
-    const work = async (item: Item): Promise<ItemResult> => (item.key === '3' ? gate.opened.then(() => done(item)) : done(item));
+    const work = async (item: Item, { signal }: ItemContext): Promise<ItemResult> => {
+      // Its worker has heard of the cancel then, and begins no other item.
+      signal.addEventListener('abort', gate.open);
+      if (item.key === '3') await gate.opened;
+      return done(item);
+    };
     const batch = await engine.runUndoable(work, undo, { items: items(9), options: { ...ONE_AT_A_TIME, rollbackOnFailure: true } });
     await eventually(
       () => engine.get(batch.id),
       ({ counts }) => counts.succeeded === 2,
     );
     await engine.call(CancelBatch, { batchId: batch.id });
-    gate.open();
     await endedWith(batch, 'cancelled');
     // A later batch is rolled back by the same worker, this one is not.
     const failed = await engine.runUndoable(() => Promise.reject(new PermanentError('no')), undo, {
