@@ -12,7 +12,7 @@ import { itemsFromArray } from '../../src/batches/item-source.js';
 import { ListAudit } from '../../src/batches/queries/list-audit.query.js';
 import { PermanentError } from '../../src/operations/item-handler.js';
 import { Engine, FAST_RETRY, keys } from '../support/engine.js';
-import { eventually } from '../support/eventually.js';
+import { eventually, Gate } from '../support/eventually.js';
 import { assertInvariants } from '../support/invariants.js';
 
 let engine: Engine;
@@ -160,11 +160,11 @@ describe('a canary', () => {
 
   test('that somebody pauses and resumes is still a canary', async () => {
     const seen = new Set<string>();
-    let open = false;
+    const resumed = new Gate();
     const batch = await engine.run(
       async ({ key }) => {
         seen.add(key);
-        await eventually(() => open, Boolean, 20_000);
+        await resumed.opened;
       },
       { items: keys(50), options: { concurrency: 2, canary: { items: 4, then: 'confirm' } } },
     );
@@ -174,9 +174,8 @@ describe('a canary', () => {
     );
     await engine.call(PauseBatch, { batchId: batch.id, reason: 'a look at it' });
     expect(await engine.get(batch.id)).toMatchObject({ status: 'paused', reason: 'a look at it' });
-    open = true;
-    await paused(batch);
     await engine.call(ResumeBatch, { batchId: batch.id });
+    resumed.open();
     const confirmed = await eventually(
       () => engine.get(batch.id),
       ({ status, reason }) => status === 'paused' && reason !== 'a look at it',
