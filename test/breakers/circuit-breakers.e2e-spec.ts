@@ -79,7 +79,9 @@ describe('circuit breakers', () => {
     const pool = jest.spyOn(engine.database.pool, 'query');
     const startedAt = performance.now();
     for (let n = 0; n < 10_000; n += 1) await circuits.guard('acme', 'mail', working);
-    const statements = pool.mock.calls.map(([statement]) => (statement as unknown as { name: string }).name);
+    // The worker of this process has statements of its own.
+    const names = pool.mock.calls.map(([statement]) => (statement as unknown as { name: string }).name);
+    const statements = names.filter((name) => name.includes('circuit'));
     pool.mockRestore();
     expect(new Set(statements)).toEqual(new Set(['read-circuits']));
     expect(statements.length).toBeLessThanOrEqual(1 + (performance.now() - startedAt) / 500);
