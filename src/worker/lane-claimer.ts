@@ -24,12 +24,9 @@ export class LaneClaimer {
   /** @returns also how many items the lane may work side by side, or that there is no room for any */
   async claim(runId: string, slotted: string[]): Promise<Claim & { room: number; isFull: boolean }> {
     const where = { runId, leaseMs: this.config.leaseMs, slotted };
-    if (!this.isLimited) return { ...(await claimLane(this.database.pool, { ...where, room: MOST })), room: Infinity, isFull: false };
+    if (!this.isLimited) return { ...(await claimLane(this.database.pool, { ...where, room: Infinity })), room: Infinity, isFull: false };
     const claim = await claimWithinLimits(this.database, where, this.limits);
     // What the lane does not use of it now is somebody else's.
     return { ...claim, room: Math.min(claim.room, claim.lane?.width ?? 0) };
   }
 }
-
-/** More than any lane is wide. */
-const MOST = 32_767;

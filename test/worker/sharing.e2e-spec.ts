@@ -49,6 +49,7 @@ describe('limits over batches and processes', () => {
     for (const batch of batches) expect(await one.ended(batch, 30_000)).toMatchObject({ counts: { succeeded: 60 } });
     expect(count.most).toBeLessThanOrEqual(7);
     expect(count.most).toBeGreaterThan(3);
+    await assertInvariants(one.database);
     for (const engine of engines.splice(0)) await engine.close();
     await drop();
   });
@@ -78,6 +79,15 @@ describe('limits over batches and processes', () => {
     const input = { items: keys(10), options: { concurrency: 60, batchSize: 1 } };
     for (const batch of [await engine.runChunks(script, input), await engine.runChunks(script, input)]) await engine.ended(batch, 30_000);
     expect(chunks.most).toBe(1);
+  });
+
+  test.each([
+    { TENANT_CONCURRENCY_OF: 'somebody:2' },
+    { OPERATION_CONCURRENCY_OF: 'something:2' },
+    { MAX_CONCURRENCY: '1000000' },
+  ])('that leave much, or do not concern the batch, do not hold it up: %j', async (env) => {
+    const engine = await start(env);
+    expect(await engine.ended(await engine.create({ items: keys(20) }))).toMatchObject({ counts: { succeeded: 20 } });
   });
 
   test('of a tenant’s rate hold over its batches', async () => {

@@ -59,12 +59,15 @@ export interface ClaimedLane {
   reclaimed: number;
 }
 
+/** More than any lane is wide, and the most that a smallint holds. */
+const MAX_ROOM = 32_767;
+
 export interface LaneClaim {
   runId: string;
   leaseMs: number;
   /** Operations whose items are worked in slots, the most urgent run's first, which may not be this run's: no lane of theirs is taken. */
   slotted: string[];
-  /** Items side by side that the limits over batches leave; the lane counts for no more. */
+  /** Items side by side that the limits over batches leave; the lane counts for no more. Infinity: there is no limit. */
   room: number;
 }
 
@@ -76,7 +79,7 @@ export interface Claim {
 }
 
 export async function claimLane(connection: Connection, { runId, leaseMs, slotted, room }: LaneClaim): Promise<Claim> {
-  const values = [runId, leaseMs, slotted, room];
+  const values = [runId, leaseMs, slotted, Math.min(room, MAX_ROOM)];
   const [row] = await run<Omit<ClaimedLane, 'no'> & { no: number | null }>(connection, CLAIM_LANE, values);
   if (!row) return {};
   const { no } = row;
