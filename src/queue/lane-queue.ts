@@ -5,7 +5,7 @@ export interface Bell {
   tenant: string;
   /** 1 (critical) to 4 (low); a lower rank is heard first. */
   rank: number;
-  /** Heard before all others, in lanes that are kept for it: a run that has just come, or that has been waiting for too long. */
+  /** Heard before all others, in lanes that are kept for it: a run that has just come, or whose tenant has less than its share. */
   express: boolean;
 }
 

@@ -21,8 +21,8 @@ interface Waiter extends SeatRequest {
 }
 
 /**
- * How many lanes this process works at the same time, and whose. A quarter of the seats is kept for runs that have just come or
- * have waited for long, so that nobody waits behind a batch that fills the others; no tenant may fill these.
+ * How many lanes this process works at the same time, and whose. A quarter of the seats is kept for runs that have just come and for
+ * tenants with less than their share, so that nobody waits behind a batch that fills the others; no tenant may fill these.
  */
 export class LaneSeats {
   private readonly byTenant = new Map<string, number>();

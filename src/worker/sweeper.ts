@@ -103,7 +103,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     }
   }
 
-  /** Turns are not waited for. Each takes its lane first, so that for a moment there may be more than WORKER_LANES. */
+  /** Turns are not waited for. When all lanes are busy, those that wait for long stand further forward in the queue. */
   private async serveWaitingRuns(): Promise<void> {
     const { priorityAgeMs: ageMs } = this.config;
     const free = this.worker.freeLanes;
@@ -113,7 +113,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       const { run_id: runId, tenant, rank, lanes } = waiting;
       const bell = { runId, tenant, rank, express: false };
       for (let lane = 0; lane < lanes && left > 0; lane += 1, left -= 1) void this.worker.hear(bell);
-      if (left === 0 && waiting.waited_ms > ageMs) await this.aged.ring(bell, waiting.waited_ms);
+      if (left === 0 && waiting.waited_ms > ageMs) await this.aged.ring(bell);
     }
   }
 

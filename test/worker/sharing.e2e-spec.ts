@@ -81,7 +81,7 @@ describe('limits over batches and processes', () => {
     expect(chunks.most).toBe(1);
   });
 
-  test.each([
+  test.each<Record<string, string>>([
     { TENANT_CONCURRENCY_OF: 'somebody:2' },
     { OPERATION_CONCURRENCY_OF: 'something:2' },
     { MAX_CONCURRENCY: '1000000' },
@@ -153,8 +153,12 @@ test('a batch of low priority is worked before those of high priority are throug
   const urgent = [];
   for (let n = 0; n < 3; n += 1)
     urgent.push(await engine.run(slow, { items: keys(20_000), options: { priority: 'critical', concurrency: 1, batchSize: 100 } }));
-  const low = await engine.run(() => undefined, { items: keys(5), options: { priority: 'low' } });
-  expect(await engine.ended(low, 25_000)).toMatchObject({ counts: { succeeded: 5 } });
+  // More than its first turn, which every new batch gets soon.
+  const low = await engine.run(() => new Promise((resolve) => setTimeout(resolve, 20)), {
+    items: keys(80),
+    options: { priority: 'low', concurrency: 1, batchSize: 10 },
+  });
+  expect(await engine.ended(low, 25_000)).toMatchObject({ counts: { succeeded: 80 } });
   for (const { id } of urgent) expect(await engine.get(id)).toMatchObject({ status: 'running' });
   through.open();
   for (const { id } of urgent) await engine.call(CancelBatch, { batchId: id });
