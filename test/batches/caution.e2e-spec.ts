@@ -191,6 +191,15 @@ describe('a canary', () => {
     expect(await engine.ended(batch)).toMatchObject({ status: 'completed', counts: { succeeded: 4, failed: 1 } });
   });
 
+  test.each([
+    ['just as large as the batch is the whole of it, whatever failed', 4, { items: 4 }, { succeeded: 3, failed: 1 }],
+    ['needs no confirmation when nothing comes after it', 4, { items: 4, then: 'confirm' as const }, { succeeded: 3, failed: 1 }],
+    ['of nothing is nothing', 0, { percent: 10 }, { total: 0 }],
+  ])('%s', async (_, total, canary, counts) => {
+    const batch = await run((n) => n === 1, total, { canary });
+    expect(await engine.ended(batch)).toMatchObject({ status: 'completed', counts });
+  });
+
   test('of an open batch is a number; a percentage is refused as long as nobody knows of what', async () => {
     const refused = { code: 'UNPROCESSABLE', details: { errors: [{ path: 'options.canary.percent' }] } };
     await expect(engine.create({ open: true, start: true, options: { canary: { percent: 5 } } })).rejects.toMatchObject(refused);

@@ -52,12 +52,17 @@ function byThreshold({ threshold, ...standing }: Standing): Verdict | undefined 
   const limit = isTooMany ? `${threshold.count} failed items` : `${threshold.percent} %`;
   const reason = `failure threshold: ${failed} of ${finished} finished items failed (${round(percent)} %); ${limit} is the limit`;
   if (threshold.action === 'fail') return { to: 'failed', reason };
-  // There is nothing to pause when all is done.
-  return standing.sealed && standing.processed >= standing.total ? undefined : { to: 'paused', reason };
+  return isThrough(standing) ? undefined : { to: 'paused', reason };
 }
 
-function byCanary({ gate, canary, processed, failed }: Standing): Verdict | undefined {
-  if (gate === null || processed < gate) return undefined;
+/** There is nothing to pause any more. */
+function isThrough({ sealed, processed, total }: Omit<Standing, 'threshold'>): boolean {
+  return sealed && processed >= total;
+}
+
+function byCanary(standing: Standing): Verdict | undefined {
+  const { gate, canary, processed, failed } = standing;
+  if (gate === null || processed < gate || isThrough(standing)) return undefined;
   const { then = 'continue', maxFailedPercent = 0 } = canary ?? {};
   const percent = (100 * failed) / processed;
   if (then === 'continue' && percent <= maxFailedPercent) return { to: 'go on' };
