@@ -7,7 +7,7 @@ export class CpuShare {
   private paidAt = performance.now();
 
   /** @param percent of one core; undefined for no limit */
-  constructor(private readonly percent: number | undefined) {}
+  constructor(public percent: number | undefined) {}
 
   charge(busyMs: number): void {
     if (this.percent === undefined) return;

@@ -74,7 +74,12 @@ export class ThreadQueue {
 
   private batchOf({ batchId, maxMemoryMb = Infinity, maxCpuPercent }: Waiter): BatchQueue {
     const known = this.batches.get(batchId);
-    if (known) return known;
+    if (known) {
+      // They may have been changed since the item before came.
+      known.maxMemoryMb = maxMemoryMb;
+      known.cpu.percent = maxCpuPercent;
+      return known;
+    }
     const batch: BatchQueue = { waiting: new Set(), running: 0, memoryMb: 0, maxMemoryMb, cpu: new CpuShare(maxCpuPercent) };
     this.batches.set(batchId, batch);
     return batch;
