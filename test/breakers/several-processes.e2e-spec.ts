@@ -48,9 +48,9 @@ describe('a provider that several processes ask', () => {
       const options = { maxConcurrent: 12, retryAttempts: 9, retryDelay: 0, timeout: 300_000 };
       const created = await api().post<CreatedDocumentJobReply>(JOBS, { documentIds: ids, type: 'QUALITY_CHECK', options });
       const { jobId } = created.body.data;
-      const waiting = (why: string, count: number) =>
+      const waiting = (why: string, count: number, meanwhile?: () => Promise<unknown>) =>
         eventually(
-          async () => (await api().get<{ data: ItemView[] }>(`/api/batches/${jobId}/items`)).body.data,
+          async () => (await meanwhile?.(), await api().get<{ data: ItemView[] }>(`/api/batches/${jobId}/items`)).body.data,
           (all) => all.filter(({ status, error }) => status === 'retrying' && error?.message.includes(why)).length === count,
           LONG_MS,
         );
@@ -58,8 +58,8 @@ describe('a provider that several processes ask', () => {
       mode = 'silent';
       const sent = provider.requests.length;
       await client.query('UPDATE circuit_breaker SET open_until = clock_timestamp()');
-      await client.query('UPDATE retry SET due_at = clock_timestamp()');
-      await waiting('one item tries', 11);
+      // A process that has not looked at the circuit since tells an item to wait once more.
+      await waiting('one item tries', 11, () => client.query('UPDATE retry SET due_at = clock_timestamp()'));
       expect(provider.requests).toHaveLength(sent + 1);
       const holder = services.findIndex((service) => probes(service) > 0);
       expect(services.map(probes).sort()).toEqual([0, 1]);
