@@ -4,7 +4,7 @@ import { Config } from '../../config.js';
 import { ANALYSIS_SCHEMAS, type AnalysisType, type DocumentAnalysis, type Findings } from '../document/analysis.js';
 import type { SourceDocument } from '../document/source-document.js';
 import { Threads, type ThreadUser } from '../../threads/threads.js';
-import { AiEndpoint } from './ai-endpoint.js';
+import type { AiEndpoint } from './ai-endpoint.js';
 
 export interface AnalysisCall {
   tenant: string;
@@ -34,7 +34,7 @@ const TASKS: Record<AnalysisType, string> = {
 /** Analyzes documents: by the endpoint of AI_BASE_URL, or by the offline rules when none is set. */
 @Injectable()
 export class AnalysisProvider implements OnApplicationShutdown {
-  private readonly endpoint?: AiEndpoint;
+  private readonly endpoint?: Promise<AiEndpoint>;
   private readonly inFlight = new Set<AbortController>();
 
   constructor(
@@ -42,14 +42,13 @@ export class AnalysisProvider implements OnApplicationShutdown {
     private readonly breakers: CircuitBreakers,
     private readonly threads: Threads,
   ) {
-    const { aiBaseUrl, aiApiKey, aiModel } = config;
-    if (aiBaseUrl) this.endpoint = new AiEndpoint({ baseUrl: aiBaseUrl, apiKey: aiApiKey, model: aiModel });
+    if (config.aiBaseUrl) this.endpoint = endpointAt(config.aiBaseUrl, config);
   }
 
   /** A document without text is judged by the offline rules: there is nothing to send. */
   async analyze(document: SourceDocument, type: AnalysisType, call: AnalysisCall): Promise<DocumentAnalysis> {
     const { truncated } = document;
-    const { endpoint } = this;
+    const endpoint = await this.endpoint;
     if (!endpoint || document.text.trim() === '') {
       return { findings: await this.analyzeOffline(document, type, call), analyzer: 'offline', truncated };
     }
@@ -81,4 +80,10 @@ export class AnalysisProvider implements OnApplicationShutdown {
       this.inFlight.delete(controller);
     }
   }
+}
+
+/** Loaded when there is one: its packages take a third of a second. */
+async function endpointAt(baseUrl: string, { aiApiKey: apiKey, aiModel: model }: Config): Promise<AiEndpoint> {
+  const { AiEndpoint } = await import('./ai-endpoint.js');
+  return new AiEndpoint({ baseUrl, apiKey, model });
 }
