@@ -26,6 +26,6 @@ export default {
   cacheDirectory: '<rootDir>/.jest-cache',
   maxWorkers: 2,
   // Each test file loads the whole framework anew, and a worker's heap would grow with every one.
-  workerIdleMemoryLimit: '512MB',
+  workerIdleMemoryLimit: '1GB',
   testTimeout: 30_000,
 };

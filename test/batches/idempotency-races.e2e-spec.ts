@@ -10,7 +10,7 @@ import { Race } from '../support/race.js';
 import { Client } from 'pg';
 
 /** How many pairs of each kind are raced. */
-const PAIRS = Number(process.env.RACE_PAIRS ?? 25);
+const PAIRS = Number(process.env.RACE_PAIRS ?? 12);
 const PAIR_MS = 400;
 
 let engine: Engine;

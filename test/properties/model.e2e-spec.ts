@@ -22,7 +22,7 @@ import { assertInvariants } from '../support/invariants.js';
 import { BatchModel, MAX_RETRIES, type ModelWorker } from './model.js';
 
 /** More of them, and longer ones, find more: MODEL_RUNS=20000. */
-const RUNS = Number(process.env.MODEL_RUNS ?? 100);
+const RUNS = Number(process.env.MODEL_RUNS ?? 30);
 const MAX_COMMANDS = 40;
 const LEASE_MS = 3_600_000;
 

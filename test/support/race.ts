@@ -25,7 +25,7 @@ async function after<T>(ms: number, start: () => Promise<T>): Promise<T> {
 }
 
 /** Pairs of each kind, for `npm run test:races`; a few dozen see that the kinds themselves work. */
-export const PAIRS = Number(process.env.RACE_PAIRS ?? 40);
+export const PAIRS = Number(process.env.RACE_PAIRS ?? 12);
 
 /** What came of the pairs of one kind; a line of the file that RACE_REPORT names. */
 export class RaceReport {
