@@ -1,5 +1,5 @@
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
-import { holdRun, putBackTokens, type RateBucket, takeTokens } from '../batches/store/take-tokens.js';
+import { holdRun, putBackTokens, type RateBucket, rateBucketsOf, takeTokens } from '../batches/store/take-tokens.js';
 import type { Connection } from '../database/sql.js';
 
 /** Tokens taken ahead go back after this long: kept, they would allow more than a bucketful at once later. */
@@ -31,12 +31,7 @@ export class StartTokens {
 
   /** Read anew each time: the batch's settings may change. */
   private get buckets(): RateBucket[] {
-    const { rateLimitPerMinute: perMinute, rateLimitPool: pool } = this.lane.options;
-    return [
-      ...(perMinute ? [{ scope: 'batch' as const, name: this.lane.batch_id, perMinute }] : []),
-      ...(pool ? [{ scope: 'pool' as const, ...pool }] : []),
-      ...(this.tenantPerMinute ? [{ scope: 'tenant' as const, name: '', perMinute: this.tenantPerMinute }] : []),
-    ];
+    return rateBucketsOf(this.lane.batch_id, this.lane.options, this.tenantPerMinute);
   }
 
   /** The batch's rate limits may be others now: what was taken under the old ones is still used. */

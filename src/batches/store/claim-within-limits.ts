@@ -1,3 +1,4 @@
+import type { Config } from '../../config.js';
 import { type Connection, type Database, run, type Statement } from '../../database/sql.js';
 import { type Claim, claimLane, type LaneClaim } from './claim-lane.js';
 
@@ -6,6 +7,17 @@ export interface ConcurrencyLimits {
   total: number;
   ofTenant: (tenant: string) => number;
   ofOperation: (operation: string) => number;
+}
+
+/** @returns undefined when the service is configured with none */
+export function concurrencyLimitsOf(config: Config): ConcurrencyLimits | undefined {
+  const { maxConcurrency, tenantConcurrency, tenantConcurrencyOf, operationConcurrencyOf } = config;
+  if ((maxConcurrency ?? tenantConcurrency) === undefined && tenantConcurrencyOf.size + operationConcurrencyOf.size === 0) return undefined;
+  return {
+    total: maxConcurrency ?? Infinity,
+    ofTenant: (tenant) => tenantConcurrencyOf.get(tenant) ?? tenantConcurrency ?? Infinity,
+    ofOperation: (operation) => operationConcurrencyOf.get(operation) ?? Infinity,
+  };
 }
 
 /** One claim at a time, in all processes: what the one sees free is not given to another meanwhile. */
@@ -41,20 +53,31 @@ export function claimWithinLimits(
 ): Promise<Claim & { isFull: boolean; room: number }> {
   return database.transaction(async (connection) => {
     await run(connection, TAKE_TURNS, []);
-    const room = await roomWithin(connection, claim.runId, limits);
+    const { room } = await roomWithin(connection, claim.runId, limits);
     if (room <= 0) return { isFull: true, room };
     return { ...(await claimLane(connection, { ...claim, room })), isFull: false, room };
   });
 }
 
-async function roomWithin(connection: Connection, runId: string, limits: ConcurrencyLimits): Promise<number> {
+/** What the tightest limit leaves. */
+export interface Room {
+  /** Items; less than 1: none. */
+  room: number;
+  of: 'service' | 'tenant' | 'operation';
+  /** Items side by side that it allows. */
+  limit: number;
+}
+
+export async function roomWithin(connection: Connection, runId: string, limits: ConcurrencyLimits): Promise<Room> {
   const [granted] = await run<Granted>(connection, SUM_GRANTED, [runId]);
   // A run that has been deleted meanwhile.
-  if (!granted) return 0;
-  const { tenant, operation } = granted;
-  return Math.min(
-    limits.total - granted.total,
-    limits.ofTenant(tenant) - granted.of_tenant,
-    limits.ofOperation(operation) - granted.of_operation,
-  );
+  if (!granted) return { room: 0, of: 'service', limit: limits.total };
+  const ofTenant = limits.ofTenant(granted.tenant);
+  const ofOperation = limits.ofOperation(granted.operation);
+  const rooms: Room[] = [
+    { of: 'service', limit: limits.total, room: limits.total - granted.total },
+    { of: 'tenant', limit: ofTenant, room: ofTenant - granted.of_tenant },
+    { of: 'operation', limit: ofOperation, room: ofOperation - granted.of_operation },
+  ];
+  return rooms.reduce((tightest, each) => (each.room < tightest.room ? each : tightest));
 }

@@ -1,3 +1,4 @@
+import type { BatchOptions } from '../batch.options.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 
 /** The buckets that a start of an item costs a token each: its batch's, its pool's, its tenant's. */
@@ -7,6 +8,16 @@ export interface RateBucket {
   name: string;
   /** Size of the bucket, and tokens that it gets in a minute. */
   perMinute: number;
+}
+
+/** @param tenantPerMinute what the tenant may start in a minute over all of its batches, if that is limited */
+export function rateBucketsOf(batchId: string, options: BatchOptions, tenantPerMinute: number | undefined): RateBucket[] {
+  const { rateLimitPerMinute: perMinute, rateLimitPool: pool } = options;
+  return [
+    ...(perMinute ? [{ scope: 'batch' as const, name: batchId, perMinute }] : []),
+    ...(pool ? [{ scope: 'pool' as const, ...pool }] : []),
+    ...(tenantPerMinute ? [{ scope: 'tenant' as const, name: '', perMinute: tenantPerMinute }] : []),
+  ];
 }
 
 /**
@@ -107,6 +118,27 @@ const HOLD: Statement = {
 /** Lets nobody take a lane of the run for so long: there are no tokens. */
 export async function holdRun(connection: Connection, runId: string, ms: number): Promise<void> {
   await run(connection, HOLD, [runId, ms]);
+}
+
+const SELECT_EMPTY: Statement = {
+  name: 'select-empty-buckets',
+  text: `
+    SELECT scope, name, per_minute AS "perMinute", clock_timestamp() + (1 - tokens) * 60 / per_minute * interval '1 second' AS "nextAt"
+    FROM (
+      SELECT a.*, b.tokens + greatest(0, extract(epoch FROM clock_timestamp() - b.refilled_at)::float8) * a.per_minute / 60 AS tokens
+      FROM unnest($2::text[], $3::text[], $4::float8[]) AS a (scope, name, per_minute)
+      JOIN rate_bucket b ON b.tenant = $1 AND b.scope = a.scope AND b.name = a.name
+    ) refilled
+    WHERE tokens < 1`,
+};
+
+/** Those of the buckets that have no token at this moment, and when they have one. */
+export function selectEmptyBuckets(
+  connection: Connection,
+  tenant: string,
+  buckets: RateBucket[],
+): Promise<(RateBucket & { nextAt: Date })[]> {
+  return run(connection, SELECT_EMPTY, whereOf(tenant, buckets));
 }
 
 const DELETE_IDLE: Statement = {
