@@ -15,6 +15,7 @@ import { QueueModule } from './queue/queue.module.js';
 import { RealtimeModule } from './realtime/realtime.module.js';
 import { RecordsModule } from './records/records.module.js';
 import { RpcModule } from './rpc/rpc.module.js';
+import { WaitingModule } from './waiting/waiting.module.js';
 import { WorkerModule } from './worker/worker.module.js';
 
 type Modules = NonNullable<ModuleMetadata['imports']>;
@@ -38,6 +39,7 @@ export class AppModule {
       OperationsModule,
       AccessModule,
       HealthModule,
+      WaitingModule,
     ];
     const interfaces = config.servesHttp ? INTERFACES : [];
     const worker = config.runsWorker ? [WorkerModule] : [];

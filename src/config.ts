@@ -24,6 +24,7 @@ const schema = z.object({
   LEASE_MS: count.min(1_000).max(600_000).default(15_000),
   SWEEP_MS: count.min(100).max(60_000).default(1_000),
   PRIORITY_AGE_MS: count.max(86_400_000).default(15_000),
+  STUCK_AFTER_MS: count.min(1_000).max(86_400_000).default(300_000),
   MAX_CONCURRENCY: count.max(1_000_000).optional(),
   TENANT_CONCURRENCY: count.max(1_000_000).optional(),
   TENANT_CONCURRENCY_OF: numbersByName,
@@ -87,6 +88,8 @@ export class Config {
   readonly sweepMs: number;
   /** A run that waits for a lane becomes one priority class more urgent after each such time. */
   readonly priorityAgeMs: number;
+  /** A running batch of which nothing is heard for this long is reported as stuck. */
+  readonly stuckAfterMs: number;
   /** Items side by side, over all processes: of all batches, of each tenant's, of some tenants', of some operations'. Unset: no limit. */
   readonly maxConcurrency?: number;
   readonly tenantConcurrency?: number;
@@ -187,6 +190,7 @@ export class Config {
 function sharingFields(v: z.output<typeof schema>) {
   return {
     priorityAgeMs: v.PRIORITY_AGE_MS,
+    stuckAfterMs: v.STUCK_AFTER_MS,
     maxConcurrency: v.MAX_CONCURRENCY,
     tenantConcurrency: v.TENANT_CONCURRENCY,
     tenantConcurrencyOf: v.TENANT_CONCURRENCY_OF,

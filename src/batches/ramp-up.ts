@@ -16,10 +16,20 @@ export function rampWaitMs(options: BatchOptions, laneNo: number, elapsedMs: num
   return (rampUp.overMs * (before + 1 - from)) / (concurrency - from) - elapsedMs;
 }
 
-function concurrencyAt({ rampUp, concurrency }: BatchOptions, elapsedMs: number): number {
+/** Items side by side that the ramp allows so long after the run's start. */
+export function concurrencyAt({ rampUp, concurrency }: BatchOptions, elapsedMs: number): number {
   if (!rampUp || elapsedMs >= rampUp.overMs) return concurrency;
   const from = Math.min(rampUp.from ?? 1, concurrency);
   return Math.floor(from + ((concurrency - from) * elapsedMs) / rampUp.overMs);
+}
+
+/** Milliseconds until the ramp allows one more. */
+export function nextStepMs(options: BatchOptions, elapsedMs: number): number {
+  const { rampUp, concurrency } = options;
+  const allowed = concurrencyAt(options, elapsedMs);
+  if (!rampUp || allowed >= concurrency) return 0;
+  const from = Math.min(rampUp.from ?? 1, concurrency);
+  return (rampUp.overMs * (allowed + 1 - from)) / (concurrency - from) - elapsedMs;
 }
 
 /** How many items the lanes before it have room for, and how many it has itself. */

@@ -15,6 +15,7 @@ import { IdempotencyKeyEntity } from '../idempotency/entities/idempotency-key.en
 import { FileEntity } from '../records/entities/file.entity.js';
 import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
+import { WorkerEntity } from '../waiting/entities/worker.entity.js';
 
 export const ENTITIES = [
   BatchEntity,
@@ -36,4 +37,5 @@ export const ENTITIES = [
   RecordEntity,
   RecordBackupEntity,
   IdempotencyKeyEntity,
+  WorkerEntity,
 ];

@@ -42,6 +42,7 @@ function toDashboardMessage({ type, batchId, at, data }: BatchEventRecord): Dash
     case 'batch.started':
     case 'batch.paused':
     case 'batch.resumed':
+    case 'batch.stuck':
       return undefined;
   }
 }

@@ -32,6 +32,8 @@ import { PutRecord } from '../records/commands/put-record.command.js';
 import { RestoreBatch } from '../records/commands/restore-batch.command.js';
 import { GetRecord } from '../records/queries/get-record.query.js';
 import { ListRecords } from '../records/queries/list-records.query.js';
+import { GetItemWaiting } from '../waiting/queries/get-item-waiting.query.js';
+import { GetWaiting } from '../waiting/queries/get-waiting.query.js';
 import { additionOfItems, creation, mutation, onceMutation, query, router, subscription } from './rpc.js';
 
 /** The whole typed interface: each line is a command or query, whose class says what goes in and what comes out. */
@@ -59,6 +61,8 @@ export const appRouter = router({
     outcomes: query(ListOutcomes),
     events: query(ListEvents),
     audit: query(ListAudit),
+    waiting: query(GetWaiting),
+    itemWaiting: query(GetItemWaiting),
     analytics: query(GetBatchAnalytics),
     metrics: query(ListMetrics),
     stats: query(GetBatchStats),

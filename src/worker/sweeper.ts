@@ -13,6 +13,8 @@ import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
 import { rollBackBatch } from '../records/roll-back-batch.js';
 import { LaneQueue } from '../queue/lane-queue.js';
+import { reportStuckRun } from '../waiting/report-stuck-run.js';
+import { findStuckRuns } from '../waiting/store/find-stuck-runs.js';
 import { AgedBells } from './aged-bells.js';
 import { Compensator } from './compensator.js';
 import { LaneWorker } from './lane-worker.js';
@@ -73,6 +75,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       await this.serveWaitingRuns();
       for (const runId of await timeOutRuns(this.database.pool)) await this.publisher.runChanged(runId);
       for (const runId of await findUnendedRuns(this.database.pool)) await this.end(runId);
+      for (const runId of await findStuckRuns(this.database.pool, this.config.stuckAfterMs)) await this.tellOfStuck(runId);
       // Not waited for: it may take minutes, and the rest of a sweep is urgent.
       const due = await findDueRollbacks(this.database.pool);
       this.rollingBack ??= this.rollBack(due).finally(() => (this.rollingBack = undefined));
@@ -89,6 +92,12 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     } catch (error) {
       this.logger.error({ err: error, runId }, 'a run could not be ended; the next sweep tries again');
     }
+  }
+
+  private async tellOfStuck(runId: string): Promise<void> {
+    const event = await reportStuckRun(this.database, this.config, runId);
+    if (event) this.logger.warn({ batchId: event.batchId, reason: event.data.reason }, 'a batch is stuck');
+    await this.publisher.publish([event]);
   }
 
   /** Takes back what batches did that failed: compensations first, then records. One that cannot be taken back does not keep the others from it. */

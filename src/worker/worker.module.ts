@@ -5,10 +5,11 @@ import { Compensator } from './compensator.js';
 import { LaneWorker } from './lane-worker.js';
 import { MetricsSampler } from './metrics-sampler.js';
 import { Sweeper } from './sweeper.js';
+import { WorkerReports } from './worker-reports.js';
 
 /** What a process of role worker (or all) does beside answering: take lanes and sweep. */
 @Module({
   imports: [BatchesModule, ItemHandlersModule],
-  providers: [LaneWorker, Compensator, Sweeper, MetricsSampler],
+  providers: [LaneWorker, Compensator, Sweeper, MetricsSampler, WorkerReports],
 })
 export class WorkerModule {}

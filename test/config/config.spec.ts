@@ -52,6 +52,7 @@ const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given
   WORKER_THREADS: { field: 'workerThreads', byDefault: availableParallelism(), given: '5', becomes: 5, wrong: ['0', '257', '1.5'] },
   LEASE_MS: { field: 'leaseMs', byDefault: 15_000, given: '1000', becomes: 1_000, wrong: ['999', '600001'] },
   SWEEP_MS: { field: 'sweepMs', byDefault: 1_000, given: '100', becomes: 100, wrong: ['99', '60001'] },
+  STUCK_AFTER_MS: { field: 'stuckAfterMs', byDefault: 300_000, given: '1000', becomes: 1_000, wrong: ['999', '86400001'] },
   PRIORITY_AGE_MS: { field: 'priorityAgeMs', byDefault: 15_000, given: '5', becomes: 5, wrong: ['0', '86400001'] },
   MAX_CONCURRENCY: { field: 'maxConcurrency', byDefault: undefined, given: '5', becomes: 5, wrong: ['0', '1000001'] },
   TENANT_CONCURRENCY: { field: 'tenantConcurrency', byDefault: undefined, given: '5', becomes: 5, wrong: ['0', '1000001'] },

@@ -96,7 +96,7 @@ test(
     await ask('POST', `${base}/{id}/start`, { id });
     await ended(id);
     await ask('GET', base, {}, undefined, '?limit=10');
-    for (const part of ['items', 'results', 'jobs', 'events', 'stats', 'analytics', 'audit'])
+    for (const part of ['items', 'results', 'jobs', 'events', 'stats', 'analytics', 'audit', 'waiting'])
       await ask('GET', `${base}/{id}/${part}`, { id });
     await ask('POST', `${base}/{id}/metrics`, { id }, { memoryUsage: 1 });
     await ask('GET', `${base}/{id}/metrics`, { id });
@@ -110,12 +110,14 @@ test(
     await ask('PATCH', `${base}/{id}/items/{key}`, { id, key: '2' }, { payload: { output: 1 } });
     await ask('POST', `${base}/{id}/items/{key}/retry`, { id, key: '1' }, {}, '?by=seq');
     await ended(id);
-    await ask('GET', `${base}/{id}/items/{key}/history`, { id, key: '2' });
+    for (const part of ['history', 'waiting']) await ask('GET', `${base}/{id}/items/{key}/${part}`, { id, key: '2' });
 
     const slow = { operation: 'noop', open: true, items: [{ payload: { durationMs: 60_000 } }] };
     const open = await ask('POST', base, {}, slow);
     await ask('POST', `${base}/{id}/items`, { id: open.id }, { items: ['a', 7] });
     await ask('POST', `${base}/{id}/start`, { id: open.id }, { open: true });
+    await ask('GET', `${base}/{id}/waiting`, { id: open.id });
+    await ask('GET', `${base}/{id}/items/{key}/waiting`, { id: open.id, key: 'a' });
     for (const move of ['seal', 'pause', 'resume', 'cancel']) await ask('POST', `${base}/{id}/${move}`, { id: open.id });
     await ended(open.id);
     await ask('DELETE', `${base}/{id}`, { id: open.id });

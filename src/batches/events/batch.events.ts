@@ -7,6 +7,7 @@ export type BatchEventType =
   | 'batch.progress'
   | 'batch.paused'
   | 'batch.resumed'
+  | 'batch.stuck'
   | 'batch.completed'
   | 'batch.failed'
   | 'batch.cancelled';
@@ -17,6 +18,7 @@ export class BatchSnapshot {
   operation: string;
   name: string | null;
   status: BatchView['status'];
+  /** Why it is paused, failed, timed out or was cancelled; of `batch.stuck`, what keeps its items from starting. */
   reason: string | null;
   progress: number;
   counts: BatchCounts;
@@ -58,6 +60,8 @@ export class BatchStarted extends BatchEvent {}
 export class BatchProgressed extends BatchEvent {}
 export class BatchPaused extends BatchEvent {}
 export class BatchResumed extends BatchEvent {}
+/** Nothing was heard of a running batch for STUCK_AFTER_MS. Told once, until something is heard again. */
+export class BatchStuck extends BatchEvent {}
 export class BatchCompleted extends BatchEvent {}
 /** Ended without success: every item failed, a fatal error, or (status `timed_out`) the batch's time limit. */
 export class BatchFailed extends BatchEvent {}
@@ -70,6 +74,7 @@ export const BATCH_EVENTS = [
   BatchProgressed,
   BatchPaused,
   BatchResumed,
+  BatchStuck,
   BatchCompleted,
   BatchFailed,
   BatchCancelled,
@@ -81,6 +86,7 @@ const EVENT_CLASSES: Record<BatchEventType, new (record: BatchEventRecord) => Ba
   'batch.progress': BatchProgressed,
   'batch.paused': BatchPaused,
   'batch.resumed': BatchResumed,
+  'batch.stuck': BatchStuck,
   'batch.completed': BatchCompleted,
   'batch.failed': BatchFailed,
   'batch.cancelled': BatchCancelled,

@@ -15,11 +15,17 @@ const INSERT: Statement = {
 /**
  * Writes a batch's next event with a snapshot of the batch, in the transaction that made it true. The batch row's lock puts
  * a batch's events in one order; the snapshot is read after it, so counts never go back from one event to the next.
+ * @param also what the event says otherwise than the batch
  */
-export async function appendEvent(connection: Connection, batchId: string, type: BatchEventType): Promise<BatchEventRecord> {
+export async function appendEvent(
+  connection: Connection,
+  batchId: string,
+  type: BatchEventType,
+  also: Partial<BatchSnapshot> = {},
+): Promise<BatchEventRecord> {
   await run(connection, NEXT_SEQ, [batchId]);
   const [row] = await run<BatchRow>(connection, SELECT_ONE, [batchId]);
-  const data = toSnapshot(row!, await dueNotification(connection, row!, type));
+  const data = { ...toSnapshot(row!, await dueNotification(connection, row!, type)), ...also };
   const [written] = await run<{ at: Date }>(connection, INSERT, [batchId, row!.event_seq, row!.run_id, type, JSON.stringify(data)]);
   return { tenant: row!.tenant, batchId, seq: row!.event_seq, run: row!.run_no, type, at: written!.at.toISOString(), data };
 }

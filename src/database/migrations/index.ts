@@ -12,6 +12,7 @@ import { ItemEdits1764000011000 } from './1764000011000-item-edits.js';
 import { IdempotencyKeys1764000012000 } from './1764000012000-idempotency-keys.js';
 import { CircuitBreakers1764000013000 } from './1764000013000-circuit-breakers.js';
 import { Compensations1764000014000 } from './1764000014000-compensations.js';
+import { Workers1764000016000 } from './1764000016000-workers.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -29,4 +30,5 @@ export const MIGRATIONS = [
   IdempotencyKeys1764000012000,
   CircuitBreakers1764000013000,
   Compensations1764000014000,
+  Workers1764000016000,
 ];

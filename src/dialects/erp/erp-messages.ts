@@ -7,6 +7,7 @@ import { toErpBatch, toErpStatus } from './erp-batch.js';
  */
 export function toErpMessages({ type, batchId, data }: BatchEventRecord): { name: string; payload: object }[] {
   if (type === 'batch.created') return [{ name: 'batch:created', payload: toErpBatch({ ...data, id: batchId }) }];
+  if (type === 'batch.stuck') return [];
   const paused = type === 'batch.paused' || type === 'batch.resumed' ? { paused: type === 'batch.paused' } : {};
   const payload = { batchId, progress: data.progress, status: toErpStatus(data.status), ...paused };
   const progress = { name: 'batch:progress', payload };

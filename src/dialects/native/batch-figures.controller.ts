@@ -9,6 +9,8 @@ import { GetBatchTotals } from '../../batches/queries/get-batch-totals.query.js'
 import { ListAudit } from '../../batches/queries/list-audit.query.js';
 import { ListMetrics } from '../../batches/queries/list-metrics.query.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
+import { GetWaiting } from '../../waiting/queries/get-waiting.query.js';
+import { Waiting } from '../../waiting/waiting.view.js';
 import { BatchMetrics, BatchStats, SingleBatchStats } from '../batch-service/batch-stats.types.js';
 import { toBatchMetrics, toBatchStats, toSingleBatchStats } from '../batch-service/to-batch-stats.js';
 import { RecordedMetrics } from './batches.reply.js';
@@ -54,6 +56,13 @@ export class BatchFiguresController {
     @CurrentCaller() caller: Caller,
   ): Promise<PageReply<AuditView>> {
     return toPageReply(await this.procedures.call(ListAudit, { batchId, ...query }, caller));
+  }
+
+  /** Why its items wait, and when the next of them may start. */
+  @Get(':id/waiting')
+  @RepliesWith(Waiting)
+  async waiting(@Param('id') batchId: string, @CurrentCaller() caller: Caller): Promise<DataReply<Waiting>> {
+    return { success: true, data: await this.procedures.call(GetWaiting, { batchId }, caller) };
   }
 
   /** What the batch and the processes that worked it needed over time, oldest first. */

@@ -8,6 +8,8 @@ import { GetItemHistory } from '../../batches/queries/get-item-history.query.js'
 import { invalidField } from '../../common/app-error.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { Idempotent } from '../../idempotency/idempotency.interceptor.js';
+import { GetItemWaiting } from '../../waiting/queries/get-item-waiting.query.js';
+import { ItemWaiting } from '../../waiting/waiting.view.js';
 import { BatchContents } from '../batch-service/batch-contents.js';
 import { BatchResource } from '../batch-service/batch-resource.js';
 import { EditItemRequest, ItemNameQuery, RetryItemRequest } from './batches.request.js';
@@ -46,6 +48,18 @@ export class ItemsController {
     @CurrentCaller() caller: Caller,
   ): Promise<DataReply<ItemHistory>> {
     return { success: true, data: await this.procedures.call(GetItemHistory, { batchId, ...nameOf(key, query) }, caller) };
+  }
+
+  /** Why it waits, and when it may start. */
+  @Get('waiting')
+  @RepliesWith(ItemWaiting)
+  async waiting(
+    @Param('id') batchId: string,
+    @Param('key') key: string,
+    @Query() query: ItemNameQuery,
+    @CurrentCaller() caller: Caller,
+  ): Promise<DataReply<ItemWaiting>> {
+    return { success: true, data: await this.procedures.call(GetItemWaiting, { batchId, ...nameOf(key, query) }, caller) };
   }
 
   /** Works the item once more, whatever it ended as but a success: a new run of a batch that has ended, with a new payload if one is given. */

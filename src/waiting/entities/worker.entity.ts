@@ -1,0 +1,16 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** A process that works items, as it last said itself. */
+@Entity('worker')
+export class WorkerEntity {
+  @PrimaryColumn('uuid') id: string;
+  /** Host and process number. */
+  @Column('text') name: string;
+  @Column('text', { array: true }) operations: string[];
+  /** Those of them of which it works as many items as it may. */
+  @Column('text', { name: 'full_operations', array: true }) fullOperations: string[];
+  @Column('integer') lanes: number;
+  /** Lanes it would take now. */
+  @Column('integer', { name: 'free_lanes' }) freeLanes: number;
+  @Column('timestamptz', { name: 'seen_at' }) seenAt: Date;
+}

@@ -1,0 +1,68 @@
+import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
+import { IsInt, IsOptional, IsString, Max, MaxLength, Min, MinLength } from 'class-validator';
+import type { ItemView } from '../../batches/batch.view.js';
+import { ListItems } from '../../batches/queries/list-items.query.js';
+import { findItem } from '../../batches/store/find-item.js';
+import { selectBatch, selectRunIds } from '../../batches/store/lock-batch.js';
+import type { BatchRow } from '../../batches/store/select-batches.js';
+import { openBreakers } from '../../breakers/store/open-breakers.js';
+import { type Caller, Procedures } from '../../common/procedure.js';
+import { Config } from '../../config.js';
+import { Database } from '../../database/sql.js';
+import { type Explanation, explainWaiting, opensAt } from '../explain-waiting.js';
+import { itemsBeforeGate, retryGates } from '../gates.js';
+import { selectLaterRetryOfItem, selectPlace } from '../store/select-facts.js';
+import { type Gate, ItemWaiting } from '../waiting.view.js';
+
+/** The most that one page of items holds. */
+const PAGE = 1_000;
+
+/** Why one item waits, and when it may start. It is named by `key` or by `seq`. */
+export class GetItemWaiting extends Query<ItemWaiting> {
+  @IsString() batchId: string;
+  @IsOptional() @IsString() @MinLength(1) @MaxLength(512) key?: string;
+  /** Its position. */
+  @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) seq?: number;
+
+  caller: Caller;
+}
+
+@QueryHandler(GetItemWaiting)
+export class GetItemWaitingHandler implements IQueryHandler<GetItemWaiting> {
+  constructor(
+    private readonly database: Database,
+    private readonly config: Config,
+    private readonly procedures: Procedures,
+  ) {}
+
+  async execute({ batchId, key, seq, caller }: GetItemWaiting): Promise<ItemWaiting> {
+    const { pool } = this.database;
+    const batch = await selectBatch(pool, caller.tenant, batchId);
+    const [firstRunId] = await selectRunIds(pool, batch);
+    const found = await findItem(pool, batchId, firstRunId!, { key, seq });
+    const { place, before } = await selectPlace(pool, firstRunId!, batch.run_id, found.seq);
+    // Which items of a lane run and which still wait is counted from those before them.
+    const offset = Math.max(0, place - (PAGE - 1));
+    const page = await this.procedures.call(ListItems, { batchId, offset, limit: place - offset + 1 }, caller);
+    const item = page.rows.at(-1)!;
+    const gates = await this.gatesOf(item, batch, before);
+    const waits = item.status === 'pending' || item.status === 'retrying';
+    const canMoveAt = waits && gates.every(({ gate }) => gate !== 'items-before') ? opensAt(gates, new Date()) : null;
+    return { seq: item.seq, key: item.key, status: item.status, attempts: item.attempts, gates, canMoveAt };
+  }
+
+  private async gatesOf(item: ItemView, batch: BatchRow, before: number): Promise<Gate[]> {
+    const { pool } = this.database;
+    if (item.status !== 'pending' && item.status !== 'retrying') return [];
+    const explanation = await explainWaiting(pool, this.config, batch);
+    const { all, facts } = explanation;
+    if (!facts) return all;
+    if (item.status === 'pending') return [...all, ...canaryOf(item, explanation), ...itemsBeforeGate(before)];
+    return [...all, ...retryGates(await selectLaterRetryOfItem(pool, batch.run_id, item.seq), await openBreakers(pool, batch.tenant))];
+  }
+}
+
+function canaryOf({ seq }: ItemView, { facts, some }: Explanation): Gate[] {
+  const { gate } = facts!;
+  return gate !== null && seq >= gate ? some.filter((each) => each.gate === 'canary') : [];
+}

@@ -1,0 +1,103 @@
+import { isBeforeGate } from '../../batches/store/record-outcomes.js';
+import { type Connection, run, type Statement } from '../../database/sql.js';
+
+/** `claimable` are items that a lane may take: not beyond the canary, and not told to wait. */
+const SELECT_FACTS: Statement = {
+  name: 'select-waiting-facts',
+  text: `
+    SELECT clock_timestamp() AS now, r.gate, nullif(r.held_until, '-infinity') AS held_until,
+      extract(epoch FROM clock_timestamp() - r.started_at)::float8 * 1000 AS elapsed_ms, held.lanes AS lanes_held, held.finished,
+      EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2 AND ${isBeforeGate('r.gate')})
+        OR EXISTS (SELECT FROM retry t WHERE t.run_id = r.id AND t.due_at <= clock_timestamp()) AS claimable
+    FROM run r, LATERAL (
+      SELECT count(*) FILTER (WHERE l.lease_until > clock_timestamp())::int AS lanes,
+        coalesce(sum(l.succeeded + l.failed + l.skipped), 0)::int AS finished
+      FROM lane l WHERE l.run_id = r.id
+    ) held
+    WHERE r.id = $1`,
+};
+
+/** What decides whether a run's items may start, beside what the batch itself says. */
+export interface RunFacts {
+  /** The database's clock. */
+  now: Date;
+  /** Position of the first item that the canary keeps back; null: it keeps none. */
+  gate: number | null;
+  held_until: Date | null;
+  elapsed_ms: number | null;
+  /** Lanes that workers hold. */
+  lanes_held: number;
+  /** Items of this run that have an outcome. */
+  finished: number;
+  claimable: boolean;
+}
+
+export async function selectFacts(connection: Connection, runId: string): Promise<RunFacts> {
+  const [facts] = await run<RunFacts>(connection, SELECT_FACTS, [runId]);
+  return facts!;
+}
+
+const SELECT_LATER: Statement = {
+  name: 'select-later-retries',
+  text: `
+    SELECT substring(later.error FROM '^provider ([^:]+): ') AS provider, count(*)::int AS items, min(later.due_at) AS due_at
+    FROM (SELECT error, due_at FROM retry WHERE run_id = $1 AND due_at > clock_timestamp() ORDER BY due_at LIMIT 10000) later
+    GROUP BY 1 ORDER BY 3 LIMIT 20`,
+};
+
+/** Items that wait for their next try: for a provider's sake, or for the time that their batch sets. */
+export interface LaterRetries {
+  provider: string | null;
+  items: number;
+  /** The first of them. */
+  due_at: Date;
+}
+
+export function selectLaterRetries(connection: Connection, runId: string): Promise<LaterRetries[]> {
+  return run<LaterRetries>(connection, SELECT_LATER, [runId]);
+}
+
+const SELECT_LATER_OF_ITEM: Statement = {
+  name: 'select-later-retry-of-item',
+  text: `
+    SELECT substring(error FROM '^provider ([^:]+): ') AS provider, 1 AS items, due_at
+    FROM retry WHERE run_id = $1 AND seq = $2 AND due_at > clock_timestamp()`,
+};
+
+export function selectLaterRetryOfItem(connection: Connection, runId: string, seq: number): Promise<LaterRetries[]> {
+  return run<LaterRetries>(connection, SELECT_LATER_OF_ITEM, [runId, seq]);
+}
+
+const SELECT_PAUSE: Statement = {
+  name: 'select-last-pause',
+  text: `SELECT by, at FROM audit_entry WHERE batch_id = $1 AND action = 'pause' ORDER BY id DESC LIMIT 1`,
+};
+
+/** Who paused the batch last, and when. */
+export async function selectPause(connection: Connection, batchId: string): Promise<{ by: string | null; at: Date } | undefined> {
+  const [pause] = await run<{ by: string | null; at: Date }>(connection, SELECT_PAUSE, [batchId]);
+  return pause;
+}
+
+const SELECT_PLACE: Statement = {
+  name: 'select-place-of-item',
+  text: `
+    SELECT (coalesce(sum(size) FILTER (WHERE no < held.first), 0) + $2 - held.first)::int AS place,
+      (SELECT coalesce(sum(size - cardinality(settled)), 0)::int FROM chunk WHERE run_id = $3 AND state < 2 AND no BETWEEN 0 AND held.first - 1) AS before
+    FROM chunk, (SELECT max(no) AS first FROM chunk WHERE run_id = $1 AND no BETWEEN 0 AND $2::bigint AND state <> 3) held
+    WHERE run_id = $1 AND no >= 0 AND state <> 3 AND no <= $2
+    GROUP BY held.first`,
+};
+
+/** An item's place in its batch's list. */
+export interface ItemPlace {
+  place: number;
+  /** Items in chunks before its own that have not ended. */
+  before: number;
+}
+
+/** @param firstRunId the run that holds the list; `runId` the one that works it now */
+export async function selectPlace(connection: Connection, firstRunId: string, runId: string, seq: number): Promise<ItemPlace> {
+  const [place] = await run<ItemPlace>(connection, SELECT_PLACE, [firstRunId, seq, runId]);
+  return place!;
+}
