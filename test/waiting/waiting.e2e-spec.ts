@@ -48,7 +48,13 @@ test('a paused batch says who has paused it, when and why', async () => {
 
 test('a batch that failed too often names its own rule', async () => {
   const options = { concurrency: 1, batchSize: 1, failureThreshold: { count: 1 } };
-  const batch = await engine.run(() => Promise.reject(new PermanentError('no')), { filters: { count: 9 }, options });
+  const batch = await engine.run(
+    async ({ key }) => {
+      if (key === 'item-1') throw new PermanentError('no');
+      await release.opened;
+    },
+    { filters: { count: 9 }, options },
+  );
   expect((await until(batch.id, 'failure-threshold')).gates).toMatchObject([{ by: 'service' }]);
 });
 
