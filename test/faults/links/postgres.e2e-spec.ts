@@ -147,7 +147,7 @@ test('200 ms more for every round trip make requests slow, and lose no lane', as
   } finally {
     proxy.delayMs = 0;
   }
-  const crashed = 'SELECT no FROM chunk JOIN run r ON r.id = run_id WHERE crashes > 0 AND batch_id = $1';
+  const crashed = 'SELECT chunk.no FROM chunk JOIN run r ON r.id = run_id WHERE crashes > 0 AND batch_id = $1';
   expect(await engine.sql(crashed, [batchId])).toEqual([]);
 });
 
