@@ -29,7 +29,7 @@ const SELECT_CHUNKS: Statement = {
   name: 'select-chunks-of-page',
   text: `
     SELECT * FROM (
-    SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, l.width,
+    SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, l.width, (SELECT gate FROM run WHERE id = $1) AS gate,
       sum(octet_length(i.items)) OVER (ORDER BY c.no) - octet_length(i.items) AS bytes_before
     FROM (
       SELECT no, size, state, settled, lane, (sum(size) OVER (ORDER BY no) - size)::int AS before
@@ -45,7 +45,7 @@ const SELECT_CHUNKS: Statement = {
 const SELECT_REPEATED: Statement = {
   name: 'select-chunks-of-repeated-items',
   text: `
-    SELECT c.no, c.size, c.state, c.settled, 0 AS before, c.lane, i.items, l.item_progress, l.width
+    SELECT c.no, c.size, c.state, c.settled, 0 AS before, c.lane, i.items, l.item_progress, l.width, NULL AS gate
     FROM chunk c
     JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
     LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane
@@ -83,6 +83,8 @@ interface ChunkRow {
   lane: number | null;
   /** Items that the chunk's lane runs side by side. */
   width: number | null;
+  /** Position of the first item that a canary keeps back. */
+  gate: number | null;
 }
 
 interface StateRow {
@@ -149,7 +151,8 @@ function unpack(chunk: ChunkRow, ended: boolean, busy: Map<number, number>): { p
   return packed.map((item, index) => {
     const seq = item.seq ?? firstSeq + index;
     const state = openStatus(chunk, index, ended);
-    const status = state === 'running' && !takesSlot(chunk, busy) ? 'pending' : state;
+    const isKeptBack = chunk.gate !== null && seq >= chunk.gate;
+    const status = state === 'running' && (isKeptBack || !takesSlot(chunk, busy)) ? 'pending' : state;
     const progress = status === 'running' ? (chunk.item_progress?.[String(seq)] ?? 0) : null;
     const view: ItemView = {
       seq,

@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000;
 
 /**
  * A batch with its current run and live counts, all from one snapshot. Until a run has ended its counts are the sums over
- * its lanes (at most a few dozen rows); items in flight are bounded by their lane's width. A run that repeats some of the
+ * its lanes (at most a few dozen rows); items in flight are bounded by their lane's width, and by a canary. A run that repeats some of the
  * batch's items carries the counts of the others.
  */
 export const SELECT_BATCHES = `
@@ -36,7 +36,8 @@ export const SELECT_BATCHES = `
     SELECT sum(least(l.width, held.items))::int AS items
     FROM lane l
     JOIN (
-      SELECT c.lane, sum(c.size - cardinality(c.settled)) AS items FROM chunk c WHERE c.run_id = r.id AND c.state = 1 GROUP BY c.lane
+      SELECT c.lane, sum(greatest(0, least(c.size, r.gate - c.no) - cardinality(c.settled))) AS items
+      FROM chunk c WHERE c.run_id = r.id AND c.state = 1 GROUP BY c.lane
     ) held ON held.lane = l.no
     WHERE l.run_id = r.id AND r.status IN ('running', 'paused', 'stopping')
   ) active ON true`;
