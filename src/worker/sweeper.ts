@@ -94,10 +94,15 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     }
   }
 
+  /** As with ends: one that cannot be told of does not keep the sweep from the others. */
   private async tellOfStuck(runId: string): Promise<void> {
-    const event = await reportStuckRun(this.database, this.config, runId);
-    if (event) this.logger.warn({ batchId: event.batchId, reason: event.data.reason }, 'a batch is stuck');
-    await this.publisher.publish([event]);
+    try {
+      const event = await reportStuckRun(this.database, this.config, runId);
+      if (event) this.logger.warn({ batchId: event.batchId, reason: event.data.reason }, 'a batch is stuck');
+      await this.publisher.publish([event]);
+    } catch (error) {
+      this.logger.error({ err: error, runId }, 'could not tell of a run that is stuck; the next sweep tries again');
+    }
   }
 
   /** Takes back what batches did that failed: compensations first, then records. One that cannot be taken back does not keep the others from it. */
