@@ -1,6 +1,5 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
@@ -25,8 +24,9 @@ export class WorkerReports implements OnApplicationBootstrap, BeforeApplicationS
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
+    this.tick();
     this.timer = setInterval(() => this.tick(), REPORT_MS);
-    await this.report();
+    await this.reporting;
   }
 
   /** It takes no more work, although it still ends what it has. */
@@ -48,7 +48,6 @@ export class WorkerReports implements OnApplicationBootstrap, BeforeApplicationS
     const free = new Set(this.worker.freeOperations);
     const report = {
       id: this.id,
-      name: `${hostname()}:${process.pid}`,
       operations,
       full: operations.filter((operation) => !free.has(operation)),
       lanes: this.config.workerLanes,

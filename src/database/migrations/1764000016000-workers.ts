@@ -15,7 +15,6 @@ export class Workers1764000016000 implements MigrationInterface {
 const WORKERS = `
   CREATE UNLOGGED TABLE worker (
     id uuid PRIMARY KEY,
-    name text NOT NULL,
     operations text[] NOT NULL,
     full_operations text[] NOT NULL,
     lanes integer NOT NULL,

@@ -4,8 +4,6 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 @Entity('worker')
 export class WorkerEntity {
   @PrimaryColumn('uuid') id: string;
-  /** Host and process number. */
-  @Column('text') name: string;
   @Column('text', { array: true }) operations: string[];
   /** Those of them of which it works as many items as it may. */
   @Column('text', { name: 'full_operations', array: true }) fullOperations: string[];

@@ -7,13 +7,12 @@ const REPORT: Statement = {
   name: 'report-worker',
   text: `
     WITH gone AS (DELETE FROM worker WHERE id <> $1 AND seen_at < clock_timestamp() - interval '1 hour')
-    INSERT INTO worker (id, name, operations, full_operations, lanes, free_lanes, seen_at) VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
+    INSERT INTO worker (id, operations, full_operations, lanes, free_lanes, seen_at) VALUES ($1, $2, $3, $4, $5, clock_timestamp())
     ON CONFLICT (id) DO UPDATE SET full_operations = excluded.full_operations, free_lanes = excluded.free_lanes, seen_at = excluded.seen_at`,
 };
 
 export interface WorkerReport {
   id: string;
-  name: string;
   operations: string[];
   /** Those of them of which it works as many items as it may. */
   full: string[];
@@ -23,8 +22,8 @@ export interface WorkerReport {
 }
 
 /** Says that a worker lives and how busy it is. */
-export async function reportWorker(connection: Connection, { id, name, operations, full, lanes, free }: WorkerReport): Promise<void> {
-  await run(connection, REPORT, [id, name, operations, full, lanes, free]);
+export async function reportWorker(connection: Connection, { id, operations, full, lanes, free }: WorkerReport): Promise<void> {
+  await run(connection, REPORT, [id, operations, full, lanes, free]);
 }
 
 const SIGN_OFF: Statement = { name: 'sign-off-worker', text: 'DELETE FROM worker WHERE id = $1' };
