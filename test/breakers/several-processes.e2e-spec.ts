@@ -50,7 +50,10 @@ describe('a provider that several processes ask', () => {
       const { jobId } = created.body.data;
       const waiting = (why: string, count: number, meanwhile?: () => Promise<unknown>) =>
         eventually(
-          async () => (await meanwhile?.(), await api().get<{ data: ItemView[] }>(`/api/batches/${jobId}/items`)).body.data,
+          async () => {
+            await meanwhile?.();
+            return (await api().get<{ data: ItemView[] }>(`/api/batches/${jobId}/items`)).body.data;
+          },
           (all) => all.filter(({ status, error }) => status === 'retrying' && error?.message.includes(why)).length === count,
           LONG_MS,
         );
