@@ -17,7 +17,7 @@ export interface BatchMessage {
   operation: string;
   name: string | null;
   status: BatchView['status'];
-  /** Why it failed, timed out or was cancelled. */
+  /** Why it is paused, failed, timed out or was cancelled; of `batch.stuck`, what keeps its items from starting. */
   reason: string | null;
   /** Whole percent, 0 to 100. */
   progress: number;

@@ -34,8 +34,11 @@ export async function explainWaiting(connection: Connection, config: Config, bat
   const all = gatesOfAll(batch, surroundings);
   const later = await selectLaterRetries(connection, batch.run_id);
   const retries = retryGates(later, later.some(({ provider }) => provider !== null) ? await openBreakers(connection, batch.tenant) : []);
-  const canMoveAt = facts.claimable ? opensAt(all, facts.now) : opensAt([...all, ...first(retries)], facts.now);
-  return { all, some: [...canaryGate(batch, facts), ...retries], canMoveAt, facts };
+  const some = [...canaryGate(batch, facts), ...retries];
+  const held = some.reduce((sum, { items }) => sum + items!, 0);
+  // A chunk whose other items run may hold none that is free to start.
+  const isFree = facts.claimable && waitingItems(batch) > held;
+  return { all, some, canMoveAt: opensAt(isFree ? all : [...all, ...first(some)], facts.now), facts };
 }
 
 export function waitingItems({ status, total, succeeded, failed, skipped, cancelled, running }: BatchRow): number {

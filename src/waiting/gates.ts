@@ -5,9 +5,9 @@ import type { RateBucket } from '../batches/store/take-tokens.js';
 import type { OpenBreaker } from '../breakers/breaker.view.js';
 import type { LaterRetries, RunFacts } from './store/select-facts.js';
 import type { Crew } from './store/workers.js';
-import type { Gate } from './waiting.view.js';
+import type { Gate, GateKind } from './waiting.view.js';
 
-function shut(gate: Gate['gate'], message: string, known: Partial<Gate> = {}): Gate {
+function shut(gate: GateKind, message: string, known: Partial<Gate> = {}): Gate {
   return { gate, message, items: null, by: null, since: null, until: null, ...known };
 }
 
@@ -69,7 +69,7 @@ export interface Surroundings {
 export function gatesOfAll(batch: BatchRow, { facts, crew, emptyBuckets, room }: Surroundings): Gate[] {
   return [
     workerGate(batch, crew, facts),
-    room && room.room < 1 && batch.running < batch.options.concurrency ? limitGate(batch, room) : undefined,
+    room && room.room < 1 ? limitGate(batch, room) : undefined,
     rateGate(facts, emptyBuckets),
     concurrencyGate(batch, facts),
   ].filter((gate) => gate !== undefined);
@@ -83,7 +83,7 @@ function workerGate({ operation }: BatchRow, { workers, able, lanes, ready }: Cr
   if (ready > 0 || held > 0) return undefined;
   return shut(
     'workers-busy',
-    `all ${lanes} lanes of the ${able} workers that know ${operation} are busy; its turn comes when one gives way`,
+    `none of the ${able} workers that know the operation ${operation} has room: their ${lanes} lanes, or what they may work of it at the same time, are taken`,
   );
 }
 
@@ -118,9 +118,7 @@ function concurrencyGate({ running, options }: BatchRow, { elapsed_ms: elapsedMs
   if (running < allowed) return undefined;
   if (allowed === options.concurrency) return shut('concurrency', `${items(running)} run, as many as the batch's concurrency allows`);
   const until = new Date(now.getTime() + nextStepMs(options, elapsedMs ?? 0));
-  return shut('ramp-up', `${items(running)} run; the concurrency grows to ${options.concurrency}, and allows ${allowed} so far`, {
-    until: iso(until),
-  });
+  return shut('ramp-up', `the concurrency grows to ${options.concurrency}, and allows ${items(allowed)} so far`, { until: iso(until) });
 }
 
 /** Items that the canary keeps back until the first ones have gone well. */

@@ -1,29 +1,28 @@
 import type { BatchView, ItemView } from '../batches/batch.view.js';
 
-export const GATES = [
-  'not-started',
-  'paused',
-  'failure-threshold',
-  'canary',
-  'stopping',
-  'external-results',
-  'no-items',
-  'rate-limit',
-  'no-worker',
-  'concurrency-limit',
-  'workers-busy',
-  'concurrency',
-  'ramp-up',
-  'retry',
-  'circuit-breaker',
-  'items-before',
-  'rollback',
-] as const;
+export type GateKind =
+  | 'not-started'
+  | 'paused'
+  | 'failure-threshold'
+  | 'canary'
+  | 'stopping'
+  | 'external-results'
+  | 'no-items'
+  | 'no-worker'
+  | 'workers-busy'
+  | 'concurrency-limit'
+  | 'rate-limit'
+  | 'concurrency'
+  | 'ramp-up'
+  | 'retry'
+  | 'circuit-breaker'
+  | 'items-before'
+  | 'rollback';
 
 /** What keeps items from starting. Times are ISO 8601. */
 export class Gate {
-  /** Its kind; see docs/control.md. */
-  gate: (typeof GATES)[number];
+  /** See docs/control.md. */
+  gate: GateKind;
   /** What it is, in a sentence, and what to do when it takes somebody to open it. */
   message: string;
   /** The items it holds; null: all that wait. More than ten thousand retries count as ten thousand. */

@@ -1,7 +1,11 @@
+import type { BatchView } from '../../src/batches/batch.view.js';
 import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
 import { StartBatch } from '../../src/batches/commands/start-batch.command.js';
+import type { BatchEventRecord } from '../../src/batches/events/batch.events.js';
 import { ListEvents } from '../../src/batches/queries/list-events.query.js';
-import { PermanentError } from '../../src/operations/item-handler.js';
+import { UpdateBreaker } from '../../src/breakers/commands/update-breaker.command.js';
+import { waitingFor } from '../../src/breakers/waiting-for.js';
+import { PermanentError, RetryLaterError } from '../../src/operations/item-handler.js';
 import { GetItemWaiting } from '../../src/waiting/queries/get-item-waiting.query.js';
 import { GetWaiting } from '../../src/waiting/queries/get-waiting.query.js';
 import { Engine } from '../support/engine.js';
@@ -12,7 +16,7 @@ let engine: Engine;
 let release: Gate;
 
 beforeAll(async () => {
-  engine = await Engine.start({ STUCK_AFTER_MS: '1000' });
+  engine = await Engine.start({ STUCK_AFTER_MS: '1000', TENANT_CONCURRENCY_OF: 'small:1' });
 });
 beforeEach(() => (release = new Gate()));
 afterEach(async () => {
@@ -102,18 +106,122 @@ test('a batch out of tokens is told when the next one comes', async () => {
   expect(Date.parse(canMoveAt!)).toBeLessThan(Date.now() + 61_000);
 });
 
-test('an operation that no worker knows is named, and its batch is reported as stuck, once', async () => {
+test('a batch of which nothing is left to start but a retry moves when that is due, although another item runs', async () => {
+  const options = { concurrency: 2, batchSize: 2, retryBackoff: 'fixed' as const, retryDelay: 60_000, retryJitter: false };
+  const batch = await engine.run(
+    async ({ key }) => {
+      if (key === 'item-1') throw new Error('not yet');
+      await release.opened;
+    },
+    { filters: { count: 2 }, options },
+  );
+  const waiting = await until(batch.id, 'retry');
+  expect(waiting).toMatchObject({ running: 1, waiting: 1, gates: [{ gate: 'retry', items: 1 }] });
+  expect(waiting.canMoveAt).toBe(waiting.gates[0]!.until);
+});
+
+test('items behind a canary are counted, and wait for its first ones, not for a time', async () => {
+  const options = { concurrency: 5, batchSize: 5, canary: { items: 1 } };
+  const batch = await engine.run(() => release.opened, { filters: { count: 5 }, options });
+  const waiting = await eventually(
+    () => why(batch.id),
+    ({ running, gates }) => running === 1 && gates.length > 0,
+  );
+  expect(waiting).toMatchObject({ waiting: 4, gates: [{ gate: 'canary', items: 4, by: 'service' }], canMoveAt: null });
+  expect(await engine.call(GetItemWaiting, { batchId: batch.id, key: 'item-5' })).toMatchObject({
+    gates: [{ gate: 'canary' }],
+    canMoveAt: null,
+  });
+});
+
+test('items that wait for a provider name its circuit, who opened it, and no time as long as somebody holds it open', async () => {
+  await engine.call(UpdateBreaker, { provider: 'eu:reader', forced: 'open' }, { tenant: 'acme', subject: 'ann' });
+  const batch = await engine.run(() => Promise.reject(new RetryLaterError(waitingFor('eu:reader', 'it is left alone'), 60_000)), {
+    filters: { count: 2 },
+  });
+  const waiting = await eventually(
+    () => why(batch.id),
+    ({ gates }) => gates[0]?.items === 2,
+  );
+  expect(waiting).toMatchObject({ gates: [{ gate: 'circuit-breaker', until: null }], canMoveAt: null });
+  expect(waiting.gates[0]!.message).toBe('the provider eu:reader is left alone: its circuit was opened by hand by ann');
+  const item = await engine.call(GetItemWaiting, { batchId: batch.id, seq: 1 });
+  expect(item).toMatchObject({ key: 'item-2', status: 'retrying', gates: [{ gate: 'circuit-breaker', items: 1 }] });
+});
+
+test('a batch whose tenant has its share of the service is told so', async () => {
+  const small = { tenant: 'small' };
+  const [first, second] = [
+    await engine.run(() => release.opened, { filters: { count: 1 } }, small),
+    await engine.run(() => Promise.resolve(), { filters: { count: 1 }, start: false }, small),
+  ];
+  await eventually(
+    () => engine.call(GetWaiting, { batchId: first.id }, small),
+    ({ running }) => running === 1,
+  );
+  await engine.call(StartBatch, { batchId: second.id }, small);
+  expect(await engine.call(GetWaiting, { batchId: second.id }, small)).toMatchObject({
+    gates: [{ gate: 'concurrency-limit', message: 'tenant small (TENANT_CONCURRENCY) may work 1 item at the same time, and does' }],
+    canMoveAt: null,
+  });
+  release.open();
+  await eventually(
+    () => engine.call(GetWaiting, { batchId: second.id }, small),
+    ({ status }) => status === 'completed',
+  );
+});
+
+test('a batch of an operation whose slots are all taken waits for its workers', async () => {
+  const input = { operation: 'scripted-slot', filters: { count: 1 } };
+  const first = await engine.run(() => release.opened, input);
+  await eventually(
+    () => why(first.id),
+    ({ running }) => running === 1,
+  );
+  const second = await engine.run(() => Promise.resolve(), input);
+  expect((await until(second.id, 'workers-busy')).gates[0]!.message).toContain(
+    'none of the 1 workers that know the operation scripted-slot has room',
+  );
+});
+
+test('an open batch without items asks for some, and one of outside results for those', async () => {
+  const open = await engine.create({ items: [], open: true });
+  await engine.call(StartBatch, { batchId: open.id, open: true });
+  expect(await why(open.id)).toMatchObject({ waiting: 0, gates: [{ gate: 'no-items' }], canMoveAt: null });
+  const outside = await engine.create({ operation: 'outside', external: true, items: ['a', 'b'] });
+  await engine.call(StartBatch, { batchId: outside.id });
+  expect((await why(outside.id)).gates).toMatchObject([{ gate: 'external-results' }]);
+  expect(await engine.call(GetItemWaiting, { batchId: outside.id, key: 'b' })).toMatchObject({ gates: [{ gate: 'external-results' }] });
+});
+
+test('an operation that no worker knows is named, and its batch is reported as stuck, once by several processes', async () => {
+  const other = await Engine.start({ STUCK_AFTER_MS: '1000', DATABASE_URL: engine.service.databaseUrl });
+  try {
+    const [batch, later] = [await ofAnotherRelease(), await ofAnotherRelease()];
+    await engine.call(StartBatch, { batchId: batch.id });
+    expect((await until(batch.id, 'no-worker')).gates[0]!.message).toContain('nobody works the operation of-another-release');
+    const told = await untilStuck(batch.id);
+    expect(told.at(-1)!.data.reason).toContain('of-another-release');
+    // Another batch's whole time: as long as the first would need to be told of again.
+    await engine.call(StartBatch, { batchId: later.id });
+    await untilStuck(later.id);
+    const events = await engine.call(ListEvents, { batchId: batch.id });
+    expect(events.filter(({ type }) => type === 'batch.stuck')).toHaveLength(1);
+  } finally {
+    await other.close();
+  }
+});
+
+async function ofAnotherRelease(): Promise<BatchView> {
   const batch = await engine.run(() => release.opened, { filters: { count: 3 }, start: false });
   await engine.sql(`UPDATE batch SET operation = 'of-another-release' WHERE id = $1`, [batch.id]);
-  await engine.call(StartBatch, { batchId: batch.id });
-  expect((await until(batch.id, 'no-worker')).gates[0]!.message).toContain('nobody works the operation of-another-release');
-  const events = () => engine.call(ListEvents, { batchId: batch.id });
-  const told = await eventually(events, (all) => all.some(({ type }) => type === 'batch.stuck'), 10_000);
-  expect(told.at(-1)!.data.reason).toContain('of-another-release');
-  const stuckAt = Date.parse(told.at(-1)!.at);
-  await eventually(
-    () => Date.now(),
-    (now) => now > stuckAt + 2_500,
+  return batch;
+}
+
+function untilStuck(batchId: string): Promise<BatchEventRecord[]> {
+  return eventually(
+    () => engine.call(ListEvents, { batchId }),
+    (all) => all.some(({ type }) => type === 'batch.stuck'),
+    10_000,
   );
-  expect((await events()).filter(({ type }) => type === 'batch.stuck')).toHaveLength(1);
-});
+}

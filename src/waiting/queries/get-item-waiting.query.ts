@@ -41,24 +41,29 @@ export class GetItemWaitingHandler implements IQueryHandler<GetItemWaiting> {
     const [firstRunId] = await selectRunIds(pool, batch);
     const found = await findItem(pool, batchId, firstRunId!, { key, seq });
     const { place, before } = await selectPlace(pool, firstRunId!, batch.run_id, found.seq);
-    // Which items of a lane run and which still wait is counted from those before them.
-    const offset = Math.max(0, place - (PAGE - 1));
-    const page = await this.procedures.call(ListItems, { batchId, offset, limit: place - offset + 1 }, caller);
-    const item = page.rows.at(-1)!;
-    const gates = await this.gatesOf(item, batch, before);
-    const waits = item.status === 'pending' || item.status === 'retrying';
-    const canMoveAt = waits && gates.every(({ gate }) => gate !== 'items-before') ? opensAt(gates, new Date()) : null;
-    return { seq: item.seq, key: item.key, status: item.status, attempts: item.attempts, gates, canMoveAt };
+    const item = await this.itemAt(place, found.seq, batchId, caller);
+    const { status, attempts } = item;
+    const known = { seq: item.seq, key: item.key, status, attempts };
+    if (status !== 'pending' && status !== 'retrying') return { ...known, gates: [], canMoveAt: null };
+    const explanation = await explainWaiting(pool, this.config, batch);
+    const gates = [...explanation.all, ...(await this.gatesOf(item, batch, explanation, before))];
+    return { ...known, gates, canMoveAt: opensAt(gates, explanation.facts?.now ?? new Date()) };
   }
 
-  private async gatesOf(item: ItemView, batch: BatchRow, before: number): Promise<Gate[]> {
+  /** Which items of a lane run and which still wait is counted from those before them; a page of large ones may end before this one. */
+  private async itemAt(place: number, seq: number, batchId: string, caller: Caller): Promise<ItemView> {
+    const offset = Math.max(0, place - (PAGE - 1));
+    const { rows } = await this.procedures.call(ListItems, { batchId, offset, limit: place - offset + 1 }, caller);
+    const found = rows.find((row) => row.seq === seq);
+    return found ?? (await this.procedures.call(ListItems, { batchId, offset: place, limit: 1 }, caller)).rows[0]!;
+  }
+
+  /** Beside those of the whole batch. */
+  private async gatesOf(item: ItemView, batch: BatchRow, explanation: Explanation, before: number): Promise<Gate[]> {
+    if (!explanation.facts) return [];
+    if (item.status === 'pending') return [...canaryOf(item, explanation), ...itemsBeforeGate(before)];
     const { pool } = this.database;
-    if (item.status !== 'pending' && item.status !== 'retrying') return [];
-    const explanation = await explainWaiting(pool, this.config, batch);
-    const { all, facts } = explanation;
-    if (!facts) return all;
-    if (item.status === 'pending') return [...all, ...canaryOf(item, explanation), ...itemsBeforeGate(before)];
-    return [...all, ...retryGates(await selectLaterRetryOfItem(pool, batch.run_id, item.seq), await openBreakers(pool, batch.tenant))];
+    return retryGates(await selectLaterRetryOfItem(pool, batch.run_id, item.seq), await openBreakers(pool, batch.tenant));
   }
 }
 

@@ -1,7 +1,8 @@
 import { isBeforeGate } from '../../batches/store/record-outcomes.js';
+import { PROVIDER_WAITED_FOR } from '../../breakers/waiting-for.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 
-/** `claimable` are items that a lane may take: not beyond the canary, and not told to wait. */
+/** `claimable`: there are chunks that are not beyond the canary, claimed or not, or retries that are due. */
 const SELECT_FACTS: Statement = {
   name: 'select-waiting-facts',
   text: `
@@ -40,8 +41,8 @@ export async function selectFacts(connection: Connection, runId: string): Promis
 const SELECT_LATER: Statement = {
   name: 'select-later-retries',
   text: `
-    SELECT substring(later.error FROM '^provider ([^:]+): ') AS provider, count(*)::int AS items, min(later.due_at) AS due_at
-    FROM (SELECT error, due_at FROM retry WHERE run_id = $1 AND due_at > clock_timestamp() ORDER BY due_at LIMIT 10000) later
+    SELECT ${PROVIDER_WAITED_FOR} AS provider, count(*)::int AS items, min(due_at) AS due_at
+    FROM (SELECT error_kind, error, due_at FROM retry WHERE run_id = $1 AND due_at > clock_timestamp() ORDER BY due_at LIMIT 10000) later
     GROUP BY 1 ORDER BY 3 LIMIT 20`,
 };
 
@@ -60,7 +61,7 @@ export function selectLaterRetries(connection: Connection, runId: string): Promi
 const SELECT_LATER_OF_ITEM: Statement = {
   name: 'select-later-retry-of-item',
   text: `
-    SELECT substring(error FROM '^provider ([^:]+): ') AS provider, 1 AS items, due_at
+    SELECT ${PROVIDER_WAITED_FOR} AS provider, 1 AS items, due_at
     FROM retry WHERE run_id = $1 AND seq = $2 AND due_at > clock_timestamp()`,
 };
 
