@@ -3,7 +3,7 @@ import { claimDueRetries } from '../batches/store/claim-due-retries.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import { markSuspect } from '../batches/store/mark-suspect.js';
 import type { LaneFence } from '../batches/store/record-outcomes.js';
-import type { RenewedLane } from '../batches/store/renew-leases.js';
+import type { HeldLane } from '../batches/store/renew-leases.js';
 import type { Connection } from '../database/sql.js';
 import { BatchStoppedError } from '../operations/item-handler.js';
 import { ClaimPace } from './claim-pace.js';
@@ -105,9 +105,9 @@ export class LaneTurn {
     this.wake?.();
   }
 
-  /** News from the heartbeat: the lease was renewed, and this is what became of the run and its settings. */
-  renewed({ status, width, revision, options }: RenewedLane, sentAt: number): void {
-    this.leaseRenewedAt = Math.max(this.leaseRenewedAt, sentAt);
+  /** News from the heartbeat: the lane is still this turn's, and this is what became of its lease, of the run and its settings. */
+  heldStill({ renewed, status, width, revision, options }: HeldLane, sentAt: number): void {
+    if (renewed) this.leaseRenewedAt = Math.max(this.leaseRenewedAt, sentAt);
     if (options) {
       // The item runner and the tokens read their settings from this same object.
       Object.assign(this.lane.options, options);

@@ -56,12 +56,12 @@ export class Turns {
     this.beating = true;
     try {
       const lanes = turns.map(({ fence, revision }) => ({ ...fence, revision }));
-      const renewed = await renewLeases(this.database.heartbeats, lanes, this.leaseMs);
-      const held = new Map(renewed.map((lane) => [`${lane.run_id}:${lane.no}:${lane.fence}`, lane]));
+      const lanesHeld = await renewLeases(this.database.heartbeats, lanes, this.leaseMs);
+      const held = new Map(lanesHeld.map((lane) => [`${lane.run_id}:${lane.no}:${lane.fence}`, lane]));
       for (const turn of turns) {
         const { runId, no, fence } = turn.fence;
         const lane = held.get(`${runId}:${no}:${fence}`);
-        if (lane) turn.renewed(lane, sentAt);
+        if (lane) turn.heldStill(lane, sentAt);
         else turn.missed();
       }
     } catch (error) {

@@ -1,6 +1,6 @@
 import { type ClaimedLane, claimLane as claim } from '../../src/batches/store/claim-lane.js';
 import type { LaneFence } from '../../src/batches/store/record-outcomes.js';
-import { type RenewedLane, renewLeases as renew } from '../../src/batches/store/renew-leases.js';
+import { type HeldLane, renewLeases as renew } from '../../src/batches/store/renew-leases.js';
 import { settleRun } from '../../src/batches/store/settle-run.js';
 import type { BatchEventRecord } from '../../src/batches/events/batch.events.js';
 import type { Connection, Database } from '../../src/database/sql.js';
@@ -11,12 +11,14 @@ export async function claimLane(connection: Connection, runId: string, leaseMs: 
   return (await claim(connection, { runId, leaseMs, slotted: [], room: 1_000 })).lane;
 }
 
-export function renewLeases(connection: Connection, lanes: LaneFence[], leaseMs: number): Promise<RenewedLane[]> {
-  return renew(
+/** @returns those of the lanes whose leases were renewed */
+export async function renewLeases(connection: Connection, lanes: LaneFence[], leaseMs: number): Promise<HeldLane[]> {
+  const held = await renew(
     connection,
     lanes.map((lane) => ({ ...lane, revision: 0 })),
     leaseMs,
   );
+  return held.filter(({ renewed }) => renewed);
 }
 
 /** @returns the event that ends the run, when this call was the one that ended it */

@@ -7,6 +7,7 @@ import { OUTCOME_STATUS } from '../../../src/batches/entities/outcome.entity.js'
 import type { ClaimedLane } from '../../../src/batches/store/claim-lane.js';
 import { findUnendedRuns, timeOutRuns } from '../../../src/batches/store/find-work.js';
 import { type Flush, type LaneFence, type RecordedOutcome, recordOutcomes } from '../../../src/batches/store/record-outcomes.js';
+import { renewLeases as renewHeldLeases } from '../../../src/batches/store/renew-leases.js';
 import { surrenderLane } from '../../../src/batches/store/surrender-lane.js';
 import { Engine, keys } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
@@ -262,6 +263,29 @@ describe('a heartbeat', () => {
     const fresh = await claim(runId);
     expect(await renewLeases(pool(), [fenceOf(old)], LEASE_MS)).toEqual([]);
     expect(await renewLeases(pool(), [fenceOf(fresh)], LEASE_MS)).toMatchObject([{ fence: fresh.fence, status: 'running' }]);
+  });
+
+  test('renews the other lanes while somebody has locked one, and does not take that one for lost', async () => {
+    const { runId } = await newRun(2, { concurrency: 51, batchSize: 1 });
+    const lanes = [await claim(runId), await claim(runId)].map(fenceOf);
+    const holder = await pool().connect();
+    try {
+      await holder.query('BEGIN');
+      await holder.query('SELECT FROM lane WHERE run_id = $1 AND no = $2 FOR UPDATE', [runId, lanes[0]!.no]);
+      const held = await renewHeldLeases(
+        pool(),
+        lanes.map((lane) => ({ ...lane, revision: 0 })),
+        LEASE_MS,
+      );
+      expect(held.map(({ no, renewed }) => ({ no, renewed })).sort((x, y) => x.no - y.no)).toEqual([
+        { no: 0, renewed: false },
+        { no: 1, renewed: true },
+      ]);
+    } finally {
+      await holder.query('ROLLBACK');
+      holder.release();
+    }
+    expect(await renewLeases(pool(), lanes, LEASE_MS)).toHaveLength(2);
   });
 
   test('and a takeover at the same moment leave one holder, 200 times', async () => {
