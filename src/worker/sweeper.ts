@@ -15,13 +15,13 @@ import { rollBackBatch } from '../records/roll-back-batch.js';
 import { LaneQueue } from '../queue/lane-queue.js';
 import { reportStuckRun } from '../waiting/report-stuck-run.js';
 import { findStuckRuns } from '../waiting/store/find-stuck-runs.js';
-import { AgedBells } from './aged-bells.js';
 import { Compensator } from './compensator.js';
 import { LaneWorker } from './lane-worker.js';
+import { RepeatedBells } from './repeated-bells.js';
 
 const CLEAN_UP_MS = 3_600_000;
-/** Runs that one sweep of a busy process looks at, to ring for those that have waited for too long. */
-const MAX_AGED = 20;
+/** Runs that one sweep of a busy process looks at, to ring again for those that need it. */
+const MAX_REPEATED = 20;
 
 /**
  * The second way to all work, in every worker: whatever a lost bell, a dead worker or a crash between two commits left
@@ -34,7 +34,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private stopped = false;
   private sweeping = Promise.resolve();
   private rollingBack?: Promise<void>;
-  private readonly aged: AgedBells;
+  private readonly repeated: RepeatedBells;
   private cleanedUpAt = 0;
 
   constructor(
@@ -45,7 +45,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     private readonly compensator: Compensator,
     queue: LaneQueue,
   ) {
-    this.aged = new AgedBells(queue, config.priorityAgeMs);
+    this.repeated = new RepeatedBells(queue);
   }
 
   onApplicationBootstrap(): void {
@@ -117,17 +117,22 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     }
   }
 
-  /** Turns are not waited for. When all lanes are busy, those that wait for long stand further forward in the queue. */
+  /**
+   * Turns are not waited for. When all lanes are busy, those that wait for long stand further forward in the queue, and those that lost
+   * their bells with a dead worker stand in it again.
+   */
   private async serveWaitingRuns(): Promise<void> {
-    const { priorityAgeMs: ageMs } = this.config;
+    const { priorityAgeMs: ageMs, leaseMs } = this.config;
     const free = this.worker.freeLanes;
-    const search = { operations: this.worker.freeOperations, limit: Math.max(free, MAX_AGED), ageMs, except: this.worker.heldRuns };
+    const search = { operations: this.worker.freeOperations, limit: Math.max(free, MAX_REPEATED), ageMs, except: this.worker.heldRuns };
     let left = free;
     for (const waiting of await findWaitingRuns(this.database.pool, search)) {
-      const { run_id: runId, tenant, rank, lanes } = waiting;
+      const { run_id: runId, tenant, rank, lanes, orphans } = waiting;
       const bell = { runId, tenant, rank, express: false };
       for (let lane = 0; lane < lanes && left > 0; lane += 1, left -= 1) void this.worker.hear(bell);
-      if (left === 0 && waiting.waited_ms > ageMs) await this.aged.ring(bell);
+      if (left > 0) continue;
+      if (orphans > 0) await this.repeated.ring(bell, orphans, leaseMs);
+      else if (waiting.waited_ms > ageMs) await this.repeated.ring(bell, 1, ageMs);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { ClaimedLane } from '../../src/batches/store/claim-lane.js';
+import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js';
 import { markSuspect } from '../../src/batches/store/mark-suspect.js';
 import { recordOutcomes } from '../../src/batches/store/record-outcomes.js';
 import { LaneWorker } from '../../src/worker/lane-worker.js';
@@ -56,6 +57,32 @@ test('what a dead worker held is done by another one, once', async () => {
     expect(await engine.ended(batch)).toMatchObject({ status: 'completed', counts: { succeeded: 10 } });
   });
   expect(runs.sort()).toEqual(keys(10).sort());
+});
+
+test('what a dead worker held is taken up again though every lane stays busy and others wait', async () => {
+  const worker = await Engine.start({
+    DATABASE_URL: engine.service.databaseUrl,
+    LEASE_MS: String(LEASE_MS),
+    WORKER_LANES: '1',
+    PRIORITY_AGE_MS: '3600000',
+  });
+  let goesOn = true;
+  const slow = () => (goesOn ? new Promise<void>((resolve) => setTimeout(resolve, 5)) : undefined);
+  const endless = { items: keys(20_000), options: { concurrency: 1, batchSize: 100 } };
+  const busy = [await worker.run(slow, endless), await worker.run(slow, endless), await worker.run(slow, endless)];
+  await eventually(
+    async () => (await worker.get(busy[0]!.id)).status,
+    (status) => status === 'running',
+  );
+  // Its bell rang in a process without lanes, as if the worker that heard it had died.
+  const orphan = await engine.run(() => undefined, { items: keys(5) });
+  await die(await runIdOf(orphan.id));
+  expect(await engine.ended(orphan)).toMatchObject({ status: 'completed', counts: { succeeded: 5 } });
+  for (const { id } of busy) expect(await worker.get(id)).toMatchObject({ status: 'running' });
+  goesOn = false;
+  for (const { id } of busy) await worker.call(CancelBatch, { batchId: id });
+  for (const batch of busy) await worker.ended(batch);
+  await worker.close();
 });
 
 test('an item that was alone each time its worker died is quarantined, and its neighbours are worked', async () => {

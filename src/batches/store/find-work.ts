@@ -9,18 +9,18 @@ import { isBeforeGate } from './record-outcomes.js';
 const FIND_WAITING_RUNS: Statement = {
   name: 'find-waiting-runs',
   text: `
-    SELECT r.id AS run_id, b.tenant, free.lanes, free.waited_ms, greatest(1, r.rank - floor(free.waited_ms / $3::float8))::int AS rank
+    SELECT r.id AS run_id, b.tenant, free.lanes, free.orphans, free.waited_ms, greatest(1, r.rank - floor(free.waited_ms / $3::float8))::int AS rank
     FROM run r
     JOIN LATERAL (
       SELECT count(*) FILTER (WHERE l.lease_until < clock_timestamp() AND (l.width > 0 OR l.lease_until > '-infinity'))::int AS lanes,
-        bool_or(l.lease_until > '-infinity' AND l.lease_until < clock_timestamp()) AS orphaned,
+        count(*) FILTER (WHERE l.lease_until > '-infinity' AND l.lease_until < clock_timestamp())::int AS orphans,
         CASE WHEN bool_or(l.lease_until > clock_timestamp()) THEN 0
           ELSE extract(epoch FROM clock_timestamp() - greatest(r.started_at, max(l.claimed_at)))::float8 * 1000 END AS waited_ms
       FROM lane l WHERE l.run_id = r.id
     ) free ON free.lanes > 0
     JOIN batch b ON b.id = r.batch_id AND NOT b.external
     WHERE r.status = 'running' AND r.held_until < clock_timestamp() AND b.operation = ANY ($1::text[]) AND r.id <> ALL ($4::bigint[]) AND (
-      free.orphaned
+      free.orphans > 0
       OR EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state = 0 AND ${isBeforeGate('r.gate')})
       OR EXISTS (
         SELECT FROM chunk c JOIN lane l ON l.run_id = c.run_id AND l.no = c.lane
@@ -28,7 +28,7 @@ const FIND_WAITING_RUNS: Statement = {
       )
       OR EXISTS (SELECT FROM retry t WHERE t.run_id = r.id AND t.due_at <= clock_timestamp())
     )
-    ORDER BY 5, r.id LIMIT $2`,
+    ORDER BY rank, free.orphans > 0 DESC, r.id LIMIT $2`,
 };
 
 export interface WaitingRun {
@@ -38,6 +38,8 @@ export interface WaitingRun {
   rank: number;
   /** Free ones. */
   lanes: number;
+  /** Of these, the ones that a worker held when it died. */
+  orphans: number;
   /** Milliseconds since the last lane of it was claimed, or since it was started; 0 while one is held. */
   waited_ms: number;
 }
