@@ -133,9 +133,14 @@ export class Cluster {
   /** Ends everything; every process must end by itself and well when it is asked to. */
   async close(): Promise<void> {
     this.closing = true;
-    const codes = new Set<number | null>();
+    const badEnds: unknown[] = [];
     while (this.live.api.size + this.live.worker.size > 0) {
-      await Promise.all([...this.apis, ...this.workers].map(async (service) => codes.add((await this.end(service, 'SIGTERM')).code)));
+      await Promise.all(
+        [...this.apis, ...this.workers].map(async (service) => {
+          const { code } = await this.end(service, 'SIGTERM');
+          if (code !== 0) badEnds.push({ code, printed: service.output().slice(-2_000) });
+        }),
+      );
     }
     await Promise.all(this.keepers);
     await this.pool.end();
@@ -143,7 +148,7 @@ export class Cluster {
     await this.redis.stop().catch(() => undefined);
     if (!this.options.database) await this.database.drop();
     await rm(this.env.EXECUTION_LOG!, { recursive: true, force: true });
-    expect([...codes].filter((code) => code !== 0)).toEqual([]);
+    expect(badEnds).toEqual([]);
   }
 
   /** One place for a process of the role, filled again whenever its process has ended. */
