@@ -16,9 +16,15 @@ interface WorkloadOptions {
 }
 
 interface RunRow {
-  run_id: string;
+  id: string;
   status: string;
   ended: boolean;
+  /** For whoever reads why it did not end. */
+  lanes: unknown;
+}
+
+interface EndedRow {
+  status: string;
   total: number;
   succeeded: number;
   outcomes: number;
@@ -26,8 +32,6 @@ interface RunRow {
   /** Tries that were counted, of the item with the most. A crash counts none. */
   tries: number;
   crashes: number;
-  /** Held or waiting, for whoever reads why it did not end. */
-  lanes: unknown;
 }
 
 const END_MS = 120_000;
@@ -73,14 +77,18 @@ export class Workload {
 }
 
 const RUN = `
-  SELECT r.id AS run_id, r.status, r.ended_at IS NOT NULL AS ended, r.total, r.succeeded,
+  SELECT r.id, r.status, r.ended_at IS NOT NULL AS ended, (
+    SELECT json_agg(json_build_object('no', no, 'fence', fence, 'claimed', claimed_at, 'until', lease_until)) FROM lane WHERE run_id = r.id
+  ) AS lanes
+  FROM run r WHERE r.batch_id = $1`;
+
+const ENDED = `
+  SELECT r.status, r.total, r.succeeded,
     (SELECT count(*)::int FROM outcome WHERE run_id = r.id) AS outcomes,
     (SELECT count(*)::int FROM (SELECT FROM audit_outcome WHERE run_id = r.id GROUP BY seq HAVING count(*) > 1) t) AS twice,
     (SELECT max(attempts)::int FROM outcome WHERE run_id = r.id) AS tries,
-    (SELECT sum(crashes)::int FROM chunk WHERE run_id = r.id) AS crashes,
-    (SELECT json_agg(json_build_object('no', no, 'fence', fence, 'claimed', claimed_at, 'until', lease_until)) FROM lane
-      WHERE run_id = r.id) AS lanes
-  FROM run r WHERE r.batch_id = $1`;
+    (SELECT sum(crashes)::int FROM chunk WHERE run_id = r.id) AS crashes
+  FROM run r WHERE r.id = $1`;
 
 /** Waits for the end of an acknowledged batch of items that succeed, adds what became of them to the trial, and deletes it. */
 export async function examine(cluster: Cluster, trial: Trial, { id, items }: { id: string; items: number }, endMs = END_MS): Promise<void> {
@@ -89,20 +97,21 @@ export async function examine(cluster: Cluster, trial: Trial, { id, items }: { i
     ({ ended }) => ended,
     endMs,
   );
+  const ended = await eventually(async () => (await cluster.pool.query<EndedRow>(ENDED, [run.id])).rows[0]!, undefined, endMs);
   const executions = cluster.log.of(id);
   const runs = [...executions.values()];
   for (const of of runs) for (let n = 1; n < of.length; n += 1) trial.tookUpAgain(of[n - 1]!, of[n]!);
   const count = runs.reduce((sum, of) => sum + of.length, 0);
   trial.totals.items += items;
   trial.totals.acknowledged += items;
-  trial.totals.lost += items - run.outcomes;
-  trial.totals.recordedTwice += run.twice;
+  trial.totals.lost += items - ended.outcomes;
+  trial.totals.recordedTwice += ended.twice;
   trial.totals.executions += count;
-  trial.crashes += run.crashes;
+  trial.crashes += ended.crashes;
   trial.totals.reExecuted += count - executions.size;
   const expected = { status: 'completed', total: items, succeeded: items, executed: items, tries: 1 };
-  expect({ ...run, executed: executions.size }).toMatchObject(expected);
-  await forget(cluster, id, run.run_id);
+  expect({ ...ended, executed: executions.size }).toMatchObject(expected);
+  await forget(cluster, id, run.id);
 }
 
 async function forget(cluster: Cluster, batchId: string, runId: string): Promise<void> {
