@@ -45,7 +45,10 @@ function closeWhenAsked(config: Config, service: RunningService): void {
     if (closing) process.exit(1);
     closing = true;
     console.log(`${reason}: finishing items in flight (up to ${config.shutdownGraceMs} ms)`);
-    setTimeout(() => process.exit(exitCode || 1), config.shutdownGraceMs).unref();
+    setTimeout(() => {
+      console.error(`not closed within ${config.shutdownGraceMs} ms: ends at once; what it still holds is taken over by others`);
+      process.exit(exitCode || 1);
+    }, config.shutdownGraceMs).unref();
     service.close().then(
       () => process.exit(exitCode),
       (error: unknown) => {

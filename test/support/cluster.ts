@@ -125,6 +125,13 @@ export class Cluster {
     return { code, inFlight: this.log.close(service.pid) };
   }
 
+  /** @throws Error with what it printed, unless it ends by itself, well, and within its grace time */
+  async terminate(service: ServiceProcess): Promise<void> {
+    const { code } = await this.end(service, 'SIGTERM');
+    if (code !== 0)
+      throw new Error(`a process ended with ${code} when it was asked to end; it printed:\n${service.output().slice(-4_000)}`);
+  }
+
   /** A Redis at the same address as before, with nothing in it. */
   async restartRedis(): Promise<void> {
     this.redis = await startRedis(this.redis.port);
@@ -133,13 +140,10 @@ export class Cluster {
   /** Ends everything; every process must end by itself and well when it is asked to. */
   async close(): Promise<void> {
     this.closing = true;
-    const badEnds: unknown[] = [];
+    const failures: unknown[] = [];
     while (this.live.api.size + this.live.worker.size > 0) {
       await Promise.all(
-        [...this.apis, ...this.workers].map(async (service) => {
-          const { code } = await this.end(service, 'SIGTERM');
-          if (code !== 0) badEnds.push({ code, printed: service.output().slice(-2_000) });
-        }),
+        [...this.apis, ...this.workers].map((service) => this.terminate(service).catch((error: unknown) => failures.push(error))),
       );
     }
     await Promise.all(this.keepers);
@@ -148,7 +152,7 @@ export class Cluster {
     await this.redis.stop().catch(() => undefined);
     if (!this.options.database) await this.database.drop();
     await rm(this.env.EXECUTION_LOG!, { recursive: true, force: true });
-    expect(badEnds).toEqual([]);
+    expect(failures).toEqual([]);
   }
 
   /** One place for a process of the role, filled again whenever its process has ended. */
