@@ -24,8 +24,8 @@ trial(
   async (trial, times) => {
     const workload = new Workload(cluster, trial, {
       atOnce: 2 * WORKERS,
-      items: 250,
-      durationMs: 40,
+      items: 150,
+      durationMs: 200,
       options: { concurrency: 2, batchSize: 4 },
     });
     const exits: number[] = [];
