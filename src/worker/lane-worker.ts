@@ -90,13 +90,17 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   async beforeApplicationShutdown(): Promise<void> {
     this.draining = true;
     this.seats.close();
-    const grace = this.config.shutdownGraceMs;
+    const toldAt = performance.now();
+    const idleBy = (share: number): Promise<boolean> => this.idleUntil(toldAt + this.config.shutdownGraceMs * share);
     await this.queue.mute();
     this.later.stop();
     for (const turn of this.turns) turn.stop('shutdown');
-    if (!(await this.idleWithin(grace * 0.5))) for (const turn of this.turns) turn.abort('the worker shuts down');
-    if (!(await this.idleWithin(grace * 0.25))) for (const turn of this.turns) turn.abandon();
-    await this.idleWithin(grace * 0.15);
+    if (!(await idleBy(0.5))) {
+      this.logger.warn(`${this.working} turns still run after half of the grace time: their items are aborted`);
+      for (const turn of this.turns) turn.abort('the worker shuts down');
+    }
+    if (!(await idleBy(0.75))) for (const turn of this.turns) turn.abandon();
+    if (!(await idleBy(0.9))) this.logger.warn(`${this.working} turns do not end: their lanes are left to their leases`);
     for (const timer of this.timers) clearInterval(timer);
   }
 
@@ -275,8 +279,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     }
   }
 
-  private async idleWithin(ms: number): Promise<boolean> {
-    const until = performance.now() + ms;
+  private async idleUntil(until: number): Promise<boolean> {
     while (this.working > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
     return this.working === 0;
   }
