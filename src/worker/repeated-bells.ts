@@ -13,11 +13,11 @@ export class RepeatedBells {
   constructor(private readonly queue: LaneQueue) {}
 
   /** @param everyMs not again for the same run within this time */
-  async ring(bell: Bell, count: number, everyMs: number): Promise<void> {
+  ring(bell: Bell, count: number, everyMs: number): void {
     const now = performance.now();
     if (now - (this.rungAt.get(bell.runId) ?? -Infinity) < everyMs) return;
     if (this.rungAt.size >= MAX_REMEMBERED) this.rungAt.clear();
     this.rungAt.set(bell.runId, now);
-    await this.queue.ring(bell, count);
+    void this.queue.ring(bell, count);
   }
 }

@@ -118,7 +118,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   /**
-   * Turns are not waited for. When all lanes are busy, those that wait for long stand further forward in the queue, and those that lost
+   * Turns are not waited for, nor a Redis that does not answer. When all lanes are busy, those that wait for long stand further forward in the queue, and those that lost
    * their bells with a dead worker stand in it again.
    */
   private async serveWaitingRuns(): Promise<void> {
@@ -131,8 +131,8 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       const bell = { runId, tenant, rank, express: false };
       for (let lane = 0; lane < lanes && left > 0; lane += 1, left -= 1) void this.worker.hear(bell);
       if (left > 0) continue;
-      if (orphans > 0) await this.repeated.ring(bell, orphans, leaseMs);
-      else if (waiting.waited_ms > ageMs) await this.repeated.ring(bell, 1, ageMs);
+      if (orphans > 0) this.repeated.ring(bell, orphans, leaseMs);
+      else if (waiting.waited_ms > ageMs) this.repeated.ring(bell, 1, ageMs);
     }
   }
 
