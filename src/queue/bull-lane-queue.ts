@@ -12,6 +12,8 @@ export const EXPRESS_LANES = 'express-lanes';
 const PAYLOAD_VERSION = 2;
 /** A bell that Redis does not take in this time is dropped: the sweeper finds the run. */
 const RING_TIMEOUT_MS = 2_000;
+/** Bull waits for what it cannot have while Redis is away. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 type BellJob = Bell & { v: number };
 
@@ -31,6 +33,8 @@ export class BullLaneQueue extends LaneQueue implements OnModuleInit, OnApplicat
   ) {
     super();
     for (const queue of [common, express]) {
+      // @nestjs/bull closes its queues too, and would wait without a limit.
+      Object.assign(queue, { onApplicationShutdown: undefined });
       queue.on('error', (error) => this.noConnection.warn(error));
       queue.on('failed', (_job, error) => this.logger.warn({ err: error }, 'a bell was lost with its worker; the sweeper serves the run'));
     }
@@ -74,7 +78,11 @@ export class BullLaneQueue extends LaneQueue implements OnModuleInit, OnApplicat
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all([this.common.close(), this.express.close()]);
+    try {
+      await withinTime(Promise.all([this.common.close(), this.express.close()]), CLOSE_TIMEOUT_MS);
+    } catch (error) {
+      this.logger.warn({ err: error }, 'Bull did not close; its connections are cut');
+    }
     this.connections.close();
   }
 
@@ -97,10 +105,10 @@ export class BullLaneQueue extends LaneQueue implements OnModuleInit, OnApplicat
   }
 }
 
-function withinTime<T>(work: Promise<T>): Promise<T> {
+function withinTime<T>(work: Promise<T>, ms = RING_TIMEOUT_MS): Promise<T> {
   let timer: NodeJS.Timeout;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${RING_TIMEOUT_MS} ms`)), RING_TIMEOUT_MS);
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
   });
   return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }
