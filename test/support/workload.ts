@@ -95,7 +95,7 @@ export async function examine(cluster: Cluster, trial: Trial, { id, items }: { i
   const run = await eventually(
     async () => (await cluster.pool.query<RunRow>(RUN, [id])).rows[0]!,
     ({ ended }) => ended,
-    endMs,
+    { withinMs: endMs, pollMs: 200 },
   );
   const ended = await eventually(async () => (await cluster.pool.query<EndedRow>(ENDED, [run.id])).rows[0]!, undefined, endMs);
   const executions = cluster.log.of(id);

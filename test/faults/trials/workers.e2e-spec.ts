@@ -12,7 +12,7 @@ const PAUSE_MS = 3 * LEASE_MS;
 let cluster: Cluster;
 
 beforeAll(async () => {
-  const env = { BLOCK_MS: String(BLOCK_MS), SWEEP_MS: '200', WORKER_LANES: '2' };
+  const env = { BLOCK_MS: String(BLOCK_MS), WORKER_LANES: '2' };
   cluster = await Cluster.start({ apis: 1, workers: WORKERS, env });
   await installAudit(cluster);
 }, START_MS);
