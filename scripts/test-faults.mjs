@@ -3,7 +3,8 @@
 //   npm run test:faults -- --medium | --full                  more, or as many as the published figures need
 //     --only F01,F06      these faults; with --out a long run can be done in parts
 //     --seed 42           the schedule of an earlier run
-//     --out rows.json     adds the rows to this file; a fault's earlier row gives way
+//     --out rows.json     adds the rows to this file; a fault's earlier row of the same seed gives way
+//     --minutes 30        stops injecting each fault after this time; with another --seed and the same --out the run goes on later
 //   npm run test:faults -- --table rows.json                  writes the table of docs/reliability.md
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,6 +23,7 @@ const { values: given } = parseArgs({
     only: { type: 'string' },
     seed: { type: 'string' },
     out: { type: 'string' },
+    minutes: { type: 'string' },
     table: { type: 'string' },
   },
 });
@@ -37,6 +39,7 @@ async function runTrials() {
     FAULTS_SCALE: given.full ? 'full' : given.medium ? 'medium' : 'short',
     FAULTS_SEED: given.seed ?? String(Math.floor(Math.random() * 1_000_000)),
     FAULTS_OUT: out,
+    ...(given.minutes && { FAULTS_MINUTES: given.minutes }),
     FAULTS_VERSIONS: JSON.stringify(versions()),
   };
   const only = given.only ? ['-t', `^(${given.only.split(',').join('|')}) `] : [];
@@ -73,6 +76,37 @@ function readRows(path) {
   return JSON.parse(readFileSync(path, 'utf8')).sort((a, b) => a.fault.localeCompare(b.fault));
 }
 
+/** Runs of the same fault with several seeds, as one. */
+function addUp(rows) {
+  const runs = new Map();
+  for (const row of rows) {
+    const key = `${row.fault} ${row.what}`;
+    const sum = runs.get(key) ?? {
+      ...row,
+      injected: 0,
+      hit: 0,
+      items: 0,
+      lost: 0,
+      recordedTwice: 0,
+      reExecuted: 0,
+      recoveriesMs: [],
+      seeds: [],
+      notes: [],
+    };
+    for (const field of ['injected', 'hit', 'items', 'lost', 'recordedTwice', 'reExecuted']) sum[field] += row[field];
+    sum.recoveriesMs.push(...row.recoveriesMs);
+    sum.seeds.push(row.seed);
+    if (row.note) sum.notes.push(row.note);
+    runs.set(key, sum);
+  }
+  return [...runs.values()];
+}
+
+function quantiles(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return [0.5, 0.99, 1].map((share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]);
+}
+
 function toTable(rows) {
   const number = (value) => value.toLocaleString('en-US');
   const head = [
@@ -88,7 +122,7 @@ function toTable(rows) {
     'Seed',
     'Also seen',
   ];
-  const lines = rows.map((row) => [
+  const lines = addUp(rows).map((row) => [
     row.fault,
     row.what,
     number(row.injected),
@@ -97,9 +131,9 @@ function toTable(rows) {
     number(row.lost),
     number(row.recordedTwice),
     row.items === 0 ? '' : `${number(row.reExecuted)} (${((100 * row.reExecuted) / row.items).toFixed(2)} %)`,
-    row.recoveryMs ? [row.recoveryMs.p50, row.recoveryMs.p99, row.recoveryMs.max].map(number).join(' / ') : '',
-    row.seed,
-    row.note,
+    row.recoveriesMs.length > 0 ? quantiles(row.recoveriesMs).map(number).join(' / ') : '',
+    row.seeds.join(', '),
+    row.notes.join('; '),
   ]);
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

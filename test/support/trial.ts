@@ -8,6 +8,8 @@ type Scale = 'short' | 'medium' | 'full';
 const SCALE = (process.env.FAULTS_SCALE ?? 'short') as Scale;
 /** Of everything that a trial leaves to chance. */
 export const SEED = Number(process.env.FAULTS_SEED ?? Math.floor(Math.random() * 1_000_000));
+/** A part of a long run: then no more faults are injected. */
+const PART_MS = Number(process.env.FAULTS_MINUTES ?? Infinity) * 60_000;
 /** Worker processes of a cluster. Of six, two are usually starting: a kill costs a start, and that takes seconds. */
 export const WORKERS = SCALE === 'short' ? 3 : 6;
 /** The same of api processes, where those are killed. */
@@ -41,7 +43,8 @@ export interface TrialRow extends Totals {
   injected: number;
   /** Of the injected, those that struck work under way. */
   hit: number;
-  recoveryMs: { p50: number; p99: number; max: number } | null;
+  /** In ascending order. */
+  recoveriesMs: number[];
   note: string;
   scale: Scale;
   seed: number;
@@ -54,6 +57,7 @@ export class Trial {
   readonly random = new SeededRandom(SEED);
   readonly totals: Totals = { items: 0, acknowledged: 0, lost: 0, recordedTwice: 0, executions: 0, reExecuted: 0 };
   readonly notes: string[] = [];
+  private readonly startedAt = Date.now();
   /** How often chunks were taken from a worker that was presumed dead. */
   crashes = 0;
   /** It has ended, perhaps too early: whatever still goes on for it ends too. */
@@ -84,11 +88,11 @@ export class Trial {
     if (this.failure) throw this.failure;
   }
 
-  /** Whether the fault has not been injected so often yet. @throws Error when the trial has taken too long */
+  /** Whether the fault has not been injected so often yet, and there is time for it. @throws Error when the trial has taken too long */
   hasMore(times: number): boolean {
     if (this.failure) throw this.failure;
     if (this.over) throw new Error(`after ${this.injected} of ${times} injections the time was up`);
-    return this.injected < times;
+    return this.injected < times && Date.now() - this.startedAt < PART_MS;
   }
 
   /** The fault has just been injected. @param struck whether it struck work under way */
@@ -118,10 +122,7 @@ export class Trial {
     this.recoveries.push(ms);
   }
 
-  row(fault: string, what: string, seconds: number): TrialRow {
-    const all = [...this.recoveries, ...this.faults.flatMap(({ recoveryMs }) => recoveryMs ?? [])].sort((a, b) => a - b);
-    const quantile = (q: number): number => Math.round(all[Math.min(all.length - 1, Math.floor(q * all.length))]!);
-    const recoveryMs = all.length === 0 ? null : { p50: quantile(0.5), p99: quantile(0.99), max: quantile(1) };
+  row(fault: string, what: string): TrialRow {
     const { injected, hit, totals } = this;
     return {
       fault,
@@ -129,11 +130,13 @@ export class Trial {
       injected,
       hit,
       ...totals,
-      recoveryMs,
+      recoveriesMs: [...this.recoveries, ...this.faults.flatMap(({ recoveryMs }) => recoveryMs ?? [])]
+        .map(Math.round)
+        .sort((a, b) => a - b),
       note: this.notes.join('; '),
       scale: SCALE,
       seed: SEED,
-      seconds,
+      seconds: Math.round((Date.now() - this.startedAt) / 1_000),
       versions: {},
     };
   }
@@ -154,14 +157,13 @@ export function trial<Size>(fault: string, what: string, plan: TrialPlan<Size>, 
     `${fault} ${what}`,
     async () => {
       const running = new Trial();
-      const startedAt = Date.now();
       console.info(`${fault}: seed ${SEED}, ${SCALE}`);
       const late = setTimeout(() => (running.over = true), LIMIT_MS[SCALE]);
       await work(running, plan.sizes[SCALE]).finally(() => {
         running.over = true;
         clearTimeout(late);
       });
-      const row = running.row(fault, what, Math.round((Date.now() - startedAt) / 1_000));
+      const row = running.row(fault, what);
       await report(row);
       expect(row).toMatchObject({ lost: 0, recordedTwice: 0 });
       expect(Math.min(row.hit, row.items)).toBeGreaterThan(0);
@@ -171,13 +173,13 @@ export function trial<Size>(fault: string, what: string, plan: TrialPlan<Size>, 
   );
 }
 
-/** Into the file of FAULTS_OUT, where the row of an earlier run of the same fault gives way. */
+/** Into the file of FAULTS_OUT, beside rows of the same fault with other seeds. */
 async function report(row: TrialRow): Promise<void> {
   const out = process.env.FAULTS_OUT;
   if (!out) return;
   row.versions = { ...(JSON.parse(process.env.FAULTS_VERSIONS ?? '{}') as object), ...(await serverVersions()) };
   const rows = existsSync(out) ? (JSON.parse(readFileSync(out, 'utf8')) as TrialRow[]) : [];
-  const others = rows.filter(({ fault, what }) => fault !== row.fault || what !== row.what);
+  const others = rows.filter(({ fault, what, seed }) => fault !== row.fault || what !== row.what || seed !== row.seed);
   writeFileSync(out, JSON.stringify([...others, row], null, 1));
 }
 
