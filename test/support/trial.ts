@@ -180,7 +180,8 @@ async function report(row: TrialRow): Promise<void> {
   row.versions = { ...(JSON.parse(process.env.FAULTS_VERSIONS ?? '{}') as object), ...(await serverVersions()) };
   const rows = existsSync(out) ? (JSON.parse(readFileSync(out, 'utf8')) as TrialRow[]) : [];
   const others = rows.filter(({ fault, what, seed }) => fault !== row.fault || what !== row.what || seed !== row.seed);
-  writeFileSync(out, JSON.stringify([...others, row], null, 1));
+  const lines = [...others, row].map((each) => JSON.stringify(each));
+  writeFileSync(out, `[\n${lines.join(',\n')}\n]\n`);
 }
 
 async function serverVersions(): Promise<{ postgres: string; redis: string }> {
