@@ -246,6 +246,8 @@ describe('the backup of a batch', () => {
       body: { success: true, data: { ...DONE, restored: 0, removed: 1, leftAlone: 0, leftAloneKeys: [] } },
     });
     expect(await fieldsIn(engine, 'things', 'default')).toEqual({});
+    const audit = await api.get<{ data: object[] }>(`/api/batches/${id}/audit`);
+    expect(audit.body.data[0]).toMatchObject({ action: 'restore', by: null });
     expect((await api.post('/api/batches/no-such-batch/restore')).status).toBe(404);
   });
 });

@@ -3,6 +3,7 @@ import { IsString } from 'class-validator';
 import { keepsBackup } from '../../batches/batch.options.js';
 import { isTerminal } from '../../batches/batch.state.js';
 import { CompensationCounts, type RollbackView } from '../../batches/batch.view.js';
+import { appendAudit } from '../../batches/store/append-audit.js';
 import { tryCompensationsAgain } from '../../batches/store/compensations.js';
 import { demandRollback } from '../../batches/store/demand-rollback.js';
 import { lockBatch, selectBatch } from '../../batches/store/lock-batch.js';
@@ -53,7 +54,7 @@ export class RestoreBatchHandler implements ICommandHandler<RestoreBatch> {
   /** @throws AppError CONFLICT while the batch is under way, or when there is nothing to take it back by */
   async execute({ batchId, caller }: RestoreBatch): Promise<RestoreReport> {
     const { pool } = this.database;
-    await this.demand(batchId, caller.tenant);
+    await this.demand(batchId, caller);
     const rollback = (await rollBackBatch(this.database, batchId)) ?? (await selectBatch(pool, caller.tenant, batchId)).rollback;
     if (!rollback) throw new AppError('CONFLICT', `batch ${batchId} was started again while its changes were taken back`);
     const keys = await run<{ key: string }>(pool, SELECT_LEFT_ALONE, [batchId]);
@@ -62,9 +63,9 @@ export class RestoreBatchHandler implements ICommandHandler<RestoreBatch> {
     return { status, compensations, restored, removed, leftAlone, leftAloneKeys: keys.map(({ key }) => key) };
   }
 
-  private demand(batchId: string, tenant: string): Promise<void> {
+  private demand(batchId: string, caller: Caller): Promise<void> {
     return this.database.transaction(async (connection) => {
-      const { status, options } = await lockBatch(connection, tenant, batchId);
+      const { status, options } = await lockBatch(connection, caller.tenant, batchId);
       if (!isTerminal(status)) {
         throw new AppError('CONFLICT', `batch ${batchId} is ${status}; its changes can be taken back when it has ended`);
       }
@@ -75,6 +76,7 @@ export class RestoreBatchHandler implements ICommandHandler<RestoreBatch> {
       await demandRollback(connection, batchId);
       await run(connection, LOOK_AGAIN, [batchId]);
       await tryCompensationsAgain(connection, batchId);
+      await appendAudit(connection, { batchId, by: caller.subject ?? null, action: 'restore', details: {} });
     });
   }
 }
