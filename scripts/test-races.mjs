@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+const RACES = ['test/batches/store/pairs', 'test/batches/idempotency-races'];
+
 const { values } = parseArgs({ options: { pairs: { type: 'string', default: '10000' } } });
 const pairs = Number(values.pairs);
 if (!Number.isInteger(pairs) || pairs < 1) {
@@ -23,7 +25,7 @@ try {
 }
 
 function runTests(settings) {
-  const test = spawn(process.execPath, [join(import.meta.dirname, 'test.mjs'), 'test/batches/store/pairs'], {
+  const test = spawn(process.execPath, [join(import.meta.dirname, 'test.mjs'), ...RACES, '--runInBand'], {
     env: { ...process.env, ...settings },
     stdio: 'inherit',
   });

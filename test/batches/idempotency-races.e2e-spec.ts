@@ -6,11 +6,12 @@ import { Engine } from '../support/engine.js';
 import { eventually } from '../support/eventually.js';
 import { assertInvariants } from '../support/invariants.js';
 import { spawnService } from '../support/process.js';
-import { Race } from '../support/race.js';
+import { PAIRS, Race, RaceReport } from '../support/race.js';
 import { Client } from 'pg';
 
-/** How many pairs of each kind are raced. */
-const PAIRS = Number(process.env.RACE_PAIRS ?? 12);
+/** Requests at once with one key. */
+const CROWD = 20;
+const ROUNDS = Math.ceil(PAIRS / CROWD);
 const PAIR_MS = 400;
 
 let engine: Engine;
@@ -36,53 +37,72 @@ async function create(url: string, key: string, body: object): Promise<Answer> {
 
 const named = (name: string) => engine.sql<{ id: string }>('SELECT id FROM batch WHERE name = $1', [name]);
 
-test('of twenty at once with one key one makes the batch, and all that succeed are told of the same one', async () => {
-  for (let round = 0; round < 5; round += 1) {
+/** Races pairs of a kind, or crowds; each pair says who won, or throws when a rule was broken. */
+async function raceAll(
+  kind: string,
+  rounds: number,
+  round: (race: Race, key: string) => Promise<'first' | 'second' | 'both'>,
+): Promise<void> {
+  const [race, report] = [new Race(), new RaceReport(kind)];
+  for (let left = rounds; left > 0; left -= 1) {
     const key = newKey();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => create(engine.service.url, key, bodyOf(key))));
-    const good = answers.filter(({ status }) => status === 201);
-    expect(answers.every(({ status }) => status === 201 || status === 409)).toBe(true);
-    expect(good.length).toBeGreaterThan(0);
-    expect(new Set(good.map(({ text }) => text)).size).toBe(1);
-    expect(await named(key)).toHaveLength(1);
-    expect(await create(engine.service.url, key, bodyOf(key))).toEqual(good[0]);
+    try {
+      const winner = await round(race, key);
+      report.wins[winner] += 1;
+      if (winner !== 'both') race.won(winner);
+    } catch (error) {
+      report.violations.push(`${key}: ${(error as Error).message}`);
+    }
   }
-}, 60_000);
+  report.close();
+}
+
+test(
+  'of twenty at once with one key one makes the batch, and all that succeed are told of the same one',
+  () =>
+    raceAll('twenty creations with one key', ROUNDS, async (_race, key) => {
+      const answers = await Promise.all(Array.from({ length: CROWD }, () => create(engine.service.url, key, bodyOf(key))));
+      const good = answers.filter(({ status }) => status === 201);
+      expect(answers.every(({ status }) => status === 201 || status === 409)).toBe(true);
+      expect(good.length).toBeGreaterThan(0);
+      expect(new Set(good.map(({ text }) => text)).size).toBe(1);
+      expect(await named(key)).toHaveLength(1);
+      expect(await create(engine.service.url, key, bodyOf(key))).toEqual(good[0]);
+      return good.length > 1 ? 'both' : 'first';
+    }),
+  60_000 + ROUNDS * CROWD * PAIR_MS,
+);
 
 test(
   `of two at once with one key one makes the batch, ${PAIRS} times`,
-  async () => {
-    const race = new Race();
-    for (let pair = 0; pair < PAIRS; pair += 1) {
-      const key = newKey();
+  () =>
+    raceAll('two creations with one key', PAIRS, async (race, key) => {
       const one = () => create(engine.service.url, key, bodyOf(key));
       const answers = await race.run(one, one);
       const good = answers.filter(({ status }) => status === 201);
       expect(answers.map(({ status }) => status).every((status) => status === 201 || status === 409)).toBe(true);
       expect(new Set(good.map(({ text }) => text)).size).toBe(1);
       expect(await named(key)).toHaveLength(1);
-    }
-  },
+      if (good.length === 2) return 'both';
+      return answers[0] === good[0] ? 'first' : 'second';
+    }),
   60_000 + PAIRS * PAIR_MS,
 );
 
 test(
   `of two different requests at once with one key one is carried out, ${PAIRS} times`,
-  async () => {
-    const race = new Race();
-    for (let pair = 0; pair < PAIRS; pair += 1) {
-      const key = newKey();
+  () =>
+    raceAll('two different creations with one key', PAIRS, async (race, key) => {
       const names = [`${key} first`, `${key} second`];
       const answers = await race.run(
         () => create(engine.service.url, key, bodyOf(names[0]!)),
         () => create(engine.service.url, key, bodyOf(names[1]!)),
       );
       expect(answers.map(({ status }) => status).sort()).toEqual([201, 422]);
-      const first = answers[0].status === 201;
-      race.won(first ? 'first' : 'second');
-      expect([(await named(names[0]!)).length, (await named(names[1]!)).length]).toEqual(first ? [1, 0] : [0, 1]);
-    }
-  },
+      const isFirst = answers[0].status === 201;
+      expect([(await named(names[0]!)).length, (await named(names[1]!)).length]).toEqual(isFirst ? [1, 0] : [0, 1]);
+      return isFirst ? 'first' : 'second';
+    }),
   60_000 + PAIRS * PAIR_MS,
 );
 
@@ -91,16 +111,15 @@ test(
   async () => {
     const idempotency = engine.service.app.get(Idempotency);
     const procedures = engine.service.app.get(Procedures);
-    const race = new Race();
-    for (let pair = 0; pair < PAIRS; pair += 1) {
-      const key = newKey();
+    await raceAll('a creation and the one that took its key over', PAIRS, async (race, key) => {
       const request = { caller: { tenant: 'default' }, key, fingerprint: key };
       const make = (caller: Caller) => procedures.call(CreateBatch, bodyOf(key), caller);
       const takeOver = () => idempotency.once(request, make);
+      let winner: 'first' | 'second' | undefined;
       const slow = idempotency.once(request, async (caller) => {
         await engine.sql(`UPDATE idempotency_key SET claimed_until = '-infinity' WHERE key = $1`, [key]);
         const [made, taken] = await race.run(() => make(caller).catch((error: Error) => error), takeOver);
-        race.won(made instanceof Error ? 'second' : 'first');
+        winner = made instanceof Error ? 'second' : 'first';
         if (made instanceof Error) {
           expect(made).toMatchObject({ code: 'CONFLICT' });
           expect(taken).toMatchObject({ answer: { name: key } });
@@ -112,7 +131,8 @@ test(
       });
       await slow.catch((error: unknown) => expect(error).toMatchObject({ code: 'CONFLICT' }));
       expect(await named(key)).toHaveLength(1);
-    }
+      return winner!;
+    });
   },
   60_000 + PAIRS * PAIR_MS,
 );
