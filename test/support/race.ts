@@ -1,6 +1,8 @@
 import { appendFileSync } from 'node:fs';
 
 const STEP_MS = 0.5;
+/** More would be a sequence, not a race. */
+const MAX_HANDICAP_MS = 20;
 
 /**
  * Two that run at the same moment, again and again. Who has won waits a little longer before the next start, so that both orders come to
@@ -10,7 +12,8 @@ export class Race {
   readonly wins = { first: 0, second: 0 };
 
   run<First, Second>(first: () => Promise<First>, second: () => Promise<Second>): Promise<[First, Second]> {
-    const handicapMs = (this.wins.first - this.wins.second) * STEP_MS;
+    const lead = (this.wins.first - this.wins.second) * STEP_MS;
+    const handicapMs = Math.max(-MAX_HANDICAP_MS, Math.min(MAX_HANDICAP_MS, lead));
     return Promise.all([after(handicapMs, first), after(-handicapMs, second)]);
   }
 
