@@ -8,7 +8,7 @@ const SQLSTATES = /^(?:08...|53...|57P0.|57014|40001|40P01|55P03)$/;
 
 /** What pg, its pool and TypeORM say without a code when a connection is gone. */
 const MESSAGES =
-  /Connection terminated|connection timeout|timeout exceeded when trying to connect|Query read timeout|connection error and is not queryable|after calling end on the pool|Driver not Connected|not yet established/;
+  /Connection terminated|connection timeout|timeout exceeded when trying to connect|timeout expired|Query read timeout|is not queryable|after calling end on the pool|Query runner already released|Driver not Connected|not yet established/;
 
 /** True when a database (or the way to it) failed, not the statement: the same call may succeed a moment later. */
 export function isOutage(error: unknown, depth = 0): boolean {

@@ -26,6 +26,8 @@ export class Submitter {
   unknown = 0;
   /** How often each status refused. 0: no api process served. */
   readonly refusals = new Map<number, number>();
+  /** What was said, and what its process printed last, when the service took a fault for its own. */
+  readonly failures: string[] = [];
   inFlight = 0;
   /** Numbers of items of all attempts, by the batch's name. */
   private readonly sizes = new Map<string, number>();
@@ -66,6 +68,7 @@ export class Submitter {
         signal: AbortSignal.timeout(ANSWER_MS),
       });
       if (response.status === 503 && !response.headers.has('retry-after')) throw new Error('503 without Retry-After');
+      if (response.status === 500) this.failures.push(`${await response.text()}\n${api.output().slice(-4_000)}`);
       if (!response.ok) return { refused: response.status };
       const { data } = (await response.json()) as { data: BatchView };
       return { created: { id: data.id, name: body.name, items: body.items.length } };

@@ -66,8 +66,9 @@ trial(
       await eventually(() => assertInvariants(cluster, { audited: true }), undefined, BACK_MS);
     }
     await workload.finish();
-    const { refusals, unknown, acknowledged } = workload.submitter;
+    const { refusals, unknown, acknowledged, failures } = workload.submitter;
     trial.didAgain(acknowledged.map(({ at }) => at));
+    expect(failures).toEqual([]);
     expect([...refusals.keys()].filter((status) => status !== 503)).toEqual([]);
     expect(unknown).toBe(0);
     trial.notes.push(`${acknowledged.length} creates acknowledged, ${refusals.get(503) ?? 0} answered 503, none any other error`);
@@ -98,7 +99,8 @@ trial(
     }
     link!.loseRepliesTo(undefined);
     await workload.finish();
-    const { refusals, unknown } = workload.submitter;
+    const { refusals, unknown, failures } = workload.submitter;
+    expect(failures).toEqual([]);
     expect([...refusals.keys()].filter((status) => status !== 503)).toEqual([]);
     trial.notes.push(`${(refusals.get(503) ?? 0) + unknown} creates whose client was left in the dark: each there whole, or not at all`);
   },
