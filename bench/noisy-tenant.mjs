@@ -21,8 +21,8 @@ const NOISY = { tenant: 'noisy', batches: 20, options: { concurrency: 100 } };
 const QUIET = Array.from({ length: 9 }, (_, n) => `quiet-${n + 1}`);
 const QUIET_ITEMS = 10;
 const QUIET_ITEM_MS = 20;
-/** The noisy tenant's items, in turn: those that mostly wait leave the processor to others, those that do nothing keep it busy. */
-const NOISES = { 'wait 20 ms': 20, 'do nothing': 0 };
+/** The noisy tenant's items, by what they do, with their duration in milliseconds: as long as the quiet batches need to pass by. */
+const NOISES = { 'wait 200 ms': 200 };
 
 const keyOf = (tenant) => `key-of-the-tenant-${tenant}`;
 const API_KEYS = [NOISY.tenant, ...QUIET].map((tenant) => `${tenant}:${keyOf(tenant)}`).join(',');
