@@ -80,10 +80,11 @@ export class LaneTurn {
       else if (cautious && this.slots.busy === 0 && this.tokens.left > 0) await this.workOneAlone(cautious);
       else if (!this.isOver()) await this.nextChange();
     }
+    const reason = this.end ?? 'drained';
     while (!this.recorder.released && this.end !== 'lost') await this.record({ giveBack: true });
     await this.tokens.putBack();
     const nextRetryMs = this.retryDueAt === null ? null : this.retryDueAt - performance.now();
-    return { end: this.end ?? 'drained', status: this.status, nextRetryMs, heldMs: this.heldMs };
+    return { end: this.end === 'lost' ? 'lost' : reason, status: this.status, nextRetryMs, heldMs: this.heldMs };
   }
 
   /** Takes no more items; those in flight finish. */
@@ -236,7 +237,11 @@ export class LaneTurn {
 
   private see(status: RunStatus): void {
     this.status = status;
-    if (status === 'running') return;
+    if (status === 'running') {
+      // Resumed while items of before the pause are still in flight: the others need not wait for them.
+      if (this.end === 'stopped') this.end = undefined;
+      return;
+    }
     this.stop('stopped');
     if (status === 'stopping' || isTerminal(status)) this.slots.abort(new BatchStoppedError());
   }

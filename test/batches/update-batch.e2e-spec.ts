@@ -261,6 +261,25 @@ describe('while it runs', () => {
     await engine.ended({ id });
   });
 
+  test('a batch that is resumed goes on beside the items that were in flight when it was paused', async () => {
+    const { script, running, letGo } = waitingItems();
+    const { id } = await engine.run(script, { items: keys(20), options: { concurrency: 4 } });
+    await running(4);
+    await engine.call(PauseBatch, { batchId: id });
+    await engineHasTold(id);
+    letGo(1);
+    await eventually(
+      () => engine.get(id),
+      ({ counts }) => counts.succeeded === 1,
+    );
+    await running(3);
+    await engine.call(ResumeBatch, { batchId: id });
+    await running(4);
+    await engine.call(CancelBatch, { batchId: id });
+    letGo(4);
+    await engine.ended({ id });
+  });
+
   const leases = (id: string) =>
     engine.sql<{ lease_until: Date }>(
       `SELECT l.lease_until FROM lane l JOIN batch b ON b.run_id = l.run_id WHERE b.id = $1 AND l.lease_until > now() ORDER BY l.no`,
