@@ -118,8 +118,8 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   /**
-   * Turns are not waited for, nor a Redis that does not answer. When all lanes are busy, those that wait for long stand further forward in the queue, and those that lost
-   * their bells with a dead worker stand in it again.
+   * Turns are not waited for, nor a Redis that does not answer. When all lanes are busy, those that wait for long stand further forward in
+   * the queue, and those that lost their bells with a dead worker stand in it again.
    */
   private async serveWaitingRuns(): Promise<void> {
     const { priorityAgeMs: ageMs, leaseMs } = this.config;
