@@ -28,6 +28,10 @@ const { values: given } = parseArgs({
   },
 });
 
+if (given.minutes && !(Number(given.minutes) > 0)) {
+  console.error(`--minutes must be a number above 0, and is ${given.minutes}`);
+  process.exit(1);
+}
 if (given.table) writeTable(readRows(resolve(given.table)));
 else process.exitCode = await runTrials();
 
