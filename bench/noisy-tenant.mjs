@@ -14,35 +14,37 @@ const { values: given } = parseArgs({
     out: { type: 'string' },
   },
 });
-const ITEMS = Number(given.items);
-const ROUNDS = Number(given.rounds);
-
-const NOISY = { tenant: 'noisy', batches: 20, options: { concurrency: 100 } };
+const NOISY = { tenant: 'noisy', batches: 20, itemMs: 200, options: { concurrency: 100 } };
 const QUIET = Array.from({ length: 9 }, (_, n) => `quiet-${n + 1}`);
 const QUIET_ITEMS = 10;
 const QUIET_ITEM_MS = 20;
-/** The noisy tenant's items, by what they do, with their duration in milliseconds: as long as the quiet batches need to pass by. */
-const NOISES = { 'wait 200 ms': 200 };
+const ITEMS = wholeNumber('items', NOISY.batches);
+const ROUNDS = wholeNumber('rounds', 1);
 
 const keyOf = (tenant) => `key-of-the-tenant-${tenant}`;
 const API_KEYS = [NOISY.tenant, ...QUIET].map((tenant) => `${tenant}:${keyOf(tenant)}`).join(',');
 
-const samples = Object.fromEntries(Object.keys(NOISES).map((noise) => [noise, { alone: [], beside: [] }]));
+const samples = { alone: [], beside: [] };
 await withStack({ roles: ['api', 'worker'], env: { API_KEYS, CREATE_LIMIT_PER_MINUTE: '1000000' } }, async ({ url }) => {
   await quietBatches(url);
   for (let round = 1; round <= ROUNDS; round += 1) {
-    for (const [noise, durationMs] of Object.entries(NOISES)) {
-      samples[noise].alone.push(...(await quietBatches(url)));
-      const noisy = await makeNoise(url, durationMs);
-      samples[noise].beside.push(...(await quietBatches(url)));
-      await assertStillLoud(url, noisy);
-      for (const { id } of noisy) await ask(url, NOISY.tenant, 'POST', `/api/batches/${id}/cancel`, {});
-      for (const { id } of noisy) await ended(url, NOISY.tenant, id);
-      console.log(`round ${round} of ${ROUNDS}, items that ${noise}: done`);
-    }
+    samples.alone.push(...(await quietBatches(url)));
+    const noisy = await makeNoise(url);
+    samples.beside.push(...(await quietBatches(url)));
+    await assertStillLoud(url, noisy);
+    for (const { id } of noisy) await ask(url, NOISY.tenant, 'POST', `/api/batches/${id}/cancel`, {});
+    for (const { id } of noisy) await ended(url, NOISY.tenant, id);
+    console.log(`round ${round} of ${ROUNDS}: done`);
   }
 });
 report();
+
+function wholeNumber(name, least) {
+  const number = Number(given[name]);
+  if (Number.isInteger(number) && number >= least) return number;
+  console.error(`--${name} must be a whole number of at least ${least}, and is ${given[name]}`);
+  return process.exit(1);
+}
 
 /** One small batch of each quiet tenant, one after the other. @returns when each started and ended, in milliseconds since it was sent */
 async function quietBatches(url) {
@@ -62,8 +64,8 @@ async function quietBatches(url) {
 }
 
 /** Resolves when all of the noisy tenant's batches have begun. */
-async function makeNoise(url, durationMs) {
-  const lines = `${JSON.stringify({ payload: { durationMs } })}\n`.repeat(ITEMS / NOISY.batches);
+async function makeNoise(url) {
+  const lines = `${JSON.stringify({ payload: { durationMs: NOISY.itemMs } })}\n`.repeat(Math.floor(ITEMS / NOISY.batches));
   const made = [];
   for (let n = 0; n < NOISY.batches; n += 1) {
     const batch = await ask(url, NOISY.tenant, 'POST', '/api/batches', { operation: 'waiting', options: NOISY.options, open: true });
@@ -108,28 +110,17 @@ function at(sorted, share) {
 
 function report() {
   const spread = [0.5, 0.95, 1];
-  const rows = Object.entries(samples).flatMap(([noise, { alone, beside }]) =>
-    ['start', 'end'].map((what) => {
-      const [quiet, loud] = [alone, beside].map((times) => times.map((time) => time[what]).sort((a, b) => a - b));
-      const ratio = (share) => Number((at(loud, share) / at(quiet, share)).toFixed(2));
-      return {
-        noise,
-        what,
-        alone: spread.map((share) => at(quiet, share)),
-        beside: spread.map((share) => at(loud, share)),
-        ratioOfMedians: ratio(0.5),
-        ratioOfP95: ratio(0.95),
-      };
-    }),
-  );
-  console.log(
-    `\n${ITEMS} noisy items, ${QUIET.length * ROUNDS} quiet batches of ${QUIET_ITEMS} items of ${QUIET_ITEM_MS} ms; milliseconds, median / p95 / max\n`,
-  );
-  console.log(
-    '| Noisy items | Quiet batch’s | Alone | Beside the noise | Ratio of medians | Of p95 |\n| --- | --- | --: | --: | --: | --: |',
-  );
-  for (const { noise, what, alone, beside, ratioOfMedians, ratioOfP95 } of rows) {
-    console.log(`| ${noise} | ${what} | ${alone.join(' / ')} | ${beside.join(' / ')} | ${ratioOfMedians} | ${ratioOfP95} |`);
+  const rows = ['start', 'end'].map((what) => {
+    const [alone, beside] = [samples.alone, samples.beside].map((times) => times.map((time) => time[what]).sort((a, b) => a - b));
+    const ratio = (share) => Number((at(beside, share) / at(alone, share)).toFixed(2));
+    const of = (sorted) => spread.map((share) => at(sorted, share));
+    return { what, alone: of(alone), beside: of(beside), ratioOfMedians: ratio(0.5), ratioOfP95: ratio(0.95) };
+  });
+  const batches = `${QUIET.length * ROUNDS} quiet batches of ${QUIET_ITEMS} items of ${QUIET_ITEM_MS} ms`;
+  console.log(`\n${ITEMS} noisy items of ${NOISY.itemMs} ms, ${batches}; milliseconds, median / p95 / max\n`);
+  console.log('| Quiet batch’s | Alone | Beside the noise | Ratio of medians | Of p95 |\n| --- | --: | --: | --: | --: |');
+  for (const { what, alone, beside, ratioOfMedians, ratioOfP95 } of rows) {
+    console.log(`| ${what} | ${alone.join(' / ')} | ${beside.join(' / ')} | ${ratioOfMedians} | ${ratioOfP95} |`);
   }
   console.log(`\nNode ${process.version}, ${availableParallelism()} cores shared by api, worker, PostgreSQL, Redis and this client.`);
   if (given.out) writeFileSync(given.out, JSON.stringify({ items: ITEMS, rounds: ROUNDS, rows, samples }, null, 1));
