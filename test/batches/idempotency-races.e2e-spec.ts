@@ -6,7 +6,7 @@ import { Engine } from '../support/engine.js';
 import { eventually } from '../support/eventually.js';
 import { assertInvariants } from '../support/invariants.js';
 import { spawnService } from '../support/process.js';
-import { PAIRS, Race, RaceReport } from '../support/race.js';
+import { PAIRS, Race, RaceReport, type Winner } from '../support/race.js';
 import { Client } from 'pg';
 
 /** Requests at once with one key. */
@@ -38,21 +38,15 @@ async function create(url: string, key: string, body: object): Promise<Answer> {
 const named = (name: string) => engine.sql<{ id: string }>('SELECT id FROM batch WHERE name = $1', [name]);
 
 /** Races pairs of a kind, or crowds; each pair says who won, or throws when a rule was broken. */
-async function raceAll(
-  kind: string,
-  rounds: number,
-  round: (race: Race, key: string) => Promise<'first' | 'second' | 'both'>,
-): Promise<void> {
+async function raceAll(kind: string, rounds: number, round: (race: Race, key: string) => Promise<Winner>): Promise<void> {
   const [race, report] = [new Race(), new RaceReport(kind)];
   for (let left = rounds; left > 0; left -= 1) {
     const key = newKey();
-    try {
+    await report.play(key, async () => {
       const winner = await round(race, key);
-      report.wins[winner] += 1;
       if (winner !== 'both') race.won(winner);
-    } catch (error) {
-      report.violations.push(`${key}: ${(error as Error).message}`);
-    }
+      return winner;
+    });
   }
   report.close();
 }

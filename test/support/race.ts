@@ -30,12 +30,26 @@ async function after<T>(ms: number, start: () => Promise<T>): Promise<T> {
 /** Pairs of each kind, for `npm run test:races`; a few dozen see that the kinds themselves work. */
 export const PAIRS = Number(process.env.RACE_PAIRS ?? 12);
 
+export type Winner = 'first' | 'second' | 'both';
+
 /** What came of the pairs of one kind; a line of the file that RACE_REPORT names. */
 export class RaceReport {
   readonly wins = { first: 0, second: 0, both: 0 };
   readonly violations: string[] = [];
 
   constructor(private readonly kind: string) {}
+
+  /**
+   * Plays one pair and counts who won; what it throws is a violation.
+   * @param name which pair it is, for whoever reads of a violation
+   */
+  async play(name: string, pair: () => Promise<Winner>): Promise<void> {
+    try {
+      this.wins[await pair()] += 1;
+    } catch (error) {
+      this.violations.push(`${name}: ${(error as Error).message}`);
+    }
+  }
 
   /** @throws Error with the first broken rule */
   close(): void {

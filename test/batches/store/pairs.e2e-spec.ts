@@ -385,17 +385,15 @@ test('of 50 creations at once, by several processes, just as many are let throug
 async function runPairs(kind: Kind, copies: Runner[], race: Race, report: RaceReport): Promise<void> {
   for (let copy = copies.pop(); copy; copy = copies.pop()) {
     const runner = copy;
-    try {
+    await report.play(runner.id, async () => {
       await kind.prepare?.(runner);
       const answers = await race.run(
         () => kind.first(runner),
         () => kind.second(runner),
       );
-      const outcome = await kind.judge(runner, answers);
-      report.wins[outcome] += 1;
-      race.won(outcome === 'both' ? kind.both! : outcome);
-    } catch (error) {
-      report.violations.push(`${runner.id}: ${(error as Error).message}`);
-    }
+      const winner = await kind.judge(runner, answers);
+      race.won(winner === 'both' ? kind.both! : winner);
+      return winner;
+    });
   }
 }
