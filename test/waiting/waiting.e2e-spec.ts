@@ -25,6 +25,12 @@ afterEach(async () => {
 });
 afterAll(() => engine.close());
 
+/** The first item fails at once; the others wait until they are released. */
+async function firstFails({ key }: { key: string }): Promise<void> {
+  if (key === 'item-1') throw new Error('not yet');
+  await release.opened;
+}
+
 const why = (batchId: string) => engine.call(GetWaiting, { batchId });
 const until = (batchId: string, gate: string) =>
   eventually(
@@ -71,13 +77,7 @@ test('an item behind the batch’s concurrency is told how many come first, one 
     retryDelay: 60_000,
     retryJitter: false,
   };
-  const batch = await engine.run(
-    async ({ key }) => {
-      if (key === 'item-1') throw new Error('not yet');
-      await release.opened;
-    },
-    { filters: { count: 9 }, options },
-  );
+  const batch = await engine.run(firstFails, { filters: { count: 9 }, options });
   const waiting = await until(batch.id, 'concurrency');
   expect(waiting).toMatchObject({ running: 1, waiting: 8, canMoveAt: null });
   expect(await engine.call(GetItemWaiting, { batchId: batch.id, key: 'item-9' })).toMatchObject({
@@ -108,13 +108,7 @@ test('a batch out of tokens is told when the next one comes', async () => {
 
 test('a batch of which nothing is left to start but a retry moves when that is due, although another item runs', async () => {
   const options = { concurrency: 2, batchSize: 2, retryBackoff: 'fixed' as const, retryDelay: 60_000, retryJitter: false };
-  const batch = await engine.run(
-    async ({ key }) => {
-      if (key === 'item-1') throw new Error('not yet');
-      await release.opened;
-    },
-    { filters: { count: 2 }, options },
-  );
+  const batch = await engine.run(firstFails, { filters: { count: 2 }, options });
   const waiting = await until(batch.id, 'retry');
   expect(waiting).toMatchObject({ running: 1, waiting: 1, gates: [{ gate: 'retry', items: 1 }] });
   expect(waiting.canMoveAt).toBe(waiting.gates[0]!.until);
