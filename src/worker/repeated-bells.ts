@@ -2,10 +2,7 @@ import type { Bell, LaneQueue } from '../queue/lane-queue.js';
 
 const MAX_REMEMBERED = 10_000;
 
-/**
- * Rings again for runs that wait while every seat is taken: behind more urgent ones, with the rank that they have gained by it, or because
- * a worker died with their bells.
- */
+/** Rings again for runs that wait while every seat is taken, with the rank that they have gained by it. */
 export class RepeatedBells {
   /** performance.now() of the last ring, by run. */
   private readonly rungAt = new Map<string, number>();

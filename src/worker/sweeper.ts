@@ -118,21 +118,19 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   /**
-   * Turns are not waited for, nor a Redis that does not answer. When all lanes are busy, those that wait for long stand further forward in
-   * the queue, and those that lost their bells with a dead worker stand in it again.
+   * Turns are not waited for, nor a Redis that does not answer. When all lanes are busy, the queue decides who is next. There a run may stand
+   * too far behind, or not at all: its bells were lost with a worker, or with a turn that failed. It is rung for again.
    */
   private async serveWaitingRuns(): Promise<void> {
     const { priorityAgeMs: ageMs, leaseMs } = this.config;
     const free = this.worker.freeLanes;
     const search = { operations: this.worker.freeOperations, limit: Math.max(free, MAX_REPEATED), ageMs, except: this.worker.heldRuns };
+    const patienceMs = Math.min(ageMs, leaseMs);
     let left = free;
-    for (const waiting of await findWaitingRuns(this.database.pool, search)) {
-      const { run_id: runId, tenant, rank, lanes, orphans } = waiting;
+    for (const { run_id: runId, tenant, rank, lanes, orphans, waited_ms: waitedMs } of await findWaitingRuns(this.database.pool, search)) {
       const bell = { runId, tenant, rank, express: false };
       for (let lane = 0; lane < lanes && left > 0; lane += 1, left -= 1) void this.worker.hear(bell);
-      if (left > 0) continue;
-      if (orphans > 0) this.repeated.ring(bell, orphans, leaseMs);
-      else if (waiting.waited_ms > ageMs) this.repeated.ring(bell, 1, ageMs);
+      if (left === 0 && (orphans > 0 || waitedMs > patienceMs)) this.repeated.ring(bell, Math.max(1, orphans), patienceMs);
     }
   }
 

@@ -59,7 +59,10 @@ test('what a dead worker held is done by another one, once', async () => {
   expect(runs.sort()).toEqual(keys(10).sort());
 });
 
-test('what a dead worker held is taken up again though every lane stays busy and others wait', async () => {
+test.each<[string, (runId: string) => Promise<unknown>]>([
+  ['what a dead worker held', (runId) => die(runId)],
+  ['a run whose bell was lost before anybody had begun with it', () => Promise.resolve()],
+])('%s is taken up though every lane stays busy and others wait', async (_what, happened) => {
   const worker = await Engine.start({
     DATABASE_URL: engine.service.databaseUrl,
     LEASE_MS: String(LEASE_MS),
@@ -76,7 +79,7 @@ test('what a dead worker held is taken up again though every lane stays busy and
   );
   // Its bell rang in a process without lanes, as if the worker that heard it had died.
   const orphan = await engine.run(() => undefined, { items: keys(5) });
-  await die(await runIdOf(orphan.id));
+  await happened(await runIdOf(orphan.id));
   expect(await engine.ended(orphan)).toMatchObject({ status: 'completed', counts: { succeeded: 5 } });
   for (const { id } of busy) expect(await worker.get(id)).toMatchObject({ status: 'running' });
   goesOn = false;
