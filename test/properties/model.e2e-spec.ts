@@ -13,11 +13,11 @@ import { OUTCOME_STATUS } from '../../src/batches/entities/outcome.entity.js';
 import { itemsFromArray } from '../../src/batches/item-source.js';
 import { claimDueRetries } from '../../src/batches/store/claim-due-retries.js';
 import { deleteBatches } from '../../src/batches/store/delete-batches.js';
-import { type ClaimedChunk, type Flush, recordOutcomes } from '../../src/batches/store/record-outcomes.js';
+import type { ClaimedChunk, Flush } from '../../src/batches/store/record-outcomes.js';
 import { surrenderLane } from '../../src/batches/store/surrender-lane.js';
 import type { Procedure } from '../../src/common/procedure.js';
 import { Engine, FAST_RETRY, keys } from '../support/engine.js';
-import { claimLane, endRun, renewLeases } from '../support/lanes.js';
+import { claimLane, endRun, flushLane, outcomeOf, renewLeases } from '../support/lanes.js';
 import { assertInvariants } from '../support/invariants.js';
 import { BatchModel, MAX_RETRIES, type ModelWorker } from './model.js';
 
@@ -33,17 +33,6 @@ beforeAll(async () => (engine = await Engine.start({ ROLE: 'api' })));
 afterAll(() => engine.close());
 
 const pool = () => engine.database.pool;
-const NOTHING: Flush = {
-  release: false,
-  leaseMs: LEASE_MS,
-  counts: { succeeded: 0, failed: 0, skipped: 0 },
-  tally: null,
-  itemProgress: null,
-  outcomes: [],
-  deferred: [],
-  moved: [],
-  claim: 0,
-};
 
 interface Held {
   chunk: string;
@@ -72,7 +61,7 @@ class RealBatch {
   }
 
   flush(worker: ModelWorker, parts: Partial<Flush>) {
-    return recordOutcomes(pool(), this.fenceOf(worker), { ...NOTHING, ...parts });
+    return flushLane(pool(), this.fenceOf(worker), parts);
   }
 
   take(worker: ModelWorker, chunk: Pick<ClaimedChunk, 'no' | 'items'>): number {
@@ -180,29 +169,19 @@ const record = (ok: boolean) =>
     const holds = model.holds(worker);
     const { attempt } = model.items[seq]!;
     const isAgain = !ok && attempt <= MAX_RETRIES;
-    const outcome = {
-      seq,
-      attempts: attempt,
-      durationMs: 1,
-      quality: null,
-      key: String(seq + 1),
-      errorStack: null,
-      compensation: null,
-      output: 'null',
-    };
-    const error = ok ? { errorKind: null, error: null } : { errorKind: 'retryable', error: 'x' };
+    const failure = { status: OUTCOME_STATUS.failed, errorKind: 'retryable', error: 'x' };
     const deferred = {
       seq,
       delay_ms: 3_600_000,
       attempt: attempt + 1,
-      key: outcome.key,
+      key: String(seq + 1),
       payload: null,
       error_kind: 'retryable',
       error: 'x',
     };
     const flushed = await real.flush(worker, {
       counts: { succeeded: ok ? 1 : 0, failed: ok || isAgain ? 0 : 1, skipped: 0 },
-      outcomes: isAgain ? [] : [{ ...outcome, ...error, status: ok ? OUTCOME_STATUS.succeeded : OUTCOME_STATUS.failed }],
+      outcomes: isAgain ? [] : [outcomeOf(seq, { attempts: attempt, ...(ok ? {} : failure) })],
       deferred: isAgain ? [JSON.stringify(deferred)] : [],
       moved: [{ no: chunk, state: CHUNK_STATE.done, settled: [] }],
     });

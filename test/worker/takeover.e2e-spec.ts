@@ -1,11 +1,10 @@
 import type { ClaimedLane } from '../../src/batches/store/claim-lane.js';
 import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js';
 import { markSuspect } from '../../src/batches/store/mark-suspect.js';
-import { recordOutcomes } from '../../src/batches/store/record-outcomes.js';
 import { LaneWorker } from '../../src/worker/lane-worker.js';
 import { Engine, keys } from '../support/engine.js';
 import { eventually, Gate } from '../support/eventually.js';
-import { claimLane } from '../support/lanes.js';
+import { claimLane, fenceOf, flushLane } from '../support/lanes.js';
 import { assertInvariants } from '../support/invariants.js';
 
 const LEASE_MS = 1_000;
@@ -34,14 +33,8 @@ async function runIdOf(batchId: string): Promise<string> {
 /** A worker takes the run's first chunk, begins with the item (alone, when the chunk has seen crashes), and dies. */
 async function die(runId: string, suspect?: number): Promise<ClaimedLane> {
   const lane = await claimLane(engine.database.pool, runId, LEASE_MS);
-  const fence = { runId, no: lane!.no, fence: lane!.fence };
-  const nothing = { release: false, tally: null, itemProgress: null, outcomes: [], deferred: [], moved: [], leaseMs: LEASE_MS };
-  const { chunks } = await recordOutcomes(engine.database.pool, fence, {
-    ...nothing,
-    counts: { succeeded: 0, failed: 0, skipped: 0 },
-    claim: 1,
-  });
-  if (suspect !== undefined) expect(await markSuspect(engine.database.pool, fence, chunks[0]!.no, suspect)).toBe(true);
+  const { chunks } = await flushLane(engine.database.pool, fenceOf(lane!), { leaseMs: LEASE_MS, claim: 1 });
+  if (suspect !== undefined) expect(await markSuspect(engine.database.pool, fenceOf(lane!), chunks[0]!.no, suspect)).toBe(true);
   await engine.sql(`UPDATE lane SET lease_until = clock_timestamp() - interval '1 ms' WHERE run_id = $1`, [runId]);
   return lane!;
 }
@@ -136,7 +129,7 @@ test('a mark of an item is refused when the lane was taken over', async () => {
   const runId = await runIdOf(batch.id);
   const dead = await die(runId);
   await die(runId);
-  expect(await markSuspect(engine.database.pool, { runId, no: dead.no, fence: dead.fence }, '0', 1)).toBe(false);
+  expect(await markSuspect(engine.database.pool, fenceOf(dead), '0', 1)).toBe(false);
   await withWorker(async () => void (await engine.ended(batch)));
 });
 
@@ -185,10 +178,10 @@ test('a worker lets go of its lane each time it is taken over', async () => {
       await worker.sql(`UPDATE lane SET fence = fence + 1, lease_until = clock_timestamp() + interval '1 minute' WHERE run_id = $1`, [
         runId,
       ]);
-      const lost = await fenceOf(runId);
+      const lost = await latestFence(runId);
       await worker.sql(`UPDATE lane SET lease_until = clock_timestamp() - interval '1 ms' WHERE run_id = $1`, [runId]);
       await eventually(
-        () => fenceOf(runId),
+        () => latestFence(runId),
         (fence) => fence > lost,
       );
     }
@@ -197,7 +190,7 @@ test('a worker lets go of its lane each time it is taken over', async () => {
   });
 });
 
-async function fenceOf(runId: string): Promise<number> {
+async function latestFence(runId: string): Promise<number> {
   return (await engine.sql<{ fence: number }>('SELECT fence FROM lane WHERE run_id = $1', [runId]))[0]!.fence;
 }
 

@@ -18,14 +18,14 @@ import { OUTCOME_STATUS } from '../../../src/batches/entities/outcome.entity.js'
 import { ListItems } from '../../../src/batches/queries/list-items.query.js';
 import type { ClaimedLane } from '../../../src/batches/store/claim-lane.js';
 import { deleteBatches } from '../../../src/batches/store/delete-batches.js';
-import { recordOutcomes } from '../../../src/batches/store/record-outcomes.js';
+import type { Flush } from '../../../src/batches/store/record-outcomes.js';
 import { Config } from '../../../src/config.js';
 import type { Procedure } from '../../../src/common/procedure.js';
 import { itemsFromArray } from '../../../src/batches/item-source.js';
 import { type Copy, copyBatch } from '../../support/copies.js';
 import { Engine, keys } from '../../support/engine.js';
 import { eventually } from '../../support/eventually.js';
-import { claimLane, endRun, renewLeases } from '../../support/lanes.js';
+import { claimLane, endRun, fenceOf, flushLane, outcomeOf, renewLeases } from '../../support/lanes.js';
 import { assertInvariants } from '../../support/invariants.js';
 import { PAIRS, Race, RaceReport } from '../../support/race.js';
 
@@ -63,31 +63,17 @@ const call = <P extends Procedure>(type: Type<P>, { id: batchId, caller }: Copy,
   });
 
 const pool = () => engine.database.pool;
-const fenceOf = ({ lane }: Runner) => ({ runId: lane!.run_id, no: lane!.no, fence: lane!.fence });
-const flush = (copy: Runner, parts: object) =>
-  recordOutcomes(pool(), fenceOf(copy), {
-    release: false,
-    leaseMs: LEASE_MS,
-    counts: { succeeded: 0, failed: 0, skipped: 0 },
-    tally: null,
-    itemProgress: null,
-    outcomes: [],
-    deferred: [],
-    moved: [],
-    claim: 0,
-    ...parts,
-  });
+const flush = ({ lane }: Runner, parts: Partial<Flush>) => flushLane(pool(), fenceOf(lane!), { leaseMs: LEASE_MS, ...parts });
 const claim = async (copy: Runner): Promise<void> => {
   copy.lane = (await claimLane(pool(), copy.runId, LEASE_MS))!;
   await flush(copy, { claim: 1 });
 };
 /** A worker records the only item and gives its lane back. */
 const finish = async (copy: Runner) => {
-  const outcome = { seq: 0, status: OUTCOME_STATUS.succeeded, attempts: 1, durationMs: 1, quality: null, key: '1' };
   const flushed = await flush(copy, {
     release: true,
     counts: { succeeded: 1, failed: 0, skipped: 0 },
-    outcomes: [{ ...outcome, errorKind: null, error: null, errorStack: null, compensation: null, output: 'null' }],
+    outcomes: [outcomeOf(0)],
     moved: [{ no: '0', state: CHUNK_STATE.done, settled: [] }],
   });
   return { held: flushed.held, ended: await endRun(engine.database, copy.runId) };
@@ -129,11 +115,10 @@ const failed = async () => {
     caller: { tenant: 'acme' },
   };
   await claim(copy);
-  const outcome = { seq: 0, status: OUTCOME_STATUS.failed, attempts: 1, durationMs: 1, quality: null, key: '1' };
   await flush(copy, {
     release: true,
     counts: { succeeded: 0, failed: 1, skipped: 0 },
-    outcomes: [{ ...outcome, errorKind: 'permanent', error: 'x', errorStack: null, compensation: null, output: 'null' }],
+    outcomes: [outcomeOf(0, { status: OUTCOME_STATUS.failed, errorKind: 'permanent', error: 'x' })],
     moved: [{ no: '0', state: CHUNK_STATE.done, settled: [] }],
   });
   await endRun(engine.database, copy.runId);
@@ -255,10 +240,10 @@ const KINDS: Record<string, Kind> = {
       await claim(copy);
       await letLeaseEnd(copy);
     },
-    first: (copy) => renewLeases(pool(), [fenceOf(copy)], LEASE_MS),
+    first: (copy) => renewLeases(pool(), [fenceOf(copy.lane!)], LEASE_MS),
     second: ({ runId }) => claimLane(pool(), runId, LEASE_MS),
     judge: async (copy, [, taken]) => {
-      expect(await renewLeases(pool(), [fenceOf(copy)], LEASE_MS)).toHaveLength(taken ? 0 : 1);
+      expect(await renewLeases(pool(), [fenceOf(copy.lane!)], LEASE_MS)).toHaveLength(taken ? 0 : 1);
       const [chunk] = await engine.sql('SELECT state, crashes FROM chunk WHERE run_id = $1', [copy.runId]);
       expect(chunk).toEqual(taken ? { state: CHUNK_STATE.pending, crashes: 1 } : { state: CHUNK_STATE.claimed, crashes: 0 });
       return taken ? 'second' : 'first';
