@@ -16,6 +16,7 @@ import { LaneRecorder, type Recorded } from './lane-recorder.js';
 import { StartTokens } from './start-tokens.js';
 import type { TurnEnd, TurnReport, TurnSettings } from './turn-report.js';
 
+const TICK_MS = 100;
 /** While chunks are left, retries that are due wait this long to be pooled into full chunks. */
 const POOL_RETRIES_MS = 1_000;
 
@@ -53,7 +54,7 @@ export class LaneTurn {
     this.fence = this.recorder.fence;
     this.slots = new ItemSlots(runner, this.limits, this.tokens, {
       mayStart: () => this.mayStart(),
-      onSettled: () => this.onSettled(),
+      onSettled: () => settings.slices.enter(this.goOn),
       onStuck: settings.onStuck,
     });
   }
@@ -69,22 +70,17 @@ export class LaneTurn {
 
   /** @throws when the database did not answer: what it has is unknown, so the lane must be surrendered */
   async run(): Promise<TurnReport> {
-    await this.record({ giveBack: false });
-    if (this.limits.width === 0) this.leaveLane();
-    while (!this.isOver()) {
-      this.slots.fill(this.chunks);
-      const cautious = this.cautiousChunk();
-      if (this.wantsToRecord()) await this.record({ giveBack: false });
-      else if (this.wantsTokens()) await this.tokens.take(Math.min(this.chunks.waitingCount, this.slots.freeCount + this.ahead()));
-      else if (this.isOutOfTokens()) await this.holdRun();
-      else if (cautious && this.slots.busy === 0 && this.tokens.left > 0) await this.workOneAlone(cautious);
-      else if (!this.isOver()) await this.nextChange();
+    // Not one clock for all: turns that looked for what is due at the same moment would all flush at the same moment.
+    const clock = setInterval(() => this.tick(performance.now()), TICK_MS);
+    let end: TurnEnd;
+    try {
+      end = await this.work();
+    } finally {
+      clearInterval(clock);
     }
-    const reason = this.end ?? 'drained';
-    while (!this.recorder.released && this.end !== 'lost') await this.record({ giveBack: true });
     await this.tokens.putBack();
     const nextRetryMs = this.retryDueAt === null ? null : this.retryDueAt - performance.now();
-    return { end: this.end === 'lost' ? 'lost' : reason, status: this.status, nextRetryMs, heldMs: this.heldMs };
+    return { end, status: this.status, nextRetryMs, heldMs: this.heldMs };
   }
 
   /** Takes no more items; those in flight finish. */
@@ -130,8 +126,25 @@ export class LaneTurn {
     this.wake?.();
   }
 
+  private async work(): Promise<TurnEnd> {
+    await this.record({ giveBack: false });
+    if (this.limits.width === 0) this.leaveLane();
+    while (!this.isOver()) {
+      this.slots.fill(this.chunks);
+      const cautious = this.cautiousChunk();
+      if (this.wantsToRecord()) await this.record({ giveBack: false });
+      else if (this.wantsTokens()) await this.tokens.take(Math.min(this.chunks.waitingCount, this.slots.freeCount + this.ahead()));
+      else if (this.isOutOfTokens()) await this.holdRun();
+      else if (cautious && this.slots.busy === 0 && this.tokens.left > 0) await this.workOneAlone(cautious);
+      else if (!this.isOver()) await this.nextChange();
+    }
+    const reason = this.end ?? 'drained';
+    while (!this.recorder.released && this.end !== 'lost') await this.record({ giveBack: true });
+    return this.end === 'lost' ? 'lost' : reason;
+  }
+
   /** Called several times a second: deadlines, due retries, changed limits, results that are old enough to record. */
-  tick(now: number): void {
+  private tick(now: number): void {
     this.slots.tick(now);
     this.tokens.expire(now);
     this.limits.refresh();
@@ -140,10 +153,10 @@ export class LaneTurn {
     this.wake?.();
   }
 
-  private onSettled(): void {
+  private readonly goOn = (): void => {
     this.slots.fill(this.chunks);
     this.wake?.();
-  }
+  };
 
   private isOver(): boolean {
     if (this.end === 'lost') return true;

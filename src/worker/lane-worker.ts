@@ -18,6 +18,7 @@ import { LaneClaimer } from './lane-claimer.js';
 import { LaneSeats, type Seat } from './lane-seats.js';
 import { LaneTurn } from './lane-turn.js';
 import { LaterBells } from './later-bells.js';
+import { LoopSlices } from './loop-slices.js';
 import { OperationSlots } from './operation-slots.js';
 import { RunWatch } from './run-watch.js';
 import type { TurnReport } from './turn-report.js';
@@ -25,7 +26,7 @@ import { Turns } from './turns.js';
 
 const HEARTBEAT_MS = 1_000;
 const HEARTBEATS_A_LEASE = 3;
-const TICK_MS = 100;
+const GIVE_WAY_MS = 100;
 /** Runs that one look for a slot's next item finds: other processes may take the first of them meanwhile. */
 const CANDIDATES = 5;
 /** Of a held run's bell: the database's clock must have passed the time when it is heard. */
@@ -53,6 +54,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly later: LaterBells;
   private readonly held: HeldRuns;
   private readonly watch: RunWatch;
+  private readonly slices = new LoopSlices();
   private timers: NodeJS.Timeout[] = [];
   /** Bells and slots being worked, from the first look at the database to the last word about a turn. */
   private working = 0;
@@ -81,7 +83,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   async onApplicationBootstrap(): Promise<void> {
     this.channel.subscribe<{ runId: string }>('run-changed', () => void this.turns.beat());
     const heartbeatMs = Math.min(HEARTBEAT_MS, this.config.leaseMs / HEARTBEATS_A_LEASE);
-    this.timers = [setInterval(() => void this.turns.beat(), heartbeatMs), setInterval(() => this.tick(), TICK_MS)];
+    this.timers = [setInterval(() => void this.turns.beat(), heartbeatMs), setInterval(() => void this.giveWay(), GIVE_WAY_MS)];
     const concurrency = { common: this.seats.common, express: this.config.workerLanes };
     await this.queue.listen((bell) => this.hear(bell), concurrency);
   }
@@ -185,6 +187,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
       turn = new LaneTurn(this.database.pool, lane, new ItemRunner(registered, lane), {
         leaseMs: this.config.leaseMs,
         room,
+        slices: this.slices,
         oneItem: registered.handler.slotsPerWorker !== undefined,
         tenantPerMinute: this.config.tenantRateOf.get(lane.tenant) ?? this.config.tenantRatePerMinute,
         onRecorded: (failed) => this.onRecorded(lane, failed),
@@ -213,8 +216,8 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async afterTurn(heard: Bell, lane: ClaimedLane, report: TurnReport): Promise<void> {
     const { runId } = heard;
-    if (this.turns.of(runId).length === 0) this.watch.forget(runId);
     // Its priority may have changed; who has less than his part of this process goes before the others.
+    if (this.turns.of(runId).length === 0) this.watch.forget(runId);
     const bell = { ...heard, rank: rankOf(lane.options), express: this.seats.isBelowShare(heard.tenant) };
     switch (report.end) {
       case 'yielded':
@@ -238,15 +241,10 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     }
   }
 
-  private tick(): void {
-    const now = performance.now();
-    for (const turn of this.turns) turn.tick(now);
-    const { long } = this.turns;
-    if (long.length > 0 && this.seats.free === 0) void this.giveWay(long);
-  }
-
   /** All common lanes of this process are busy: if somebody waits, those that had their time go to the queue's tail. */
-  private async giveWay(long: LaneTurn[]): Promise<void> {
+  private async giveWay(): Promise<void> {
+    const { long } = this.turns;
+    if (long.length === 0 || this.seats.free > 0) return;
     if (!this.seats.hasWaiting && !(await this.queue.hasWaiting())) return;
     for (const turn of long) turn.stop('yielded');
   }

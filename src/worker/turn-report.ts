@@ -1,4 +1,5 @@
 import type { RunStatus } from '../batches/batch.state.js';
+import type { LoopSlices } from './loop-slices.js';
 
 /**
  * Why a turn stops taking items. `drained`: nothing is left to claim, or the one item of the turn is done. `held`: the rate limit has
@@ -25,6 +26,8 @@ export interface TurnSettings {
   oneItem: boolean;
   /** Items that the tenant may start in a minute, over all of its batches. */
   tenantPerMinute: number | undefined;
+  /** Shared by all turns of the process. */
+  slices: LoopSlices;
   onRecorded: (failed: number) => void;
   onStuck: (calls: number) => void;
 }
