@@ -20,6 +20,7 @@ import { LaneTurn } from './lane-turn.js';
 import { LaterBells } from './later-bells.js';
 import { LoopSlices } from './loop-slices.js';
 import { OperationSlots } from './operation-slots.js';
+import { ProgressTeller } from './progress-teller.js';
 import { RunWatch } from './run-watch.js';
 import type { TurnReport } from './turn-report.js';
 import { Turns } from './turns.js';
@@ -53,6 +54,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly claimer: LaneClaimer;
   private readonly later: LaterBells;
   private readonly held: HeldRuns;
+  private readonly progress: ProgressTeller;
   private readonly watch: RunWatch;
   private readonly slices = new LoopSlices();
   private timers: NodeJS.Timeout[] = [];
@@ -76,7 +78,8 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     this.claimer = new LaneClaimer(database, config);
     this.later = new LaterBells(queue);
     this.held = new HeldRuns(this.later);
-    this.watch = new RunWatch(database, publisher);
+    this.progress = new ProgressTeller(database, publisher);
+    this.watch = new RunWatch(database, publisher, this.progress);
   }
 
   /** Not earlier: handlers and listeners are bound by now. */
@@ -104,6 +107,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     if (!(await idleBy(0.75))) for (const turn of this.turns) turn.abandon();
     if (!(await idleBy(0.9))) this.logger.warn(`${this.working} turns do not end: their lanes are left to their leases`);
     for (const timer of this.timers) clearInterval(timer);
+    this.progress.stop();
   }
 
   /** Lanes for runs that the sweep finds. */
@@ -210,14 +214,13 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private onRecorded({ run_id: runId, options }: ClaimedLane, failed: number): void {
-    void this.watch.tellProgress(runId);
+    this.progress.add(runId);
     if (failed > 0 && options.failureThreshold) void this.watch.judge(runId);
   }
 
   private async afterTurn(heard: Bell, lane: ClaimedLane, report: TurnReport): Promise<void> {
     const { runId } = heard;
     // Its priority may have changed; who has less than his part of this process goes before the others.
-    if (this.turns.of(runId).length === 0) this.watch.forget(runId);
     const bell = { ...heard, rank: rankOf(lane.options), express: this.seats.isBelowShare(heard.tenant) };
     switch (report.end) {
       case 'yielded':

@@ -1,39 +1,21 @@
 import { Logger } from '@nestjs/common';
 import type { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
 import { isDueToJudge, type Verdict } from '../batches/store/judge-run.js';
-import { recordProgress } from '../batches/store/record-progress.js';
 import { settleRun } from '../batches/store/settle-run.js';
 import type { Database } from '../database/sql.js';
-
-const PROGRESS_MS = 250;
+import type { ProgressTeller } from './progress-teller.js';
 
 /** What the results that this process records mean for their runs: progress to tell, rules that stop them, their end. */
 export class RunWatch {
   private readonly logger = new Logger(RunWatch.name);
-  private readonly progressAt = new Map<string, number>();
   private readonly judging = new Set<string>();
   private readonly judgeAgain = new Set<string>();
 
   constructor(
     private readonly database: Database,
     private readonly publisher: BatchEventPublisher,
+    private readonly progress: ProgressTeller,
   ) {}
-
-  forget(runId: string): void {
-    this.progressAt.delete(runId);
-  }
-
-  /** Tells of progress, unless that was done a moment ago. Never rejects. */
-  async tellProgress(runId: string): Promise<void> {
-    const now = performance.now();
-    if (now - (this.progressAt.get(runId) ?? -Infinity) < PROGRESS_MS) return;
-    this.progressAt.set(runId, now);
-    try {
-      await this.publisher.publish([await this.database.transaction((connection) => recordProgress(connection, runId))]);
-    } catch (error) {
-      this.logger.warn({ err: error, runId }, 'a progress event was not written; the next one tells more');
-    }
-  }
 
   /** Looks whether too many of a run's items have failed: one look at a time, and one more after the last failure. Never rejects. */
   async judge(runId: string): Promise<void> {
@@ -51,10 +33,11 @@ export class RunWatch {
     }
   }
 
-  /** Moves the run on if its rules or its end say so, and tells everybody. */
+  /** Moves the run on if its rules or its end say so, and tells everybody, of its progress otherwise. */
   async settle(runId: string): Promise<Verdict | undefined> {
     const { events, verdict } = await settleRun(this.database, runId);
     await this.publisher.publish(events);
+    if (events.length === 0) this.progress.add(runId);
     if (verdict && verdict.to !== 'go on') await this.publisher.runChanged(runId);
     return verdict;
   }

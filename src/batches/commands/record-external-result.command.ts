@@ -79,8 +79,8 @@ export class RecordExternalResultHandler implements ICommandHandler<RecordExtern
     }
     if (input.last) await sealRun(connection, await selectBatch(connection, caller.tenant, batchId));
     const settled = await settleRunWithin(connection, batch.run_id);
-    const progressed = recorded && settled.events.length === 0 ? await recordProgress(connection, batch.run_id) : undefined;
-    return [started, progressed, ...settled.events];
+    const progressed = recorded && settled.events.length === 0 ? await recordProgress(connection, [batch.run_id]) : [];
+    return [started, ...progressed, ...settled.events];
   }
 }
 

@@ -3,13 +3,17 @@ import type { BatchEventRecord, BatchEventType, BatchNotice, BatchSnapshot } fro
 import { dueNotification } from './due-notification.js';
 import { type BatchRow, SELECT_BATCHES, toBatchView } from './select-batches.js';
 
-const NEXT_SEQ: Statement = { name: 'next-event-seq', text: `UPDATE batch SET event_seq = event_seq + 1 WHERE id = $1` };
+const NEXT_SEQ: Statement = { name: 'next-event-seq', text: `UPDATE batch SET event_seq = event_seq + 1 WHERE id = ANY ($1::text[])` };
 
-const SELECT_ONE: Statement = { name: 'select-batch-by-id', text: `${SELECT_BATCHES} WHERE b.id = $1` };
+const SELECT: Statement = { name: 'select-batches-by-id', text: `${SELECT_BATCHES} WHERE b.id = ANY ($1::text[])` };
 
 const INSERT: Statement = {
-  name: 'insert-event',
-  text: `INSERT INTO batch_event (batch_id, seq, run_id, type, data) VALUES ($1, $2, $3, $4, $5) RETURNING at`,
+  name: 'insert-events',
+  text: `
+    INSERT INTO batch_event (batch_id, seq, run_id, type, data)
+    SELECT e.batch_id, e.seq, e.run_id, $1, e.data
+    FROM unnest($2::text[], $3::int[], $4::bigint[], $5::json[]) AS e (batch_id, seq, run_id, data)
+    RETURNING batch_id, at`,
 };
 
 /**
@@ -23,11 +27,37 @@ export async function appendEvent(
   type: BatchEventType,
   also: Partial<BatchSnapshot> = {},
 ): Promise<BatchEventRecord> {
-  await run(connection, NEXT_SEQ, [batchId]);
-  const [row] = await run<BatchRow>(connection, SELECT_ONE, [batchId]);
-  const data = { ...toSnapshot(row!, await dueNotification(connection, row!, type)), ...also };
-  const [written] = await run<{ at: Date }>(connection, INSERT, [batchId, row!.event_seq, row!.run_id, type, JSON.stringify(data)]);
-  return { tenant: row!.tenant, batchId, seq: row!.event_seq, run: row!.run_no, type, at: written!.at.toISOString(), data };
+  return (await appendEvents(connection, [batchId], type, also))[0]!;
+}
+
+/** The same for several batches whose runs the transaction has locked. */
+export async function appendEvents(
+  connection: Connection,
+  batchIds: string[],
+  type: BatchEventType,
+  also: Partial<BatchSnapshot> = {},
+): Promise<BatchEventRecord[]> {
+  await run(connection, NEXT_SEQ, [batchIds]);
+  const rows = await run<BatchRow>(connection, SELECT, [batchIds]);
+  const data: BatchSnapshot[] = [];
+  for (const row of rows) data.push({ ...toSnapshot(row, await dueNotification(connection, row, type)), ...also });
+  const written = await run<{ batch_id: string; at: Date }>(connection, INSERT, [
+    type,
+    rows.map((row) => row.id),
+    rows.map((row) => row.event_seq),
+    rows.map((row) => row.run_id),
+    data.map((snapshot) => JSON.stringify(snapshot)),
+  ]);
+  const times = new Map(written.map(({ batch_id: id, at }) => [id, at.toISOString()]));
+  return rows.map((row, index) => ({
+    tenant: row.tenant,
+    batchId: row.id,
+    seq: row.event_seq,
+    run: row.run_no,
+    type,
+    at: times.get(row.id)!,
+    data: data[index]!,
+  }));
 }
 
 function toSnapshot(row: BatchRow, notification: BatchNotice | null): BatchSnapshot {
