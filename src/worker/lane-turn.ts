@@ -162,7 +162,7 @@ export class LaneTurn {
     if (this.end === 'lost') return true;
     if (this.slots.busy > 0) return false;
     if (this.end !== undefined || this.hasDoneItsItem()) return true;
-    return this.nothingToClaim && this.chunks.waitingCount === 0 && !this.wantsToRecord();
+    return this.nothingToClaim && this.chunks.waitingCount === 0;
   }
 
   private hasDoneItsItem(): boolean {
@@ -226,6 +226,7 @@ export class LaneTurn {
   }
 
   private async record({ giveBack, all = giveBack }: { giveBack: boolean; all?: boolean }): Promise<void> {
+    const isLast = giveBack && this.end === undefined;
     const claim = giveBack ? 0 : this.wantedChunks();
     const recorded = await this.recorder.record(this.chunks, { giveBack, all, claim });
     if (!recorded.held) return this.stop('lost');
@@ -234,18 +235,18 @@ export class LaneTurn {
     this.chunks.add(recorded.chunks, recorded.gate);
     this.see(recorded.status);
     await this.lookForRetries(recorded, claim);
-    if (recorded.outcomes > 0) this.settings.onRecorded(recorded.failed);
+    // After the last results its run is settled, which looks at all of that as well, and must not wait for it.
+    if (recorded.outcomes > 0 && !isLast) this.settings.onRecorded(recorded.failed);
   }
 
   private async lookForRetries(recorded: Recorded, claim: number): Promise<void> {
     this.retryDueAt = recorded.nextRetryMs === null ? null : performance.now() + recorded.nextRetryMs;
     if (claim === 0 || this.end !== undefined) return;
-    const foundAll = recorded.chunks.length >= claim;
     const overdue = recorded.nextRetryMs === null ? -Infinity : -recorded.nextRetryMs;
-    const asks = overdue >= (foundAll ? POOL_RETRIES_MS : 0);
+    const asks = overdue >= (recorded.more ? POOL_RETRIES_MS : 0);
     const chunk = asks ? await claimDueRetries(this.connection, this.fence, this.lane.options.batchSize) : undefined;
     if (chunk) this.chunks.add([chunk], recorded.gate);
-    this.nothingToClaim = !foundAll && !chunk;
+    this.nothingToClaim = !recorded.more && !chunk;
   }
 
   private see(status: RunStatus): void {

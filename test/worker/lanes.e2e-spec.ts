@@ -386,6 +386,21 @@ describe('progress', () => {
     await engine.ended(batch);
   });
 
+  test('is told also when a lane finds nothing more to do while an item waits for its next try', async () => {
+    const batch = await engine.run(
+      ({ key }) => {
+        if (key === '2') throw new Error('busy');
+      },
+      { items: keys(2), options: { retryAttempts: 1, retryDelay: 3_600_000 } },
+    );
+    const told = await eventually(
+      async () => (await engine.events(batch)).filter(({ type }) => type === 'batch.progress'),
+      (events) => events.length > 0,
+    );
+    expect(told).toMatchObject([{ data: { counts: { succeeded: 1, pending: 1 } } }]);
+    await engine.call(CancelBatch, { batchId: batch.id });
+  });
+
   test('is told by events that rise to 100 only at the end', async () => {
     const batch = await engine.run(() => new Promise((resolve) => setTimeout(resolve, 20)), {
       items: keys(400),

@@ -55,6 +55,10 @@ const RECORD_OUTCOMES: Statement = {
       (SELECT gate FROM run WHERE id = $1) AS gate,
       extract(epoch FROM least((SELECT min(due_at) FROM retry WHERE run_id = $1), (SELECT min(due_at) FROM deferred))
         - clock_timestamp())::float8 * 1000 AS next_retry_ms,
+      EXISTS (
+        SELECT FROM chunk c WHERE c.run_id = $1 AND c.state = 0 AND c.no > (SELECT max(no) FROM next)
+          AND ${isBeforeGate('(SELECT gate FROM run WHERE id = $1)')}
+      ) AS more,
       c.no, c.size, c.settled, c.crashes, c.suspects, i.items
     FROM (SELECT 1) one LEFT JOIN claimed c ON true LEFT JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
     ORDER BY c.no`,
@@ -127,6 +131,8 @@ export interface Flushed {
   /** Items from this position on wait, or null. */
   gate: number | null;
   chunks: ClaimedChunk[];
+  /** Pending chunks were left beside those claimed. */
+  more: boolean;
 }
 
 interface FlushRow extends Partial<ClaimedChunk> {
@@ -134,6 +140,7 @@ interface FlushRow extends Partial<ClaimedChunk> {
   status: RunStatus;
   gate: number | null;
   next_retry_ms: number | null;
+  more: boolean;
 }
 
 export async function recordOutcomes(connection: Connection, lane: LaneFence, flush: Flush): Promise<Flushed> {
@@ -170,6 +177,7 @@ export async function recordOutcomes(connection: Connection, lane: LaneFence, fl
     status: first.status,
     nextRetryMs: first.next_retry_ms,
     gate: first.gate,
+    more: first.more,
     chunks: rows.filter((row): row is FlushRow & ClaimedChunk => row.no !== null && row.no !== undefined),
   };
 }
