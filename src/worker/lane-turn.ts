@@ -71,7 +71,7 @@ export class LaneTurn {
   /** @throws when the database did not answer: what it has is unknown, so the lane must be surrendered */
   async run(): Promise<TurnReport> {
     // Not one clock for all: turns that looked for what is due at the same moment would all flush at the same moment.
-    const clock = setInterval(() => this.tick(performance.now()), TICK_MS);
+    const clock = setInterval(() => this.tick(performance.now()), TICK_MS).unref();
     let end: TurnEnd;
     try {
       end = await this.work();

@@ -37,7 +37,7 @@ export class ProgressTeller {
 
   private schedule(): void {
     if (this.stopped || this.runIds.size === 0) return;
-    this.timer ??= setTimeout(() => void this.tell(), this.lastAt + EVERY_MS - performance.now());
+    this.timer ??= setTimeout(() => void this.tell(), Math.max(0, this.lastAt + EVERY_MS - performance.now()));
   }
 
   private async tell(): Promise<void> {
