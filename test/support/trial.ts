@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
+import type { Execution } from './execution-log.js';
 import { SeededRandom } from './seeded-random.js';
 
 type Scale = 'short' | 'medium' | 'full';
@@ -60,6 +61,8 @@ export class Trial {
   private readonly startedAt = Date.now();
   /** How often chunks were taken from a worker that was presumed dead. */
   crashes = 0;
+  /** Items that were not run again because their workers had been killed too often. */
+  quarantined = 0;
   /** It has ended, perhaps too early: whatever still goes on for it ends too. */
   over = false;
   private readonly faults: Fault[] = [];
@@ -109,6 +112,13 @@ export class Trial {
     if (fault) fault.recoveryMs = Math.max(fault.recoveryMs ?? 0, again.startedAt - fault.at);
   }
 
+  /** Whether faults of their processes ended all of these executions of one item, and there were several. */
+  wereKilled(executions: readonly Execution[]): boolean {
+    const struck = ({ pid, startedAt, endedAt }: Execution): boolean =>
+      endedAt === undefined && this.faults.some((fault) => fault.pid === pid && fault.at >= startedAt);
+    return executions.length >= 2 && executions.every(struck);
+  }
+
   /** Times at which the service did again what the faults keep it from; in order. Until the next of them each fault lasted. */
   didAgain(times: readonly number[]): void {
     for (const fault of this.faults) {
@@ -123,7 +133,8 @@ export class Trial {
   }
 
   row(fault: string, what: string): TrialRow {
-    const { injected, hit, totals } = this;
+    const { injected, hit, totals, quarantined } = this;
+    const quarantine = `${quarantined} innocent items quarantined, each alone in two killed workers`;
     return {
       fault,
       what,
@@ -133,7 +144,7 @@ export class Trial {
       recoveriesMs: [...this.recoveries, ...this.faults.flatMap(({ recoveryMs }) => recoveryMs ?? [])]
         .map(Math.round)
         .sort((a, b) => a - b),
-      note: this.notes.join('; '),
+      note: [...this.notes, ...(quarantined > 0 ? [quarantine] : [])].join('; '),
       scale: SCALE,
       seed: SEED,
       seconds: Math.round((Date.now() - this.startedAt) / 1_000),
