@@ -1,24 +1,21 @@
 import { isTerminal, type RunStatus } from '../batches/batch.state.js';
-import { claimDueRetries } from '../batches/store/claim-due-retries.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import { markSuspect } from '../batches/store/mark-suspect.js';
 import type { LaneFence } from '../batches/store/record-outcomes.js';
 import type { HeldLane } from '../batches/store/renew-leases.js';
 import type { Connection } from '../database/sql.js';
 import { BatchStoppedError } from '../operations/item-handler.js';
-import { ClaimPace } from './claim-pace.js';
 import type { HeldChunk } from './held-chunk.js';
 import { HeldChunks } from './held-chunks.js';
 import type { ItemRunner } from './item-runner.js';
 import { ItemSlots } from './item-slots.js';
 import { LaneLimits } from './lane-limits.js';
-import { LaneRecorder, type Recorded } from './lane-recorder.js';
+import { LaneRecorder } from './lane-recorder.js';
 import { StartTokens } from './start-tokens.js';
 import type { TurnEnd, TurnReport, TurnSettings } from './turn-report.js';
+import { WaitingWork } from './waiting-work.js';
 
 const TICK_MS = 100;
-/** While chunks are left, retries that are due wait this long to be pooled into full chunks. */
-const POOL_RETRIES_MS = 1_000;
 
 /**
  * One turn of a worker at one lane: claim chunks, run their items side by side, record what came of them, and give the
@@ -32,11 +29,9 @@ export class LaneTurn {
   private readonly chunks = new HeldChunks();
   private readonly tokens: StartTokens;
   private readonly recorder: LaneRecorder;
-  private readonly pace = new ClaimPace();
+  private readonly work: WaitingWork;
   private status: RunStatus = 'running';
   private end?: TurnEnd;
-  private nothingToClaim = false;
-  private retryDueAt: number | null = null;
   private heldMs = 0;
   private leaseRenewedAt = performance.now();
   private wake?: () => void;
@@ -52,6 +47,7 @@ export class LaneTurn {
     this.tokens = new StartTokens(connection, lane, settings.tenantPerMinute);
     this.recorder = new LaneRecorder(connection, lane, runner, settings.leaseMs);
     this.fence = this.recorder.fence;
+    this.work = new WaitingWork(connection, lane, this.fence);
     this.slots = new ItemSlots(runner, this.limits, this.tokens, {
       mayStart: () => this.mayStart(),
       onSettled: () => settings.slices.enter(this.goOn),
@@ -65,7 +61,7 @@ export class LaneTurn {
   }
 
   get ageMs(): number {
-    return this.pace.ageMs;
+    return this.work.ageMs;
   }
 
   /** @throws when the database did not answer: what it has is unknown, so the lane must be surrendered */
@@ -74,13 +70,12 @@ export class LaneTurn {
     const clock = setInterval(() => this.tick(performance.now()), TICK_MS).unref();
     let end: TurnEnd;
     try {
-      end = await this.work();
+      end = await this.takeItems();
     } finally {
       clearInterval(clock);
     }
     await this.tokens.putBack();
-    const nextRetryMs = this.retryDueAt === null ? null : this.retryDueAt - performance.now();
-    return { end, status: this.status, nextRetryMs, heldMs: this.heldMs };
+    return { end, status: this.status, nextRetryMs: this.work.nextRetryMs, heldMs: this.heldMs };
   }
 
   /** Takes no more items; those in flight finish. */
@@ -122,11 +117,11 @@ export class LaneTurn {
 
   /** New items may have come. */
   nudge(): void {
-    this.nothingToClaim = false;
+    this.work.nudge();
     this.wake?.();
   }
 
-  private async work(): Promise<TurnEnd> {
+  private async takeItems(): Promise<TurnEnd> {
     await this.record({ giveBack: false });
     if (this.limits.width === 0) this.leaveLane();
     while (!this.isOver()) {
@@ -149,7 +144,7 @@ export class LaneTurn {
     this.tokens.expire(now);
     this.limits.refresh();
     if (this.limits.isRetired) this.stop('retired');
-    if (this.retryDueAt !== null && now >= this.retryDueAt) this.nothingToClaim = false;
+    this.work.tick(now);
     this.wake?.();
   }
 
@@ -162,7 +157,7 @@ export class LaneTurn {
     if (this.end === 'lost') return true;
     if (this.slots.busy > 0) return false;
     if (this.end !== undefined || this.hasDoneItsItem()) return true;
-    return this.nothingToClaim && this.chunks.waitingCount === 0;
+    return this.work.isNone && this.chunks.waitingCount === 0;
   }
 
   private hasDoneItsItem(): boolean {
@@ -215,14 +210,13 @@ export class LaneTurn {
   }
 
   private ahead(): number {
-    return this.pace.ahead(this.slots.settledCount);
+    return this.work.ahead(this.slots.settledCount);
   }
 
   private wantedChunks(): number {
-    if (this.nothingToClaim || !this.mayStart()) return 0;
+    if (!this.mayStart()) return 0;
     const free = Math.max(0, this.limits.width - this.slots.busy);
-    const waiting = this.chunks.waitingCount;
-    return this.pace.wantedChunks({ settled: this.slots.settledCount, waiting, free, batchSize: this.lane.options.batchSize });
+    return this.work.wantedChunks(this.slots.settledCount, this.chunks.waitingCount, free);
   }
 
   private async record({ giveBack, all = giveBack }: { giveBack: boolean; all?: boolean }): Promise<void> {
@@ -234,19 +228,10 @@ export class LaneTurn {
     this.chunks.dropComplete();
     this.chunks.add(recorded.chunks, recorded.gate);
     this.see(recorded.status);
-    await this.lookForRetries(recorded, claim);
+    const retries = await this.work.learn(recorded, this.end === undefined ? claim : 0);
+    if (retries) this.chunks.add([retries], recorded.gate);
     // After the last results its run is settled, which looks at all of that as well, and must not wait for it.
     if (recorded.outcomes > 0 && !isLast) this.settings.onRecorded(recorded.failed);
-  }
-
-  private async lookForRetries(recorded: Recorded, claim: number): Promise<void> {
-    this.retryDueAt = recorded.nextRetryMs === null ? null : performance.now() + recorded.nextRetryMs;
-    if (claim === 0 || this.end !== undefined) return;
-    const overdue = recorded.nextRetryMs === null ? -Infinity : -recorded.nextRetryMs;
-    const asks = overdue >= (recorded.more ? POOL_RETRIES_MS : 0);
-    const chunk = asks ? await claimDueRetries(this.connection, this.fence, this.lane.options.batchSize) : undefined;
-    if (chunk) this.chunks.add([chunk], recorded.gate);
-    this.nothingToClaim = !recorded.more && !chunk;
   }
 
   private see(status: RunStatus): void {

@@ -1,0 +1,62 @@
+import { claimDueRetries } from '../batches/store/claim-due-retries.js';
+import type { ClaimedLane } from '../batches/store/claim-lane.js';
+import type { ClaimedChunk, Flushed, LaneFence } from '../batches/store/record-outcomes.js';
+import type { Connection } from '../database/sql.js';
+import { ClaimPace } from './claim-pace.js';
+
+/** While chunks are left, retries that are due wait this long to be pooled into full chunks. */
+const POOL_RETRIES_MS = 1_000;
+
+/** What a turn knows of its run's work that nobody has taken yet, and how much of it it wants. */
+export class WaitingWork {
+  /** As far as it knows, nothing can be claimed now. */
+  isNone = false;
+  private readonly pace = new ClaimPace();
+  /** performance.now() value */
+  private retryDueAt: number | null = null;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly lane: ClaimedLane,
+    private readonly fence: LaneFence,
+  ) {}
+
+  /** Milliseconds since the turn began. */
+  get ageMs(): number {
+    return this.pace.ageMs;
+  }
+
+  /** Milliseconds until the next retry is due, or null when none waits. */
+  get nextRetryMs(): number | null {
+    return this.retryDueAt === null ? null : this.retryDueAt - performance.now();
+  }
+
+  /** Items that are worked in a while at the present speed. */
+  ahead(settled: number): number {
+    return this.pace.ahead(settled);
+  }
+
+  /** How many chunks to claim, for a turn that has settled so many items, holds so many that wait, and has so many slots free. */
+  wantedChunks(settled: number, waiting: number, free: number): number {
+    return this.isNone ? 0 : this.pace.wantedChunks({ settled, waiting, free, batchSize: this.lane.options.batchSize });
+  }
+
+  /** A flush was asked for so many chunks. @returns retries that are due, as a chunk claimed by the lane */
+  async learn({ nextRetryMs, more }: Flushed, claim: number): Promise<ClaimedChunk | undefined> {
+    this.retryDueAt = nextRetryMs === null ? null : performance.now() + nextRetryMs;
+    if (claim === 0) return undefined;
+    const asks = nextRetryMs !== null && -nextRetryMs >= (more ? POOL_RETRIES_MS : 0);
+    const chunk = asks ? await claimDueRetries(this.connection, this.fence, this.lane.options.batchSize) : undefined;
+    this.isNone = !more && !chunk;
+    return chunk;
+  }
+
+  /** Something may have come. */
+  nudge(): void {
+    this.isNone = false;
+  }
+
+  tick(now: number): void {
+    if (this.retryDueAt !== null && now >= this.retryDueAt) this.isNone = false;
+  }
+}
