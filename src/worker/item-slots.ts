@@ -36,18 +36,22 @@ export class ItemSlots {
     return Math.max(0, this.limits.width - this.running.size);
   }
 
-  /** Fills free slots from the chunks, in order, as far as there are tokens. */
-  fill(chunks: Iterable<HeldChunk>): void {
+  isRunning(item: WorkItem): boolean {
+    return this.running.has(item);
+  }
+
+  /** Fills free slots from the chunks, in order, as far as there are tokens, and leaves so many of both. */
+  fill(chunks: Iterable<HeldChunk>, keptFree: number): void {
     if (!this.events.mayStart()) return;
     const { limits, tokens } = this;
     for (const chunk of chunks) {
       if (chunk.cautious) continue;
       if (this.runner.takesChunks) {
         const size = Math.min(chunk.waitingCount, MAX_ITEMS_PER_CALL, tokens.left);
-        if (size > 0 && this.running.size === 0) this.startChunk(chunk.nextSeveral(size));
+        if (size > 0 && keptFree === 0 && this.running.size === 0) this.startChunk(chunk.nextSeveral(size));
         continue;
       }
-      while (this.running.size < limits.width && tokens.left > 0) {
+      while (this.running.size < limits.width - keptFree && tokens.left > keptFree) {
         const item = chunk.next();
         if (!item) break;
         this.start(item);

@@ -1,16 +1,15 @@
 import { isTerminal, type RunStatus } from '../batches/batch.state.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
-import { markSuspect } from '../batches/store/mark-suspect.js';
 import type { LaneFence } from '../batches/store/record-outcomes.js';
 import type { HeldLane } from '../batches/store/renew-leases.js';
 import type { Connection } from '../database/sql.js';
 import { BatchStoppedError } from '../operations/item-handler.js';
-import type { HeldChunk } from './held-chunk.js';
 import { HeldChunks } from './held-chunks.js';
 import type { ItemRunner } from './item-runner.js';
 import { ItemSlots } from './item-slots.js';
 import { LaneLimits } from './lane-limits.js';
 import { LaneRecorder } from './lane-recorder.js';
+import { LoneItems } from './lone-items.js';
 import { StartTokens } from './start-tokens.js';
 import type { TurnEnd, TurnReport, TurnSettings } from './turn-report.js';
 import { WaitingWork } from './waiting-work.js';
@@ -30,6 +29,7 @@ export class LaneTurn {
   private readonly tokens: StartTokens;
   private readonly recorder: LaneRecorder;
   private readonly work: WaitingWork;
+  private readonly lone: LoneItems;
   private status: RunStatus = 'running';
   private end?: TurnEnd;
   private heldMs = 0;
@@ -37,7 +37,7 @@ export class LaneTurn {
   private wake?: () => void;
 
   constructor(
-    private readonly connection: Connection,
+    connection: Connection,
     private readonly lane: ClaimedLane,
     runner: ItemRunner,
     private readonly settings: TurnSettings,
@@ -53,6 +53,7 @@ export class LaneTurn {
       onSettled: () => settings.slices.enter(this.goOn),
       onStuck: settings.onStuck,
     });
+    this.lone = new LoneItems(connection, this.fence, { chunks: this.chunks, slots: this.slots, tokens: this.tokens });
   }
 
   /** Of the batch's settings, as the turn has them. */
@@ -125,12 +126,12 @@ export class LaneTurn {
     await this.record({ giveBack: false });
     if (this.limits.width === 0) this.leaveLane();
     while (!this.isOver()) {
-      this.slots.fill(this.chunks);
-      const cautious = this.cautiousChunk();
-      if (this.wantsToRecord()) await this.record({ giveBack: false });
+      this.slots.fill(this.chunks, this.lone.keptFree);
+      if (this.lone.hasEnded) await this.recordLone();
+      else if (this.wantsToRecord()) await this.record({ giveBack: false });
       else if (this.wantsTokens()) await this.tokens.take(Math.min(this.chunks.waitingCount, this.slots.freeCount + this.ahead()));
       else if (this.isOutOfTokens()) await this.holdRun();
-      else if (cautious && this.slots.busy === 0 && this.tokens.left > 0) await this.workOneAlone(cautious);
+      else if (this.mayStart() && this.lone.canStart) await this.startLone();
       else if (!this.isOver()) await this.nextChange();
     }
     const reason = this.end ?? 'drained';
@@ -149,7 +150,7 @@ export class LaneTurn {
   }
 
   private readonly goOn = (): void => {
-    this.slots.fill(this.chunks);
+    this.slots.fill(this.chunks, this.lone.keptFree);
     this.wake?.();
   };
 
@@ -168,10 +169,6 @@ export class LaneTurn {
   private mayStart(): boolean {
     const isFresh = performance.now() - this.leaseRenewedAt < this.settings.leaseMs * 0.8;
     return isFresh && this.end === undefined && !this.hasDoneItsItem();
-  }
-
-  private cautiousChunk(): HeldChunk | undefined {
-    return this.mayStart() ? this.chunks.firstCautious() : undefined;
   }
 
   private wantsTokens(): boolean {
@@ -195,14 +192,13 @@ export class LaneTurn {
     this.stop('held');
   }
 
-  /** A chunk that saw its worker die: one item at a time, named before it starts and recorded after it ends. */
-  private async workOneAlone(chunk: HeldChunk): Promise<void> {
-    const item = chunk.next()!;
-    if (chunk.isPoison(item)) return this.slots.settlePoison(item);
-    if (!(await markSuspect(this.connection, this.fence, chunk.no, item.index))) return this.stop('lost');
-    this.slots.start(item);
-    while (this.slots.busy > 0) await this.nextChange();
+  private async startLone(): Promise<void> {
+    if (!(await this.lone.startNext())) this.stop('lost');
+  }
+
+  private async recordLone(): Promise<void> {
     await this.record({ giveBack: false, all: true });
+    this.lone.recorded();
   }
 
   private wantsToRecord(): boolean {

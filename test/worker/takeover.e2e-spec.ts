@@ -112,6 +112,32 @@ test('an item that was alone each time its worker died is quarantined, and its n
   expect(most).toBe(1);
 });
 
+test('a chunk whose worker died twice is worked beside the others, whose items take for ever', async () => {
+  const hold = new Gate();
+  const begun: string[] = [];
+  const batch = await engine.run(
+    async ({ key }) => {
+      begun.push(key);
+      if (Number(key) > 2) await hold.opened;
+    },
+    { items: keys(20), options: { concurrency: 3, batchSize: 2 } },
+  );
+  const runId = await runIdOf(batch.id);
+  await die(runId);
+  await die(runId);
+  await withWorker(async () => {
+    // Both of its items, one by one, and as many others as there are slots.
+    await eventually(
+      () => begun.length,
+      (count) => count === 5,
+    );
+    expect(await engine.get(batch.id)).toMatchObject({ counts: { succeeded: 2 } });
+    expect(begun).toEqual(expect.arrayContaining(['1', '2']));
+    hold.open();
+    expect(await engine.ended(batch)).toMatchObject({ status: 'completed', counts: { succeeded: 20 } });
+  });
+});
+
 test('an item that was alone at one crash only gets another chance', async () => {
   const batch = await engine.run(() => undefined, { items: keys(5) });
   const runId = await runIdOf(batch.id);
