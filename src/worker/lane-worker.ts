@@ -3,26 +3,22 @@ import { BatchEventPublisher } from '../batches/events/batch-event-publisher.js'
 import { laneWidths, rankOf } from '../batches/dialects.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import { findWaitingRuns } from '../batches/store/find-work.js';
-import { surrenderLane } from '../batches/store/surrender-lane.js';
 import { ProcessRecycler } from '../common/process-recycler.js';
 import { Config } from '../config.js';
-import { Database, isRefusedData } from '../database/sql.js';
+import { Database } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 import { EventChannel } from '../queue/event-channel.js';
 import { type Bell, LaneQueue } from '../queue/lane-queue.js';
 import { QuietWarning } from '../queue/quiet-warning.js';
-import { giveBackLane } from './give-back-lane.js';
 import { HeldRuns } from './held-runs.js';
-import { ItemRunner } from './item-runner.js';
 import { LaneClaimer } from './lane-claimer.js';
 import { LaneSeats, type Seat } from './lane-seats.js';
-import { LaneTurn } from './lane-turn.js';
 import { LaterBells } from './later-bells.js';
-import { LoopSlices } from './loop-slices.js';
 import { OperationSlots } from './operation-slots.js';
 import { ProgressTeller } from './progress-teller.js';
 import { RunWatch } from './run-watch.js';
 import type { TurnReport } from './turn-report.js';
+import { type TakenLane, TurnTaker } from './turn-taker.js';
 import { Turns } from './turns.js';
 
 const HEARTBEAT_MS = 1_000;
@@ -34,16 +30,8 @@ const CANDIDATES = 5;
 const CLOCK_SLACK_MS = 10;
 /** A run for which the limits over batches leave no room is looked at again after this long. */
 const FULL_MS = 300;
-/** More calls of handlers than this that ignore their abort signals, and the process takes no more lanes until some have ended. */
-const MAX_STUCK = 100;
 
-/** A lane that was claimed, and how many items may run in it side by side. */
-interface TakenLane {
-  lane: ClaimedLane;
-  room: number;
-}
-
-/** Hears bells, takes lanes, and gives them back; what happens within a turn is {@link LaneTurn}'s. */
+/** Hears bells, claims lanes, and does what follows from how their turns ended. */
 @Injectable()
 export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(LaneWorker.name);
@@ -56,12 +44,11 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly held: HeldRuns;
   private readonly progress: ProgressTeller;
   private readonly watch: RunWatch;
-  private readonly slices = new LoopSlices();
+  private readonly taker: TurnTaker;
   private timers: NodeJS.Timeout[] = [];
   /** Bells and slots being worked, from the first look at the database to the last word about a turn. */
   private working = 0;
   private draining = false;
-  private stuck = 0;
 
   constructor(
     private readonly database: Database,
@@ -70,7 +57,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly queue: LaneQueue,
     private readonly channel: EventChannel,
     publisher: BatchEventPublisher,
-    private readonly recycler: ProcessRecycler,
+    recycler: ProcessRecycler,
   ) {
     this.turns = new Turns(database, config.leaseMs);
     this.seats = new LaneSeats(config.workerLanes);
@@ -80,6 +67,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     this.held = new HeldRuns(this.later);
     this.progress = new ProgressTeller(database, publisher);
     this.watch = new RunWatch(database, publisher, this.progress);
+    this.taker = new TurnTaker(database, config, registry, recycler, this.turns, this.watch);
   }
 
   /** Not earlier: handlers and listeners are bound by now. */
@@ -99,7 +87,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     const idleBy = (share: number): Promise<boolean> => this.idleUntil(toldAt + this.config.shutdownGraceMs * share);
     await this.queue.mute();
     this.later.stop();
-    for (const turn of this.turns) turn.stop('shutdown');
+    this.turns.drain();
     if (!(await idleBy(0.5))) {
       this.logger.warn(`${this.working} turns still run after half of the grace time: their items are aborted`);
       for (const turn of this.turns) turn.abort('the worker shuts down');
@@ -180,42 +168,9 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     return undefined;
   }
 
-  private async takeTurn(bell: Bell, { lane, room }: TakenLane): Promise<void> {
-    const fence = { runId: lane.run_id, no: lane.no, fence: lane.fence };
-    const registered = this.registry.get(lane.operation);
-    // A newer release's operation: its own workers find the run by their sweep.
-    if (!registered) return surrenderLane(this.database, fence);
-    if (lane.reclaimed > 0) this.logger.warn({ batchId: lane.batch_id, chunks: lane.reclaimed }, 'took over chunks of a worker that died');
-    let turn: LaneTurn | undefined;
-    try {
-      turn = new LaneTurn(this.database.pool, lane, new ItemRunner(registered, lane), {
-        leaseMs: this.config.leaseMs,
-        room,
-        slices: this.slices,
-        oneItem: registered.handler.slotsPerWorker !== undefined,
-        tenantPerMinute: this.config.tenantRateOf.get(lane.tenant) ?? this.config.tenantRatePerMinute,
-        onRecorded: (failed) => this.onRecorded(lane, failed),
-        onStuck: (calls) => this.countStuck(calls),
-      });
-      this.turns.add(turn);
-      if (this.draining) turn.stop('shutdown');
-      const report = await turn.run();
-      this.turns.delete(turn);
-      await this.afterTurn(bell, lane, report);
-    } catch (error) {
-      turn?.abort('the database did not answer');
-      turn?.abandon();
-      if (turn) this.turns.delete(turn);
-      // A flush that is refused for its data would be refused for ever. Not given back, the lane counts as lost in a crash, and
-      // after two of them its items run, and are recorded, one by one.
-      if (!isRefusedData(error)) await giveBackLane(this.database, fence, { withinMs: this.config.leaseMs, mayWait: () => !this.draining });
-      throw error;
-    }
-  }
-
-  private onRecorded({ run_id: runId, options }: ClaimedLane, failed: number): void {
-    this.progress.add(runId);
-    if (failed > 0 && options.failureThreshold) void this.watch.judge(runId);
+  private async takeTurn(bell: Bell, taken: TakenLane): Promise<void> {
+    const report = await this.taker.take(taken);
+    if (report) await this.afterTurn(bell, taken.lane, report);
   }
 
   private async afterTurn(heard: Bell, lane: ClaimedLane, report: TurnReport): Promise<void> {
@@ -252,15 +207,8 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     for (const turn of long) turn.stop('yielded');
   }
 
-  private countStuck(calls: number): void {
-    this.stuck += calls;
-    if (this.stuck > MAX_STUCK)
-      this.recycler.report('stuck', `${this.stuck} calls of item handlers ignore their abort signals, and no more lanes are taken`);
-    else this.recycler.withdraw('stuck');
-  }
-
   private get mayWork(): boolean {
-    return !this.draining && this.stuck <= MAX_STUCK;
+    return !this.draining && !this.taker.isStuck;
   }
 
   private seatFor(tenant: string): Seat | undefined {

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
+import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import { isDueToJudge, type Verdict } from '../batches/store/judge-run.js';
 import { settleRun } from '../batches/store/settle-run.js';
 import type { Database } from '../database/sql.js';
@@ -17,8 +18,14 @@ export class RunWatch {
     private readonly progress: ProgressTeller,
   ) {}
 
+  /** Results of the lane's run were recorded, so many of them failures. */
+  onRecorded({ run_id: runId, options }: ClaimedLane, failed: number): void {
+    this.progress.add(runId);
+    if (failed > 0 && options.failureThreshold) void this.judge(runId);
+  }
+
   /** Looks whether too many of a run's items have failed: one look at a time, and one more after the last failure. Never rejects. */
-  async judge(runId: string): Promise<void> {
+  private async judge(runId: string): Promise<void> {
     if (this.judging.has(runId)) return void this.judgeAgain.add(runId);
     this.judging.add(runId);
     try {

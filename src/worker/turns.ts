@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { renewLeases } from '../batches/store/renew-leases.js';
 import type { Database } from '../database/sql.js';
 import type { LaneTurn } from './lane-turn.js';
+import type { TurnReport } from './turn-report.js';
 
 /** Longer turns give way to waiting bells. */
 const TURN_MS = 1_000;
@@ -12,6 +13,7 @@ export class Turns {
   private readonly turns = new Set<LaneTurn>();
   private readonly workedRuns = new Set<string>();
   private beating = false;
+  private draining = false;
 
   constructor(
     private readonly database: Database,
@@ -22,13 +24,26 @@ export class Turns {
     return this.turns.values();
   }
 
-  add(turn: LaneTurn): void {
+  /** While it runs its lease is kept. */
+  async run(turn: LaneTurn): Promise<TurnReport> {
     this.turns.add(turn);
     this.workedRuns.add(turn.fence.runId);
+    if (this.draining) turn.stop('shutdown');
+    try {
+      return await turn.run();
+    } finally {
+      this.turns.delete(turn);
+    }
   }
 
-  delete(turn: LaneTurn): void {
-    this.turns.delete(turn);
+  /** All of them take no more items, nor do any that still come. */
+  drain(): void {
+    this.draining = true;
+    for (const turn of this.turns) turn.stop('shutdown');
+  }
+
+  get areDraining(): boolean {
+    return this.draining;
   }
 
   of(runId: string): LaneTurn[] {
