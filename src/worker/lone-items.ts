@@ -11,7 +11,7 @@ import type { StartTokens } from './start-tokens.js';
  * before the lane's other items, which go on beside it.
  */
 export class LoneItems {
-  /** Named, running or not recorded yet. */
+  /** Named, running, or not recorded yet. */
   private item?: WorkItem;
 
   constructor(
@@ -31,7 +31,7 @@ export class LoneItems {
     return !this.item && slots.freeCount > 0 && tokens.left > 0 && chunks.firstCautious() !== undefined;
   }
 
-  /** The next one must not be named before this one is recorded. */
+  /** A flush of its chunk wipes the name: the next one must not be named before this one is recorded. */
   get hasEnded(): boolean {
     return this.item !== undefined && !this.parts.slots.isRunning(this.item);
   }
@@ -41,11 +41,11 @@ export class LoneItems {
     const { chunks, slots } = this.parts;
     const chunk = chunks.firstCautious()!;
     const item = chunk.next()!;
+    this.item = item;
     if (chunk.isPoison(item)) {
       slots.settlePoison(item);
       return true;
     }
-    this.item = item;
     if (!(await markSuspect(this.connection, this.fence, chunk.no, item.index))) return false;
     slots.start(item);
     return true;
