@@ -126,5 +126,5 @@ function report() {
     console.log(`| ${what} | ${alone.join(' / ')} | ${beside.join(' / ')} | ${ratioOfMedians} | ${ratioOfP95} |`);
   }
   console.log(`\nNode ${process.version}, ${availableParallelism()} cores shared by api, worker, PostgreSQL, Redis and this client.`);
-  if (given.out) writeFileSync(given.out, JSON.stringify({ items: ITEMS, rounds: ROUNDS, rows, samples }, null, 1));
+  if (given.out) writeFileSync(given.out, JSON.stringify({ items: ITEMS, rounds: ROUNDS, rows, samples }) + '\n');
 }
