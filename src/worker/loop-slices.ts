@@ -12,8 +12,10 @@ export class LoopSlices {
 
   /** Does it now, or when the loop has gone round; what waits already is not done twice. */
   enter(work: () => void): void {
-    if (this.endsAt === undefined) this.begin();
-    if (this.waiting.size === 0 && performance.now() < this.endsAt!) work();
+    if (this.endsAt === undefined) {
+      this.begin();
+      work();
+    } else if (this.waiting.size === 0 && performance.now() < this.endsAt) work();
     else this.waiting.add(work);
   }
 
