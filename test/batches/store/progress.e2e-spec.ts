@@ -11,8 +11,8 @@ beforeAll(async () => (engine = await Engine.start({ ROLE: 'api' })));
 afterEach(() => assertInvariants(engine.database));
 afterAll(() => engine.close());
 
-async function newRun(options: object = {}): Promise<{ id: string; runId: string }> {
-  const { id } = await engine.create({ items: keys(5), options: { batchSize: 1, ...options } });
+async function newRun(): Promise<{ id: string; runId: string }> {
+  const { id } = await engine.create({ items: keys(5), options: { batchSize: 1 } });
   const [row] = await engine.sql<{ run_id: string }>('SELECT run_id FROM batch WHERE id = $1', [id]);
   return { id, runId: row!.run_id };
 }
@@ -69,27 +69,5 @@ describe('progress of several runs', () => {
       ).toEqual(runs.map(({ id }) => id).sort());
       await letTimePass();
     }
-  });
-});
-
-describe('a flush that claims', () => {
-  const claimOf = async (runId: string, claim: number) => {
-    const lane = (await claimLane(engine.database.pool, runId, 60_000))!;
-    return (count = claim) => flushLane(engine.database.pool, fenceOf(lane), { claim: count });
-  };
-
-  test('tells whether chunks were left', async () => {
-    const claim = await claimOf((await newRun()).runId, 2);
-    expect(await claim()).toMatchObject({ chunks: [{ no: '0' }, { no: '1' }], more: true });
-    expect(await claim(0)).toMatchObject({ chunks: [], more: false });
-    expect(await claim(3)).toMatchObject({ chunks: [{ no: '2' }, { no: '3' }, { no: '4' }], more: false });
-    expect(await claim()).toMatchObject({ chunks: [], more: false });
-  });
-
-  test('does not count those that wait for a canary', async () => {
-    const { runId } = await newRun({ canary: { items: 2 } });
-    const claim = await claimOf(runId, 1);
-    expect(await claim()).toMatchObject({ chunks: [{ no: '0' }], more: true });
-    expect(await claim()).toMatchObject({ chunks: [{ no: '1' }], more: false });
   });
 });

@@ -151,6 +151,20 @@ describe('a lane', () => {
 });
 
 describe('a flush', () => {
+  test('that claims tells whether chunks were left', async () => {
+    const lane = await claim((await newRun(5, { batchSize: 1 })).runId, 0);
+    expect(await flush(lane, { claim: 2 })).toMatchObject({ chunks: [{ no: '0' }, { no: '1' }], more: true });
+    expect(await flush(lane)).toMatchObject({ chunks: [], more: false });
+    expect(await flush(lane, { claim: 3 })).toMatchObject({ chunks: [{ no: '2' }, { no: '3' }, { no: '4' }], more: false });
+    expect(await flush(lane, { claim: 2 })).toMatchObject({ chunks: [], more: false });
+  });
+
+  test('that claims does not count chunks that wait for a canary', async () => {
+    const lane = await claim((await newRun(5, { batchSize: 1, canary: { items: 2 } })).runId, 0);
+    expect(await flush(lane, { claim: 1 })).toMatchObject({ chunks: [{ no: '0' }], more: true });
+    expect(await flush(lane, { claim: 1 })).toMatchObject({ chunks: [{ no: '1' }], more: false });
+  });
+
   test('with an old fence changes nothing', async () => {
     const { runId } = await newRun(4, { batchSize: 2 });
     const old = await claim(runId);
