@@ -2,16 +2,18 @@ import { claimDueRetries } from '../batches/store/claim-due-retries.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import type { ClaimedChunk, Flushed, LaneFence } from '../batches/store/record-outcomes.js';
 import type { Connection } from '../database/sql.js';
-import { ClaimPace } from './claim-pace.js';
 
 /** While chunks are left, retries that are due wait this long to be pooled into full chunks. */
 const POOL_RETRIES_MS = 1_000;
+/** A lane holds about this long's worth of items, so that the database works while the handler does. */
+const AHEAD_MS = 500;
+const MAX_HELD_ITEMS = 2_000;
+const MAX_CHUNKS_PER_CLAIM = 40;
 
 /** What a turn knows of its run's work that nobody has taken yet, and how much of it it wants. */
 export class WaitingWork {
-  /** As far as it knows, nothing can be claimed now. */
-  isNone = false;
-  private readonly pace = new ClaimPace();
+  private readonly startedAt = performance.now();
+  private none = false;
   /** performance.now() value */
   private retryDueAt: number | null = null;
 
@@ -23,7 +25,12 @@ export class WaitingWork {
 
   /** Milliseconds since the turn began. */
   get ageMs(): number {
-    return this.pace.ageMs;
+    return performance.now() - this.startedAt;
+  }
+
+  /** As far as it knows, nothing can be claimed now. */
+  get isNone(): boolean {
+    return this.none;
   }
 
   /** Milliseconds until the next retry is due, or null when none waits. */
@@ -33,12 +40,17 @@ export class WaitingWork {
 
   /** Items that are worked in a while at the present speed. */
   ahead(settled: number): number {
-    return this.pace.ahead(settled);
+    return Math.min(MAX_HELD_ITEMS, Math.floor((settled / Math.max(1, this.ageMs)) * AHEAD_MS));
   }
 
-  /** How many chunks to claim, for a turn that has settled so many items, holds so many that wait, and has so many slots free. */
+  /**
+   * How many chunks to claim, for a turn that has settled so many items, holds so many that wait, and has so many slots free: as many as
+   * fill the slots and keep them busy for a while. Slow items are not claimed ahead: another lane may have slots free for them.
+   */
   wantedChunks(settled: number, waiting: number, free: number): number {
-    return this.isNone ? 0 : this.pace.wantedChunks({ settled, waiting, free, batchSize: this.lane.options.batchSize });
+    const ahead = this.ahead(settled);
+    if (this.none || waiting >= free + ahead / 2) return 0;
+    return Math.min(MAX_CHUNKS_PER_CLAIM, Math.ceil((free + ahead - waiting) / this.lane.options.batchSize));
   }
 
   /** A flush was asked for so many chunks. @returns retries that are due, as a chunk claimed by the lane */
@@ -47,16 +59,16 @@ export class WaitingWork {
     if (claim === 0) return undefined;
     const asks = nextRetryMs !== null && -nextRetryMs >= (more ? POOL_RETRIES_MS : 0);
     const chunk = asks ? await claimDueRetries(this.connection, this.fence, this.lane.options.batchSize) : undefined;
-    this.isNone = !more && !chunk;
+    this.none = !more && !chunk;
     return chunk;
   }
 
   /** Something may have come. */
   nudge(): void {
-    this.isNone = false;
+    this.none = false;
   }
 
   tick(now: number): void {
-    if (this.retryDueAt !== null && now >= this.retryDueAt) this.isNone = false;
+    if (this.retryDueAt !== null && now >= this.retryDueAt) this.none = false;
   }
 }
