@@ -144,12 +144,13 @@ function toTable(rows) {
 
 function writeTable(rows) {
   if (rows.length === 0) throw new Error(`${given.table} holds no rows: make some with --out`);
-  const made = [...new Set(rows.map(({ versions: of, scale }) => `${scale} run of commit ${of.commit}, ${describe(of)}`))];
+  const commits = [...new Set(rows.map(({ versions }) => versions.commit))].join(', ');
+  const made = [...new Set(rows.map(({ versions, scale }) => `${scale} run, ${describe(versions)}`))];
   const minutes = Math.round(rows.reduce((sum, { seconds }) => sum + seconds, 0) / 60);
   const text = readFileSync(DOCUMENT, 'utf8');
   const [before, after] = [text.split(BEGIN)[0], text.split(END)[1]];
   if (after === undefined) throw new Error(`${DOCUMENT} has no place for the table: ${BEGIN} ... ${END}`);
-  const table = `${toTable(rows)}\n\nMade in ${minutes} minutes by: ${made.join('; ')}.`;
+  const table = `${toTable(rows)}\n\nMade in ${minutes} minutes at the commits ${commits}: ${made.join('; ')}.`;
   writeFileSync(DOCUMENT, `${before}${BEGIN}\n\n${table}\n\n${END}${after}`);
   execFileSync(process.execPath, [join(ROOT, 'node_modules/prettier/bin/prettier.cjs'), '--write', DOCUMENT]);
 }
