@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { join } from 'node:path';
-import type { BatchAnalytics, BatchView, OutcomeView } from './batches/batch.view.js';
+import type { BatchAnalytics, BatchView } from './batches/batch.view.js';
+import type { OutcomeView } from './batches/item.view.js';
 import { type Config, loadConfig } from './config.js';
 import { DemoClient } from './demo/demo-client.js';
 import { gatherPackages } from './demo/gather-packages.js';

@@ -48,17 +48,9 @@ export { ListRecords } from './records/queries/list-records.query.js';
 // What they take and give.
 export type { BreakerView } from './breakers/breaker.view.js';
 export type { BatchOptions, BatchOptionsInput } from './batches/batch.options.js';
-export type {
-  BatchAnalytics,
-  BatchCounts,
-  BatchStats,
-  BatchView,
-  ItemTotals,
-  ItemView,
-  OutcomeView,
-  Page,
-  RollbackReport,
-} from './batches/batch.view.js';
+export type { BatchAnalytics, BatchCounts, BatchStats, BatchView, ItemTotals, Page } from './batches/batch.view.js';
+export type { ItemView, OutcomeView } from './batches/item.view.js';
+export type { RollbackReport } from './batches/rollback.view.js';
 export { type ItemSource, itemsFromArray, itemsFromGenerator, itemsFromNdjson } from './batches/item-source.js';
 export type { FileView, RecordPage, RecordView } from './records/record.view.js';
 

@@ -1,7 +1,8 @@
-import { AnyJson } from '../common/any-json.js';
-import { BatchOptions, type Priority } from './batch.options.js';
+import type { BatchOptions, Priority } from './batch.options.js';
 import type { RunStatus } from './batch.state.js';
 import type { Dialect } from '../common/procedure.js';
+import type { ItemFailureView, ItemOutputView } from './item.view.js';
+import type { RollbackView } from './rollback.view.js';
 import type { AuditAction } from './entities/audit-entry.entity.js';
 
 // What replies consist of is a class, and not an interface, because /docs describes it from there.
@@ -15,72 +16,6 @@ export class BatchCounts {
   cancelled: number;
   running: number;
   pending: number;
-}
-
-/** How what a batch did is taken back: by compensations of its items' handler, and in records. */
-export class RollbackView {
-  /** `due`: under way, or about to be. */
-  status: 'due' | 'done';
-  /** Items whose work their handler has undone; 0 until it is done, as all that follow. */
-  compensated: number;
-  /** Items whose work could not be undone; `GET /api/batches/:id/rollback` says why. */
-  compensationsFailed: number;
-  /** Records that got their earlier version back. */
-  restored: number;
-  /** Records that the batch had created, removed. */
-  removed: number;
-  /** Records that somebody else has changed since. */
-  leftAlone: number;
-  /** When it became due, or was done. */
-  at: string;
-}
-
-/** Items whose handler said what would undo them; `compensated + failed + left` is `total`. */
-export class CompensationCounts {
-  total: number;
-  compensated: number;
-  failed: number;
-  /** Waiting, or being undone. */
-  left: number;
-}
-
-/** The item that a rollback is at, or comes to next. */
-export class CurrentCompensation {
-  /** Number of the run that worked the item. */
-  run: number;
-  seq: number;
-  key: string;
-  /** Tries that have failed. */
-  attempts: number;
-  /** Why the last try failed. */
-  error: string | null;
-  /** When it is tried again; null: now. */
-  dueAt: string | null;
-}
-
-/** An item whose work could not be undone. */
-export class FailedCompensation {
-  run: number;
-  seq: number;
-  key: string;
-  message: string;
-  attempts: number;
-}
-
-/** How far the rollback of a batch has come. */
-export class RollbackReport {
-  /** `none`: the batch is not rolled back. `due`: under way, or about to be. */
-  status: 'none' | RollbackView['status'];
-  /** When it became due, or was done. */
-  at: string | null;
-  compensations: CompensationCounts;
-  current: CurrentCompensation | null;
-  /** The first hundred, in the order in which they were tried. */
-  failures: FailedCompensation[];
-  /** Records, as in the batch's `rollback`: 0 until it is done. */
-  restored: number;
-  removed: number;
-  leftAlone: number;
 }
 
 /**
@@ -125,63 +60,6 @@ export class BatchView {
   createdAt: string;
   startedAt: string | null;
   endedAt: string | null;
-}
-
-/** Why an item failed. */
-export class ItemErrorView {
-  kind: string;
-  message: string;
-}
-
-/** One item's outcome as JSON. */
-export class OutcomeView {
-  /** Position in the batch, from 0. */
-  seq: number;
-  /** Number of the run that recorded it, from 1. */
-  run: number;
-  key: string;
-  /** `cancelled` only in history: the run left the item undone, and a later one repeats it. */
-  status: 'succeeded' | 'failed' | 'skipped' | 'cancelled';
-  @AnyJson() output: unknown;
-  error: ItemErrorView | null;
-  /** Executions, 1 for success at once. */
-  attempts: number;
-  durationMs: number | null;
-  /** 0 to 1 */
-  quality: number | null;
-  recordedAt: string;
-}
-
-/** One item as JSON, with its outcome when it has one. */
-export class ItemView {
-  seq: number;
-  key: string;
-  @AnyJson() payload: unknown;
-  status: 'pending' | 'running' | 'retrying' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
-  /** 0 to 100 while running, as its handler reported it. */
-  progress: number | null;
-  attempts: number;
-  error: ItemErrorView | null;
-}
-
-/** A payload that an item has or had. */
-export class ItemPayloadView {
-  /** 0 for what it came with. */
-  no: number;
-  @AnyJson() payload: unknown;
-  /** Who gave it to the item; null for what it came with, and when it is not known who called. */
-  editedBy: string | null;
-  editedAt: string;
-}
-
-/** What became of one item over the runs of its batch. Of very many or large payloads and outcomes the newest. */
-export class ItemHistory {
-  seq: number;
-  key: string;
-  /** Oldest first; the last one is what the item is repeated with. */
-  payloads: ItemPayloadView[];
-  /** Oldest first, by run. */
-  outcomes: OutcomeView[];
 }
 
 export interface Page<Row> {
@@ -236,24 +114,6 @@ export interface BatchTotals {
   items: { total: number; succeeded: number; failed: number; skipped: number };
   /** Of the last runs of the batches that were started and have ended: how many, how long they took together, and their finished items. */
   ended: { batches: number; durationMs: number; processed: number };
-}
-
-/** An item that failed for good. */
-export interface ItemFailureView {
-  seq: number;
-  key: string;
-  kind: string;
-  message: string;
-  /** Where it was thrown; null where that is not known or was not asked for, and for a token's bearer. */
-  stack: string | null;
-  attempts: number;
-  recordedAt: string;
-}
-
-export interface ItemOutputView {
-  seq: number;
-  key: string;
-  output: unknown;
 }
 
 /** A batch's first items, failures and outputs: as many as were asked for and fit. */

@@ -1,5 +1,6 @@
 import type { Annotation } from '../ai/offline/analyze.js';
-import type { BatchAnalytics, OutcomeView } from '../batches/batch.view.js';
+import type { BatchAnalytics } from '../batches/batch.view.js';
+import type { OutcomeView } from '../batches/item.view.js';
 import { bar } from './progress-line.js';
 
 const WIDTH = 98;

@@ -1,5 +1,5 @@
 import { IS_COMPENSATING } from '../batches/store/rollback-turn.js';
-import type { RollbackView } from '../batches/batch.view.js';
+import type { RollbackView } from '../batches/rollback.view.js';
 import { type Connection, type Database, run, type Statement } from '../database/sql.js';
 import { type BackupPosition, restoreRecords } from './store/restore-records.js';
 

@@ -1,4 +1,5 @@
-import type { BatchView, ItemView } from '../batches/batch.view.js';
+import type { BatchView } from '../batches/batch.view.js';
+import type { ItemView } from '../batches/item.view.js';
 
 export type GateKind =
   | 'not-started'

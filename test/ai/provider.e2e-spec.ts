@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { BatchView, ItemView, OutcomeView } from '../../src/batches/batch.view.js';
+import type { BatchView } from '../../src/batches/batch.view.js';
+import type { ItemView, OutcomeView } from '../../src/batches/item.view.js';
 import type { CreatedDocumentJobReply, DocumentJob, DocumentJobReply } from '../../src/dialects/documents/documents.reply.js';
 import { Api } from '../contracts/api.js';
 import { createTestDatabase } from '../support/database.js';

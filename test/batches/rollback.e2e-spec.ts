@@ -1,7 +1,8 @@
 import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js';
 import { DeleteBatch } from '../../src/batches/commands/delete-batch.command.js';
 import { RetryItems } from '../../src/batches/commands/retry-items.command.js';
-import type { BatchView, RollbackReport } from '../../src/batches/batch.view.js';
+import type { BatchView } from '../../src/batches/batch.view.js';
+import type { RollbackReport } from '../../src/batches/rollback.view.js';
 import { GetRollback } from '../../src/batches/queries/get-rollback.query.js';
 import { Config } from '../../src/config.js';
 import { type Item, type ItemContext, type ItemResult, PermanentError, RetryLaterError } from '../../src/operations/item-handler.js';

@@ -1,4 +1,4 @@
-import type { ItemView } from '../../src/batches/batch.view.js';
+import type { ItemView } from '../../src/batches/item.view.js';
 import type { CreatedDocumentJobReply, DocumentJobReply } from '../../src/dialects/documents/documents.reply.js';
 import { Client } from 'pg';
 import { Api } from '../contracts/api.js';

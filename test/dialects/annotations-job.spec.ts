@@ -1,4 +1,5 @@
-import type { BatchView, OutcomeView, Page } from '../../src/batches/batch.view.js';
+import type { BatchView, Page } from '../../src/batches/batch.view.js';
+import type { OutcomeView } from '../../src/batches/item.view.js';
 import { toBatchJobProgress } from '../../src/dialects/annotations/batch-job.js';
 
 const NO_FAILURES: Page<OutcomeView> = { rows: [], total: 0, limit: 1_000, offset: 0, hasMore: false };

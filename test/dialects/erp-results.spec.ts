@@ -1,4 +1,5 @@
-import type { BatchAnalytics, BatchView, OutcomeView } from '../../src/batches/batch.view.js';
+import type { BatchAnalytics, BatchView } from '../../src/batches/batch.view.js';
+import type { OutcomeView } from '../../src/batches/item.view.js';
 import { fromErpStatus, toErpStats } from '../../src/dialects/erp/erp-batch.js';
 import { toErpResults, toErpVisualization } from '../../src/dialects/erp/erp-results.js';
 

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { join } from 'node:path';
-import type { BatchView, RollbackReport } from '../../src/batches/batch.view.js';
+import type { BatchView } from '../../src/batches/batch.view.js';
+import type { RollbackReport } from '../../src/batches/rollback.view.js';
 import { Api } from '../contracts/api.js';
 import { createTestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ErpBatchReply, ErpCreatedReply, ErpResultsReply, ErpVisualizationReply } from '../../src/dialects/erp/erp.reply.js';
-import type { BatchView, OutcomeView } from '../../src/batches/batch.view.js';
+import type { BatchView } from '../../src/batches/batch.view.js';
+import type { OutcomeView } from '../../src/batches/item.view.js';
 import type { RecordView } from '../../src/records/record.view.js';
 import { Api, type Problem } from '../contracts/api.js';
 import { eventually } from '../support/eventually.js';

@@ -1,4 +1,5 @@
-import type { BatchView, OutcomeView } from '../../src/batches/batch.view.js';
+import type { BatchView } from '../../src/batches/batch.view.js';
+import type { OutcomeView } from '../../src/batches/item.view.js';
 import type { ErpCreatedReply } from '../../src/dialects/erp/erp.reply.js';
 import type { RecordView } from '../../src/records/record.view.js';
 import { Api, type Problem } from '../contracts/api.js';

@@ -1,4 +1,5 @@
-import type { BatchView, ItemView, OutcomeView } from '../../src/batches/batch.view.js';
+import type { BatchView } from '../../src/batches/batch.view.js';
+import type { ItemView, OutcomeView } from '../../src/batches/item.view.js';
 import { Api } from '../contracts/api.js';
 import { eventually } from '../support/eventually.js';
 import { startTestService, type TestService } from '../support/service.js';

@@ -1,5 +1,5 @@
 import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js';
-import type { OutcomeView } from '../../src/batches/batch.view.js';
+import type { OutcomeView } from '../../src/batches/item.view.js';
 import { Engine, FAST_RETRY } from '../support/engine.js';
 import { eventually } from '../support/eventually.js';
 import { ThreadedModule } from '../support/threaded.js';

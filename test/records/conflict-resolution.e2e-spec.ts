@@ -1,5 +1,6 @@
 import type { BatchOptionsInput } from '../../src/batches/batch.options.js';
-import type { BatchView, OutcomeView } from '../../src/batches/batch.view.js';
+import type { BatchView } from '../../src/batches/batch.view.js';
+import type { OutcomeView } from '../../src/batches/item.view.js';
 import { StartBatch } from '../../src/batches/commands/start-batch.command.js';
 import { RecordStore } from '../../src/records/record-store.js';
 import type { NewRecord } from '../../src/records/store/upsert-records.js';

@@ -1,7 +1,8 @@
 import { Module, type Type } from '@nestjs/common';
 import { IsInt, IsOptional, IsString, Min } from 'class-validator';
 import type { BatchOptionsInput } from '../../src/batches/batch.options.js';
-import type { BatchView, ItemView, OutcomeView } from '../../src/batches/batch.view.js';
+import type { BatchView } from '../../src/batches/batch.view.js';
+import type { ItemView, OutcomeView } from '../../src/batches/item.view.js';
 import { CreateBatch } from '../../src/batches/commands/create-batch.command.js';
 import type { BatchEventRecord } from '../../src/batches/events/batch.events.js';
 import { GetBatch } from '../../src/batches/queries/get-batch.query.js';

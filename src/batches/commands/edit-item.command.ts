@@ -6,7 +6,7 @@ import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
 import { Database } from '../../database/sql.js';
 import { assertMove } from '../batch.state.js';
-import { ItemHistory } from '../batch.view.js';
+import { ItemHistory } from '../item.view.js';
 import { ItemPayloads } from '../item-payloads.js';
 import { findItem } from '../store/find-item.js';
 import { hasSucceeded, selectHistory } from '../store/item-history.js';

@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Dialect } from '../../common/procedure.js';
 import type { BatchOptions } from '../batch.options.js';
-import type { RollbackView } from '../batch.view.js';
+import type { RollbackView } from '../rollback.view.js';
 
 /** What a caller submitted: an operation, its settings, and whose it is. Its state is that of its current run. */
 @Entity('batch')

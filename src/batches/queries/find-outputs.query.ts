@@ -2,7 +2,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { ArrayMaxSize, IsArray, IsInt, IsString } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
-import type { ItemOutputView } from '../batch.view.js';
+import type { ItemOutputView } from '../item.view.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 import { selectBatch, selectRunIds } from '../store/lock-batch.js';
 

@@ -2,7 +2,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min, MinLength } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
 import { Database } from '../../database/sql.js';
-import { ItemHistory } from '../batch.view.js';
+import { ItemHistory } from '../item.view.js';
 import { findItem } from '../store/find-item.js';
 import { selectHistory } from '../store/item-history.js';
 import { selectBatch, selectRunIds } from '../store/lock-batch.js';

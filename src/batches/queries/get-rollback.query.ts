@@ -2,7 +2,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { IsString } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
 import { Database } from '../../database/sql.js';
-import type { RollbackReport } from '../batch.view.js';
+import type { RollbackReport } from '../rollback.view.js';
 import { selectBatch } from '../store/lock-batch.js';
 import { countCompensations, selectCurrentCompensation, selectFailedCompensations } from '../store/select-compensations.js';
 

@@ -2,7 +2,8 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { ArrayMaxSize, IsArray, IsBoolean, IsInt, IsString, Max, Min } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
-import type { BatchPreview, ItemFailureView, ItemOutputView } from '../batch.view.js';
+import type { BatchPreview } from '../batch.view.js';
+import type { ItemFailureView, ItemOutputView } from '../item.view.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 import { selectNewestEdits } from '../store/item-edits.js';
 

@@ -1,5 +1,5 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
-import type { ItemHistory } from '../batch.view.js';
+import type { ItemHistory } from '../item.view.js';
 import type { FoundItem } from './find-item.js';
 import { selectEdits } from './item-edits.js';
 import { OUTCOME_COLUMNS, type OutcomeRow, toOutcomeView } from './outcome-rows.js';

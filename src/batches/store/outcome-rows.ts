@@ -1,4 +1,4 @@
-import type { OutcomeView } from '../batch.view.js';
+import type { OutcomeView } from '../item.view.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 
 /** Of `outcome o`, with the size of its output in bytes. */

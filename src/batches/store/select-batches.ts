@@ -1,6 +1,7 @@
 import { isTerminal, type RunStatus } from '../batch.state.js';
 import type { BatchOptions } from '../batch.options.js';
-import type { BatchCounts, BatchView, RollbackView } from '../batch.view.js';
+import type { BatchCounts, BatchView } from '../batch.view.js';
+import type { RollbackView } from '../rollback.view.js';
 import type { Dialect } from '../../common/procedure.js';
 
 const MINUTE_MS = 60_000;

@@ -1,5 +1,5 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
-import type { CompensationCounts, CurrentCompensation, FailedCompensation } from '../batch.view.js';
+import type { CompensationCounts, CurrentCompensation, FailedCompensation } from '../rollback.view.js';
 import { nextCompensations } from './compensations.js';
 
 const COUNT: Statement = {

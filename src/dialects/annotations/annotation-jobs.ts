@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { BatchView, OutcomeView, Page } from '../../batches/batch.view.js';
+import type { BatchView, Page } from '../../batches/batch.view.js';
+import type { OutcomeView } from '../../batches/item.view.js';
 import { CancelBatch } from '../../batches/commands/cancel-batch.command.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';

@@ -1,4 +1,5 @@
-import type { BatchView, ItemTotals, OutcomeView, Page } from '../../batches/batch.view.js';
+import type { BatchView, ItemTotals, Page } from '../../batches/batch.view.js';
+import type { OutcomeView } from '../../batches/item.view.js';
 import type { BatchJob, BatchJobError, BatchJobProgress, BatchJobStatus, JobStatsReply } from './annotations.reply.js';
 
 /** Jobs know neither pauses nor time limits. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { BatchView, ItemView, Page } from '../../batches/batch.view.js';
+import type { BatchView, Page } from '../../batches/batch.view.js';
+import type { ItemView } from '../../batches/item.view.js';
 import { RetryItems } from '../../batches/commands/retry-items.command.js';
 import { FindOutputs } from '../../batches/queries/find-outputs.query.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';

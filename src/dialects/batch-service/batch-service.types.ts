@@ -1,7 +1,7 @@
 import type { BatchOptionsInput } from '../../batches/batch.options.js';
 import { ApiSchema } from '@nestjs/swagger';
 import type { BackupStrategy, ConflictResolution } from '../../batches/batch.options.js';
-import { RollbackView } from '../../batches/batch.view.js';
+import { RollbackView } from '../../batches/rollback.view.js';
 import { AnyJson, AnyJsonList, OptionalAnyJson } from '../../common/any-json.js';
 
 /** `retrying`: nothing is left but items that wait for another try. A batch that ran out of time reads `failed`; its errors say why. */

@@ -1,4 +1,5 @@
-import type { BatchView, ItemView } from '../../batches/batch.view.js';
+import type { BatchView } from '../../batches/batch.view.js';
+import type { ItemView } from '../../batches/item.view.js';
 import type { BatchJob, JobStatus } from './batch-service.types.js';
 import { toJobId } from './to-batch.js';
 

@@ -1,5 +1,6 @@
 import { keepsBackup } from '../../batches/batch.options.js';
-import type { BatchPreview, BatchView, ItemFailureView } from '../../batches/batch.view.js';
+import type { BatchPreview, BatchView } from '../../batches/batch.view.js';
+import type { ItemFailureView } from '../../batches/item.view.js';
 import { toBatchConfig, toBatchPriority } from './batch-config.js';
 import type { Batch, BatchError, BatchResults, BatchStatus, ErrorSeverity } from './batch-service.types.js';
 

@@ -1,4 +1,5 @@
-import type { BatchView, ItemFailureView } from '../../batches/batch.view.js';
+import type { BatchView } from '../../batches/batch.view.js';
+import type { ItemFailureView } from '../../batches/item.view.js';
 import type { HookBatchJob } from './batch-service.types.js';
 import { toBatch, warningsOfWork } from './to-batch.js';
 

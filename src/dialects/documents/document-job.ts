@@ -1,4 +1,5 @@
-import type { BatchCounts, BatchView, ItemView, OutcomeView, Page } from '../../batches/batch.view.js';
+import type { BatchCounts, BatchView, Page } from '../../batches/batch.view.js';
+import type { ItemView, OutcomeView } from '../../batches/item.view.js';
 import type {
   DocumentError,
   DocumentJob,

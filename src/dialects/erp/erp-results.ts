@@ -1,4 +1,5 @@
-import type { BatchAnalytics, BatchView, OutcomeView } from '../../batches/batch.view.js';
+import type { BatchAnalytics, BatchView } from '../../batches/batch.view.js';
+import type { OutcomeView } from '../../batches/item.view.js';
 import { toErpStatus } from './erp-batch.js';
 import type { ErpErrorShare, ErpItemResult, ErpQualityShare, ErpResults, ErpSummary, ErpVisualization } from './erp.reply.js';
 

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import { CurrentCaller } from '../../access/current-caller.js';
-import { ItemView, OutcomeView } from '../../batches/batch.view.js';
+import { ItemView, OutcomeView } from '../../batches/item.view.js';
 import { AddItems, AddedItems } from '../../batches/commands/add-items.command.js';
 import { RecordExternalResult } from '../../batches/commands/record-external-result.command.js';
 import { BatchEventRecord } from '../../batches/events/batch.events.js';

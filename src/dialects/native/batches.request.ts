@@ -1,5 +1,6 @@
 import { IsArray, IsBoolean, IsIn, IsInt, IsNotEmpty, IsNumber, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-import type { BatchView, MetricView, OutcomeView } from '../../batches/batch.view.js';
+import type { BatchView, MetricView } from '../../batches/batch.view.js';
+import type { OutcomeView } from '../../batches/item.view.js';
 import { REPEATABLE, type Repeatable } from '../../batches/repeat-choice.js';
 import { type Dialect, DIALECTS } from '../../common/procedure.js';
 import { AnyJson, OptionalAnyJson } from '../../common/any-json.js';

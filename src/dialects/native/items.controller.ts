@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { CurrentCaller } from '../../access/current-caller.js';
-import { ItemHistory } from '../../batches/batch.view.js';
+import { ItemHistory } from '../../batches/item.view.js';
 import { EditItem } from '../../batches/commands/edit-item.command.js';
 import { RetryItems } from '../../batches/commands/retry-items.command.js';
 import { GetItemHistory } from '../../batches/queries/get-item-history.query.js';

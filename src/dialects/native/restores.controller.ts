@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { CurrentCaller } from '../../access/current-caller.js';
-import { RollbackReport } from '../../batches/batch.view.js';
+import { RollbackReport } from '../../batches/rollback.view.js';
 import { GetRollback } from '../../batches/queries/get-rollback.query.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { Idempotent } from '../../idempotency/idempotency.interceptor.js';

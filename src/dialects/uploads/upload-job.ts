@@ -1,4 +1,5 @@
-import type { BatchView, ItemView, OutcomeView } from '../../batches/batch.view.js';
+import type { BatchView } from '../../batches/batch.view.js';
+import type { ItemView, OutcomeView } from '../../batches/item.view.js';
 import type { UploadedFile, UploadJob, UploadJobDetails, UploadSummary } from './uploads.reply.js';
 import type { UploadStatus } from './uploads.request.js';
 

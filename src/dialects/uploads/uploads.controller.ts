@@ -3,7 +3,7 @@ import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { LimitCreation } from '../../access/creation-limit.js';
 import { CurrentCaller } from '../../access/current-caller.js';
-import type { ItemView, OutcomeView } from '../../batches/batch.view.js';
+import type { ItemView, OutcomeView } from '../../batches/item.view.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import { ListBatches } from '../../batches/queries/list-batches.query.js';
 import { ListItems } from '../../batches/queries/list-items.query.js';

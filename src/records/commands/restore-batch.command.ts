@@ -2,7 +2,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { IsString } from 'class-validator';
 import { keepsBackup } from '../../batches/batch.options.js';
 import { isTerminal } from '../../batches/batch.state.js';
-import { CompensationCounts, type RollbackView } from '../../batches/batch.view.js';
+import { CompensationCounts, type RollbackView } from '../../batches/rollback.view.js';
 import { appendAudit } from '../../batches/store/append-audit.js';
 import { tryCompensationsAgain } from '../../batches/store/compensations.js';
 import { demandRollback } from '../../batches/store/demand-rollback.js';

@@ -1,6 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min, MinLength } from 'class-validator';
-import type { ItemView } from '../../batches/batch.view.js';
+import type { ItemView } from '../../batches/item.view.js';
 import { ListItems } from '../../batches/queries/list-items.query.js';
 import { findItem } from '../../batches/store/find-item.js';
 import { selectBatch, selectRunIds } from '../../batches/store/lock-batch.js';

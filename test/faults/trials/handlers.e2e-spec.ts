@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { OutcomeView } from '../../../src/batches/batch.view.js';
+import type { OutcomeView } from '../../../src/batches/item.view.js';
 import { Cluster, START_MS } from '../../support/cluster.js';
 import type { Execution } from '../../support/execution-log.js';
 import { FakeProvider, GOOD_FINDINGS, type ProviderAnswer, type ProviderRequest } from '../../support/fake-provider.js';
