@@ -233,6 +233,26 @@ describe('a ramp', () => {
     expect(Math.max(...sizes)).toBeGreaterThan(5);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(60);
   });
+
+  test('shows only those items as running that it has let start, and not all that its lanes hold', async () => {
+    const gate = new Gate();
+    let started = 0;
+    const batch = await engine.run(
+      async () => {
+        started += 1;
+        await gate.opened;
+      },
+      { items: keys(40), options: { batchSize: 10, concurrency: 60, rampUp: { from: 2, overMs: 3_600_000 } } },
+    );
+    await eventually(
+      () => Promise.resolve(started),
+      (count) => count === 2,
+    );
+    expect(await engine.get(batch.id)).toMatchObject({ counts: { running: 2, pending: 38 } });
+    await engine.call(CancelBatch, { batchId: batch.id });
+    gate.open();
+    await engine.ended(batch);
+  });
 });
 
 test.each<[string, BatchOptionsInput]>([

@@ -2,6 +2,7 @@ import { isTerminal, type RunStatus } from '../batch.state.js';
 import type { BatchOptions } from '../batch.options.js';
 import type { BatchCounts, BatchView } from '../batch.view.js';
 import type { RollbackView } from '../rollback.view.js';
+import { concurrencyAt } from '../ramp-up.js';
 import type { Dialect } from '../../common/procedure.js';
 
 const MINUTE_MS = 60_000;
@@ -120,9 +121,15 @@ function shownStatus(row: BatchRow): BatchView['status'] {
 }
 
 function toCounts(row: BatchRow): BatchCounts {
-  const { total, succeeded, failed, skipped, cancelled, running } = row;
+  const { total, succeeded, failed, skipped, cancelled } = row;
+  const running = Math.min(row.running, mayRun(row));
   const pending = Math.max(0, total - succeeded - failed - skipped - cancelled - running);
   return { total, succeeded, failed, skipped, cancelled, running, pending };
+}
+
+/** Lanes hold more items than a concurrency that still grows lets start. */
+function mayRun({ options, started_at: startedAt }: BatchRow): number {
+  return options.rampUp && startedAt ? concurrencyAt(options, Date.now() - startedAt.getTime()) : Infinity;
 }
 
 /** Floored, and 100 only for a batch that has ended with nothing cancelled: 999 of 1,000 is 99. */
