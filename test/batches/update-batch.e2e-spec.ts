@@ -8,7 +8,7 @@ import { UpdateBatch } from '../../src/batches/commands/update-batch.command.js'
 import { itemsFromArray } from '../../src/batches/item-source.js';
 import { ListAudit } from '../../src/batches/queries/list-audit.query.js';
 import type { InputOf } from '../../src/common/procedure.js';
-import { Engine, keys } from '../support/engine.js';
+import { Engine, type ItemScript, keys } from '../support/engine.js';
 import { eventually, Gate } from '../support/eventually.js';
 import { assertInvariants } from '../support/invariants.js';
 
@@ -116,10 +116,14 @@ test('a rate limit is refused for a batch whose results come from outside, as at
 });
 
 describe('while it runs', () => {
-  /** Items that wait until they are let go one by one; how many of them run now. */
+  /** Items that wait until they are let go one by one, or the batch is cancelled; how many of them run now. */
   function waitingItems() {
     const waiting: (() => void)[] = [];
-    const script = () => new Promise<void>((resolve) => void waiting.push(resolve));
+    const script: ItemScript = (_item, { signal }) =>
+      new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        signal.addEventListener('abort', () => resolve());
+      });
     const running = (wanted: number) =>
       eventually(
         () => waiting.length,
@@ -146,7 +150,6 @@ describe('while it runs', () => {
     await update(id, { options: { concurrency: 150 } });
     await running(150);
     await engine.call(CancelBatch, { batchId: id });
-    letGo(150);
     expect(await engine.ended({ id })).toMatchObject({ status: 'cancelled', counts: { succeeded: 284, cancelled: 116 } });
   });
 
@@ -257,7 +260,6 @@ describe('while it runs', () => {
     await engine.call(ResumeBatch, { batchId: id });
     await running(6);
     await engine.call(CancelBatch, { batchId: id });
-    letGo(6);
     await engine.ended({ id });
   });
 
@@ -276,7 +278,6 @@ describe('while it runs', () => {
     await engine.call(ResumeBatch, { batchId: id });
     await running(4);
     await engine.call(CancelBatch, { batchId: id });
-    letGo(4);
     await engine.ended({ id });
   });
 
