@@ -1,5 +1,5 @@
-/** What travels between processes: records of batches' event logs, and notices that a run's state changed. */
-export type Topic = 'batch-event' | 'run-changed';
+/** What travels between processes: records of batches' event logs, and notices that a run's state changed, or that it finds no room. */
+export type Topic = 'batch-event' | 'run-changed' | 'room-wanted';
 
 /**
  * Carries messages to every process, at most once to each, the own one included. Two implementations: Redis

@@ -1,5 +1,5 @@
 import { type Claim, claimLane } from '../batches/store/claim-lane.js';
-import { claimWithinLimits, type ConcurrencyLimits, concurrencyLimitsOf } from '../batches/store/claim-within-limits.js';
+import { claimWithinLimits, type ConcurrencyLimits, concurrencyLimitsOf, type Room } from '../batches/store/claim-within-limits.js';
 import type { Config } from '../config.js';
 import type { Database } from '../database/sql.js';
 
@@ -14,10 +14,10 @@ export class LaneClaimer {
     this.limits = concurrencyLimitsOf(config);
   }
 
-  /** @returns also how many items the lane may work side by side, or that there is no room for any */
-  async claim(runId: string, slotted: string[]): Promise<Claim & { room: number; isFull: boolean }> {
+  /** @returns also how many items the lane may work side by side, or which limit leaves no room for any */
+  async claim(runId: string, slotted: string[]): Promise<Claim & { room: number; full?: Room }> {
     const where = { runId, leaseMs: this.config.leaseMs, slotted };
-    if (!this.limits) return { ...(await claimLane(this.database.pool, { ...where, room: Infinity })), room: Infinity, isFull: false };
+    if (!this.limits) return { ...(await claimLane(this.database.pool, { ...where, room: Infinity })), room: Infinity };
     const claim = await claimWithinLimits(this.database, where, this.limits);
     // What the lane does not use of it now is somebody else's.
     return { ...claim, room: Math.min(claim.room, claim.lane?.width ?? 0) };

@@ -6,11 +6,24 @@ export class LaneLimits {
   width = 0;
   timeoutMs = 0;
   private readonly startedAt = performance.now();
+  private room: number;
 
   constructor(
     private readonly lane: ClaimedLane,
     private readonly most: { oneItem: boolean; room: number },
   ) {
+    this.room = most.room;
+    this.refresh();
+  }
+
+  /** What the limits over batches have granted is more or less than the lane is wide. Infinity: there are none. */
+  isMisfit(busy: number): boolean {
+    const { width } = this.lane;
+    return this.room < width || (this.room > width && this.room < Infinity && busy <= width);
+  }
+
+  setRoom(room: number): void {
+    this.room = room;
     this.refresh();
   }
 
@@ -18,7 +31,7 @@ export class LaneLimits {
   refresh(): void {
     const { options, no, width } = this.lane;
     const ramped = options.rampUp ? rampedWidth(options, no, this.elapsedMs) : width;
-    this.width = Math.min(this.most.oneItem ? 1 : width, ramped, this.most.room);
+    this.width = Math.min(this.most.oneItem ? 1 : width, ramped, this.room);
     this.timeoutMs = options.timeout;
   }
 

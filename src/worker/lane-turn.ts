@@ -23,7 +23,7 @@ const TICK_MS = 100;
 export class LaneTurn {
   readonly fence: LaneFence;
   readonly isOfOneItem: boolean;
-  private readonly limits: LaneLimits;
+  readonly limits: LaneLimits;
   private readonly slots: ItemSlots;
   private readonly chunks = new HeldChunks();
   private readonly tokens: StartTokens;
@@ -38,7 +38,7 @@ export class LaneTurn {
 
   constructor(
     connection: Connection,
-    private readonly lane: ClaimedLane,
+    readonly lane: ClaimedLane,
     runner: ItemRunner,
     private readonly settings: TurnSettings,
   ) {
@@ -63,6 +63,11 @@ export class LaneTurn {
 
   get ageMs(): number {
     return this.work.ageMs;
+  }
+
+  /** Of the limits over batches it has less than it could use, or more. */
+  get isMisfit(): boolean {
+    return this.end === undefined && !this.isOfOneItem && this.limits.isMisfit(this.slots.busy);
   }
 
   /** @throws when the database did not answer: what it has is unknown, so the lane must be surrendered */

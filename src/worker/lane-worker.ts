@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationB
 import { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
 import { laneWidths, rankOf } from '../batches/dialects.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
+import type { Room } from '../batches/store/claim-within-limits.js';
 import { findWaitingRuns } from '../batches/store/find-work.js';
 import { ProcessRecycler } from '../common/process-recycler.js';
 import { Config } from '../config.js';
@@ -16,6 +17,7 @@ import { LaneSeats, type Seat } from './lane-seats.js';
 import { LaterBells } from './later-bells.js';
 import { OperationSlots } from './operation-slots.js';
 import { ProgressTeller } from './progress-teller.js';
+import { RoomSharing } from './room-sharing.js';
 import { RunWatch } from './run-watch.js';
 import type { TurnReport } from './turn-report.js';
 import { type TakenLane, TurnTaker } from './turn-taker.js';
@@ -28,8 +30,10 @@ const GIVE_WAY_MS = 100;
 const CANDIDATES = 5;
 /** Of a held run's bell: the database's clock must have passed the time when it is heard. */
 const CLOCK_SLACK_MS = 10;
-/** A run for which the limits over batches leave no room is looked at again after this long. */
-const FULL_MS = 300;
+/** A run for which the limits over batches leave no room asks again after this long for each step of its rank: urgent ones more often. */
+const ASK_ROOM_MS = 100;
+/** What a turn has given up is left to who wanted it for so long. */
+const MADE_ROOM_MS = 600;
 
 /** Hears bells, claims lanes, and does what follows from how their turns ended. */
 @Injectable()
@@ -45,6 +49,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly progress: ProgressTeller;
   private readonly watch: RunWatch;
   private readonly taker: TurnTaker;
+  private readonly rooms: RoomSharing;
   private timers: NodeJS.Timeout[] = [];
   /** Bells and slots being worked, from the first look at the database to the last word about a turn. */
   private working = 0;
@@ -67,6 +72,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     this.held = new HeldRuns(this.later);
     this.progress = new ProgressTeller(database, publisher);
     this.watch = new RunWatch(database, publisher, this.progress);
+    this.rooms = new RoomSharing(database, config, this.turns, channel);
     this.taker = new TurnTaker(database, config, registry, recycler, this.turns, this.watch);
   }
 
@@ -74,7 +80,11 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
   async onApplicationBootstrap(): Promise<void> {
     this.channel.subscribe<{ runId: string }>('run-changed', () => void this.turns.beat());
     const heartbeatMs = Math.min(HEARTBEAT_MS, this.config.leaseMs / HEARTBEATS_A_LEASE);
-    this.timers = [setInterval(() => void this.turns.beat(), heartbeatMs), setInterval(() => void this.giveWay(), GIVE_WAY_MS)];
+    this.timers = [
+      setInterval(() => void this.turns.beat(), heartbeatMs),
+      setInterval(() => void this.rooms.fit(), heartbeatMs),
+      setInterval(() => void this.giveWay(), GIVE_WAY_MS),
+    ];
     const concurrency = { common: this.seats.common, express: this.config.workerLanes };
     await this.queue.listen((bell) => this.hear(bell), concurrency);
   }
@@ -127,7 +137,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     await this.work(seat, async () => {
       const claim = await this.claimer.claim(bell.runId, this.slots.operations);
       slotted = claim.slotted;
-      if (claim.isFull) this.held.hold(bell, FULL_MS);
+      if (claim.full) this.holdForRoom(bell, claim.full);
       else if (claim.lane) await this.takeTurn(bell, { lane: claim.lane, room: claim.room });
       else for (const turn of this.turns.of(bell.runId)) turn.nudge();
     });
@@ -161,11 +171,16 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     const search = { operations: [operation], limit: CANDIDATES, ageMs: this.config.priorityAgeMs, except: this.heldRuns };
     for (const { run_id: runId, rank, tenant } of await findWaitingRuns(this.database.pool, search)) {
       const bell = { runId, rank, tenant, express: false };
-      const { lane, room, isFull } = await this.claimer.claim(runId, []);
-      if (isFull) this.held.hold(bell, FULL_MS);
+      const { lane, room, full } = await this.claimer.claim(runId, []);
+      if (full) this.holdForRoom(bell, full);
       if (lane) return { bell, taken: { lane, room } };
     }
     return undefined;
+  }
+
+  private holdForRoom(bell: Bell, full: Room): void {
+    this.rooms.ask(bell.runId, full);
+    this.held.hold(bell, ASK_ROOM_MS * bell.rank);
   }
 
   private async takeTurn(bell: Bell, taken: TakenLane): Promise<void> {
@@ -189,7 +204,9 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
         return report.nextRetryMs === null ? undefined : this.later.ring(bell, report.nextRetryMs);
       }
       case 'held':
-        return this.held.hold(bell, report.heldMs + CLOCK_SLACK_MS);
+      case 'made-room':
+        if (report.status === 'stopping') await this.watch.settle(runId);
+        return this.held.hold(bell, report.end === 'held' ? report.heldMs + CLOCK_SLACK_MS : MADE_ROOM_MS);
       case 'stopped':
         await this.watch.settle(runId);
         // It may have been resumed while the lane was still held; if not, nobody hears this bell.

@@ -3,10 +3,10 @@ import type { LoopSlices } from './loop-slices.js';
 
 /**
  * Why a turn stops taking items. `drained`: nothing is left to claim, or the one item of the turn is done. `held`: the rate limit has
- * no tokens, or the concurrency has not grown as far as this lane. `retired`: the batch has fewer lanes now. `lost`: another worker took
+ * no tokens, or the concurrency has not grown as far as this lane. `made-room`: for a run that the limits over batches left none. `retired`: the batch has fewer lanes now. `lost`: another worker took
  * the lane over.
  */
-export type TurnEnd = 'drained' | 'held' | 'retired' | 'yielded' | 'stopped' | 'shutdown' | 'lost';
+export type TurnEnd = 'drained' | 'held' | 'made-room' | 'retired' | 'yielded' | 'stopped' | 'shutdown' | 'lost';
 
 export interface TurnReport {
   end: TurnEnd;

@@ -46,6 +46,10 @@ export class Turns {
     return this.draining;
   }
 
+  has(turn: LaneTurn): boolean {
+    return this.turns.has(turn);
+  }
+
   of(runId: string): LaneTurn[] {
     return [...this.turns].filter(({ fence }) => fence.runId === runId);
   }

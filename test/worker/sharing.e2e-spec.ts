@@ -38,6 +38,13 @@ class Count {
   };
 }
 
+/** So many of its items have run at the same time. */
+const reaches = (count: Count, wanted: number) =>
+  eventually(
+    () => count.most,
+    (most) => most >= wanted,
+  );
+
 const small: BatchOptionsInput = { concurrency: 20, batchSize: 5 };
 
 describe('limits over batches and processes', () => {
@@ -105,17 +112,69 @@ describe('limits over batches and processes', () => {
     for (const { id } of batches) await engine.call(CancelBatch, { batchId: id }, slow).catch(() => undefined);
   });
 
-  test('let a greater concurrency of one batch wait for the lane’s next turn', async () => {
+  test('let a greater concurrency of a running batch take what they leave', async () => {
     const engine = await start({ MAX_CONCURRENCY: '10' });
     const count = new Count();
-    const batch = await engine.run(count.script, { items: keys(400), options: { concurrency: 2, batchSize: 5 } });
-    await eventually(
-      () => count.most,
-      (most) => most === 2,
-    );
+    const batch = await engine.run(count.script, { items: keys(5_000), options: { concurrency: 2 } });
+    await reaches(count, 2);
     await engine.call(UpdateBatch, { batchId: batch.id, options: { concurrency: 50 } });
-    expect(await engine.ended(batch, 60_000)).toMatchObject({ counts: { succeeded: 400 } });
-    expect(count.most).toBeLessThanOrEqual(10);
+    await reaches(count, 10);
+    await engine.call(CancelBatch, { batchId: batch.id });
+    await engine.ended(batch);
+    expect(count.most).toBe(10);
+  });
+
+  test('give a batch what another one needs no more', async () => {
+    const engine = await start({ MAX_CONCURRENCY: '10' });
+    const [hold, first, second] = [new Gate(), new Count(), new Count()];
+    const holding = () => hold.opened.then(() => first.script());
+    const early = await engine.run(holding, { items: keys(8), options: { concurrency: 8 } });
+    await eventually(
+      () => engine.get(early.id),
+      ({ counts }) => counts.running === 8,
+    );
+    const late = await engine.run(second.script, { items: keys(5_000), options: { concurrency: 10 } });
+    await reaches(second, 2);
+    expect(await engine.get(late.id)).toMatchObject({ counts: { running: 2 } });
+    hold.open();
+    await reaches(second, 10);
+    await engine.call(CancelBatch, { batchId: late.id });
+    await engine.ended(late);
+    expect(await engine.ended(early)).toMatchObject({ counts: { succeeded: 8 } });
+  });
+
+  test('give a batch less when its concurrency is lowered, and another one what it has left', async () => {
+    const engine = await start({ MAX_CONCURRENCY: '10' });
+    const [first, second] = [new Count(), new Count()];
+    const batch = await engine.run(first.script, { items: keys(5_000), options: { concurrency: 10 } });
+    await reaches(first, 10);
+    await engine.call(UpdateBatch, { batchId: batch.id, options: { concurrency: 3 } });
+    const other = await engine.run(second.script, { items: keys(5_000), options: { concurrency: 10 } });
+    await reaches(second, 7);
+    for (const { id } of [batch, other]) await engine.call(CancelBatch, { batchId: id });
+    for (const each of [batch, other]) await engine.ended(each);
+  });
+
+  test.each([
+    ['tenant', { TENANT_CONCURRENCY: '4' }],
+    ['service', { MAX_CONCURRENCY: '4' }],
+    ['operation', { OPERATION_CONCURRENCY_OF: 'scripted:4' }],
+  ])('that a large batch takes up, of the %s, leave room for a small one that comes later', async (_of, env) => {
+    const engine = await start(env);
+    const count = new Count();
+    const large = await engine.run(count.script, { items: keys(5_000), options: { concurrency: 20 } });
+    await reaches(count, 4);
+    const small = await engine.run(count.script, { items: keys(10) });
+    await engine.ended(small);
+    expect(await engine.get(large.id)).toMatchObject({ status: 'running' });
+    const { succeeded } = (await engine.get(large.id)).counts;
+    await eventually(
+      () => engine.get(large.id),
+      ({ counts }) => counts.succeeded > succeeded,
+    );
+    await engine.call(CancelBatch, { batchId: large.id });
+    await engine.ended(large);
+    expect(count.most).toBe(4);
   });
 });
 

@@ -2,11 +2,14 @@ import type { BatchOptions } from '../batch.options.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 import type { TallyJson } from '../tally.js';
 
+/** `granted` of a lane that no limits over batches concern: more than any lane is wide, and the most that a smallint holds. */
+export const UNLIMITED = 32_767;
+
 /**
  * Takes a running run's first free lane, unless the run waits for tokens of its rate limit or its operation is one of `$3`. A lane whose
  * lease ended without being given back had a worker that died: its chunks become pending again and remember the crash, with the item
  * that ran alone at the time, if one did. That also goes for a lane that is not used any more (width 0). `$4` is what the limits over
- * batches leave.
+ * batches leave; without any the lane may run as many as it is wide, also when that changes.
  */
 const CLAIM_LANE: Statement = {
   name: 'claim-lane',
@@ -20,7 +23,7 @@ const CLAIM_LANE: Statement = {
       FOR UPDATE OF l SKIP LOCKED
     ), taken AS (
       UPDATE lane l SET fence = l.fence + 1, lease_until = clock_timestamp() + $2 * interval '1 millisecond',
-        claimed_at = clock_timestamp(), granted = least(l.width, $4)
+        claimed_at = clock_timestamp(), granted = CASE WHEN $4 < ${UNLIMITED} THEN least(l.width, $4) ELSE ${UNLIMITED} END
       FROM free WHERE l.run_id = free.run_id AND l.no = free.no
       RETURNING l.run_id, l.no, l.width, l.fence, l.succeeded, l.failed, l.skipped, l.tally
     ), reclaimed AS (
@@ -59,9 +62,6 @@ export interface ClaimedLane {
   reclaimed: number;
 }
 
-/** More than any lane is wide, and the most that a smallint holds. */
-const MAX_ROOM = 32_767;
-
 export interface LaneClaim {
   runId: string;
   leaseMs: number;
@@ -79,7 +79,7 @@ export interface Claim {
 }
 
 export async function claimLane(connection: Connection, { runId, leaseMs, slotted, room }: LaneClaim): Promise<Claim> {
-  const values = [runId, leaseMs, slotted, Math.min(room, MAX_ROOM)];
+  const values = [runId, leaseMs, slotted, Math.min(room, UNLIMITED)];
   const [row] = await run<Omit<ClaimedLane, 'no'> & { no: number | null }>(connection, CLAIM_LANE, values);
   if (!row) return {};
   const { no } = row;
