@@ -1,6 +1,6 @@
 import { isTerminal } from '../batches/batch.state.js';
 import { concurrencyLimitsOf, roomWithin } from '../batches/store/claim-within-limits.js';
-import type { BatchRow } from '../batches/store/select-batches.js';
+import { type BatchRow, runningItems } from '../batches/store/select-batches.js';
 import { rateBucketsOf, selectEmptyBuckets } from '../batches/store/take-tokens.js';
 import { openBreakers } from '../breakers/store/open-breakers.js';
 import type { Config } from '../config.js';
@@ -41,8 +41,9 @@ export async function explainWaiting(connection: Connection, config: Config, bat
   return { all, some, canMoveAt: opensAt(isFree ? all : [...all, ...first(some)], facts.now), facts };
 }
 
-export function waitingItems({ status, total, succeeded, failed, skipped, cancelled, running }: BatchRow): number {
-  return isTerminal(status) ? 0 : Math.max(0, total - succeeded - failed - skipped - cancelled - running);
+export function waitingItems(batch: BatchRow): number {
+  const { status, total, succeeded, failed, skipped, cancelled } = batch;
+  return isTerminal(status) ? 0 : Math.max(0, total - succeeded - failed - skipped - cancelled - runningItems(batch));
 }
 
 /** When all of the gates are open; null: nobody can tell. */

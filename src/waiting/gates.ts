@@ -1,6 +1,6 @@
 import { concurrencyAt, nextStepMs } from '../batches/ramp-up.js';
 import type { Room } from '../batches/store/claim-within-limits.js';
-import type { BatchRow } from '../batches/store/select-batches.js';
+import { type BatchRow, runningItems } from '../batches/store/select-batches.js';
 import type { RateBucket } from '../batches/store/take-tokens.js';
 import type { OpenBreaker } from '../breakers/breaker.view.js';
 import type { LaterRetries, RunFacts } from './store/select-facts.js';
@@ -24,14 +24,16 @@ export function gateOfStanding(batch: BatchRow, pause: { by: string | null; at: 
     case 'paused':
       return [pausedGate(batch, pause)];
     case 'stopping':
-      return [
-        shut('stopping', `no item starts any more; ${items(batch.running)} in flight may still finish`, { items: batch.running || null }),
-      ];
+      return [stoppingGate(runningItems(batch))];
     default:
       return batch.rollback?.status === 'due'
         ? [shut('rollback', 'what the batch did is being taken back; its rollback says how far')]
         : [];
   }
+}
+
+function stoppingGate(running: number): Gate {
+  return shut('stopping', `no item starts any more; ${items(running)} in flight may still finish`, { items: running || null });
 }
 
 function pausedGate({ reason }: BatchRow, pause: { by: string | null; at: Date } | undefined): Gate {
@@ -52,8 +54,11 @@ export function externalGate(batch: BatchRow): Gate[] {
 }
 
 /** Of a running batch of which no item waits. */
-export function noItemsGate({ sealed }: BatchRow): Gate[] {
-  return sealed ? [] : [shut('no-items', 'every item has ended, and more may be added; add some, or seal the batch')];
+export function noItemsGate(batch: BatchRow): Gate[] {
+  if (batch.sealed) return [];
+  const running = runningItems(batch);
+  const standing = running > 0 ? `no item waits, ${items(running)} run${running === 1 ? 's' : ''}` : 'every item has ended';
+  return [shut('no-items', `${standing}, and more may be added; add some, or seal the batch`)];
 }
 
 export interface Surroundings {
@@ -113,7 +118,9 @@ function rateGate({ now, held_until: heldUntil }: RunFacts, empty: (RateBucket &
 }
 
 /** The batch's own: it runs as many items as it may at this moment. */
-function concurrencyGate({ running, options }: BatchRow, { elapsed_ms: elapsedMs, now }: RunFacts): Gate | undefined {
+function concurrencyGate(batch: BatchRow, { elapsed_ms: elapsedMs, now }: RunFacts): Gate | undefined {
+  const { options } = batch;
+  const running = runningItems(batch);
   const allowed = options.rampUp ? concurrencyAt(options, elapsedMs ?? 0) : options.concurrency;
   if (running < allowed) return undefined;
   if (allowed === options.concurrency) return shut('concurrency', `${items(running)} run, as many as the batch's concurrency allows`);

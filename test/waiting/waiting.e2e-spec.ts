@@ -1,7 +1,9 @@
 import type { BatchView } from '../../src/batches/batch.view.js';
 import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
+import { UpdateBatch } from '../../src/batches/commands/update-batch.command.js';
 import { StartBatch } from '../../src/batches/commands/start-batch.command.js';
 import type { BatchEventRecord } from '../../src/batches/events/batch.events.js';
+import { ListItems } from '../../src/batches/queries/list-items.query.js';
 import { ListEvents } from '../../src/batches/queries/list-events.query.js';
 import { UpdateBreaker } from '../../src/breakers/commands/update-breaker.command.js';
 import { waitingFor } from '../../src/breakers/waiting-for.js';
@@ -165,6 +167,43 @@ test('a batch whose tenant has its share of the service is told so', async () =>
   );
 });
 
+test('a batch of which a limit lets one item run shows one as running, and the limit to the others', async () => {
+  const small = { tenant: 'small' };
+  const { id } = await engine.run(() => release.opened, { filters: { count: 3 } }, small);
+  await eventually(
+    () => engine.call(GetWaiting, { batchId: id }, small),
+    ({ running }) => running > 0,
+  );
+  expect(await engine.call(GetWaiting, { batchId: id }, small)).toMatchObject({
+    running: 1,
+    waiting: 2,
+    gates: [{ gate: 'concurrency-limit' }],
+  });
+  const { rows } = await engine.call(ListItems, { batchId: id }, small);
+  expect(rows.map(({ status }) => status)).toEqual(['running', 'pending', 'pending']);
+  release.open();
+  await eventually(
+    () => engine.call(GetWaiting, { batchId: id }, small),
+    ({ status }) => status === 'completed',
+  );
+});
+
+test('items that a ramp has not let start yet are told so', async () => {
+  const options = { concurrency: 10, rampUp: { from: 1, overMs: 3_600_000 } };
+  const { id } = await engine.run(() => release.opened, { filters: { count: 10 }, options });
+  await eventually(
+    () => why(id),
+    ({ running }) => running > 0,
+  );
+  expect(await why(id)).toMatchObject({ running: 1, waiting: 9, gates: [{ gate: 'ramp-up' }] });
+  const { rows } = await engine.call(ListItems, { batchId: id });
+  expect(rows.map(({ status }) => status)).toEqual(['running', ...Array<string>(9).fill('pending')]);
+  expect((await engine.call(GetItemWaiting, { batchId: id, seq: 4 })).gates.map(({ gate }) => gate)).toEqual(['ramp-up']);
+  await engine.call(UpdateBatch, { batchId: id, options: { rampUp: null } });
+  release.open();
+  await engine.ended({ id });
+});
+
 test('a batch of an operation whose slots are all taken waits for its workers', async () => {
   const input = { operation: 'scripted-slot', filters: { count: 1 } };
   const first = await engine.run(() => release.opened, input);
@@ -182,6 +221,12 @@ test('an open batch without items asks for some, and one of outside results for 
   const open = await engine.create({ items: [], open: true });
   await engine.call(StartBatch, { batchId: open.id, open: true });
   expect(await why(open.id)).toMatchObject({ waiting: 0, gates: [{ gate: 'no-items' }], canMoveAt: null });
+  const busy = await engine.run(() => release.opened, { items: ['a', 'b'], open: true, start: true });
+  await eventually(
+    () => why(busy.id),
+    ({ running }) => running === 2,
+  );
+  expect((await why(busy.id)).gates[0]!.message).toBe('no item waits, 2 items run, and more may be added; add some, or seal the batch');
   const outside = await engine.create({ operation: 'outside', external: true, items: ['a', 'b'] });
   await engine.call(StartBatch, { batchId: outside.id });
   expect((await why(outside.id)).gates).toMatchObject([{ gate: 'external-results' }]);

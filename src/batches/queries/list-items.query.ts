@@ -10,7 +10,9 @@ import { CHUNK_STATE } from '../entities/chunk.entity.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 import { keyOf, type PackedItem } from '../packed-item.js';
 import { newestPayloads } from '../store/item-edits.js';
+import { rampedWidth } from '../ramp-up.js';
 import { selectBatch, selectRunIds } from '../store/lock-batch.js';
+import type { BatchRow } from '../store/select-batches.js';
 
 /** A batch's items with their payloads and present states, in order. */
 export class ListItems extends Query<Page<ItemView>> {
@@ -30,7 +32,7 @@ const SELECT_CHUNKS: Statement = {
   name: 'select-chunks-of-page',
   text: `
     SELECT * FROM (
-    SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, l.width, (SELECT gate FROM run WHERE id = $1) AS gate,
+    SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, least(l.width, l.granted) AS width, (SELECT gate FROM run WHERE id = $1) AS gate,
       sum(octet_length(i.items)) OVER (ORDER BY c.no) - octet_length(i.items) AS bytes_before
     FROM (
       SELECT no, size, state, settled, lane, (sum(size) OVER (ORDER BY no) - size)::int AS before
@@ -46,7 +48,7 @@ const SELECT_CHUNKS: Statement = {
 const SELECT_REPEATED: Statement = {
   name: 'select-chunks-of-repeated-items',
   text: `
-    SELECT c.no, c.size, c.state, c.settled, 0 AS before, c.lane, i.items, l.item_progress, l.width, NULL AS gate
+    SELECT c.no, c.size, c.state, c.settled, 0 AS before, c.lane, i.items, l.item_progress, least(l.width, l.granted) AS width, NULL AS gate
     FROM chunk c
     JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
     LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane
@@ -116,14 +118,14 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
     const ended = isTerminal(batch.status);
     const limit = input.limit ?? 100;
     const offset = input.offset ?? 0;
-    const chunks = await run<ChunkRow>(pool, SELECT_CHUNKS, [runIds[0], offset, limit]);
+    const chunks = await selectChunks(pool, SELECT_CHUNKS, [runIds[0]!, offset, limit], batch);
     // A run that another one followed has ended: what it left undone was cancelled, unless it is repeated.
     const busy = new Map<number, number>();
     const items = chunks
       .flatMap((chunk) => unpack(chunk, ended || runIds.length > 1, busy))
       .filter(({ place }) => place >= offset && place < offset + limit)
       .map(({ view }) => view);
-    const repeated = runIds.length > 1 ? await repeatedItems(pool, batch.run_id, items, ended) : new Map<number, ItemView>();
+    const repeated = runIds.length > 1 ? await repeatedItems(pool, batch, items, ended) : new Map<number, ItemView>();
     const name = batch.external ? 'key' : 'seq';
     const statement = batch.external ? SELECT_EXTERNAL_STATES : SELECT_STATES;
     const states = await run<StateRow>(pool, statement, [runIds, batch.run_id, items.map((item) => item[name])]);
@@ -137,10 +139,19 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
   }
 }
 
+/** With what each chunk's lane may run while the batch's concurrency still grows. */
+async function selectChunks(pool: Connection, statement: Statement, values: unknown[], batch: BatchRow): Promise<ChunkRow[]> {
+  const chunks = await run<ChunkRow>(pool, statement, values);
+  const { options, started_at: startedAt } = batch;
+  if (!options.rampUp || !startedAt) return chunks;
+  const elapsedMs = Date.now() - startedAt.getTime();
+  return chunks.map((chunk) => ({ ...chunk, width: Math.min(chunk.width ?? 0, rampedWidth(options, chunk.lane ?? 0, elapsedMs)) }));
+}
+
 /** Those of the items that the run works again, by position. */
-async function repeatedItems(pool: Connection, runId: string, items: ItemView[], ended: boolean): Promise<Map<number, ItemView>> {
+async function repeatedItems(pool: Connection, batch: BatchRow, items: ItemView[], ended: boolean): Promise<Map<number, ItemView>> {
   if (items.length === 0) return new Map();
-  const chunks = await run<ChunkRow>(pool, SELECT_REPEATED, [runId, items[0]!.seq, items.at(-1)!.seq]);
+  const chunks = await selectChunks(pool, SELECT_REPEATED, [batch.run_id, items[0]!.seq, items.at(-1)!.seq], batch);
   const busy = new Map<number, number>();
   return new Map(chunks.flatMap((chunk) => unpack(chunk, ended, busy)).map(({ view }) => [view.seq, view]));
 }

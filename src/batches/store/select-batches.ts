@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 
 /**
  * A batch with its current run and live counts, all from one snapshot. Until a run has ended its counts are the sums over
- * its lanes (at most a few dozen rows); items in flight are bounded by their lane's width, and by a canary. A run that repeats some of the
+ * its lanes (at most a few dozen rows); items in flight are bounded by what their lane may run, and by a canary. A run that repeats some of the
  * batch's items carries the counts of the others.
  */
 export const SELECT_BATCHES = `
@@ -35,7 +35,7 @@ export const SELECT_BATCHES = `
     FROM (SELECT l.tally FROM lane l WHERE l.run_id = r.id AND l.tally IS NOT NULL UNION ALL SELECT r.carried_tally) t
   ) timed ON true
   LEFT JOIN LATERAL (
-    SELECT sum(least(l.width, held.items))::int AS items
+    SELECT sum(least(l.width, l.granted, held.items))::int AS items
     FROM lane l
     JOIN (
       SELECT c.lane, sum(greatest(0, least(c.size, r.gate - c.no) - cardinality(c.settled))) AS items
@@ -122,14 +122,15 @@ function shownStatus(row: BatchRow): BatchView['status'] {
 
 function toCounts(row: BatchRow): BatchCounts {
   const { total, succeeded, failed, skipped, cancelled } = row;
-  const running = Math.min(row.running, mayRun(row));
+  const running = runningItems(row);
   const pending = Math.max(0, total - succeeded - failed - skipped - cancelled - running);
   return { total, succeeded, failed, skipped, cancelled, running, pending };
 }
 
-/** Lanes hold more items than a concurrency that still grows lets start. */
-function mayRun({ options, started_at: startedAt }: BatchRow): number {
-  return options.rampUp && startedAt ? concurrencyAt(options, Date.now() - startedAt.getTime()) : Infinity;
+/** Items in flight. Of a concurrency that still grows, lanes hold more than may start. */
+export function runningItems({ running, options, started_at: startedAt }: BatchRow): number {
+  if (!options.rampUp || !startedAt) return running;
+  return Math.min(running, concurrencyAt(options, Date.now() - startedAt.getTime()));
 }
 
 /** Floored, and 100 only for a batch that has ended with nothing cancelled: 999 of 1,000 is 99. */

@@ -1,7 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { IsString } from 'class-validator';
 import { selectBatch } from '../../batches/store/lock-batch.js';
-import { toBatchView } from '../../batches/store/select-batches.js';
+import { runningItems, toBatchView } from '../../batches/store/select-batches.js';
 import type { Caller } from '../../common/procedure.js';
 import { Config } from '../../config.js';
 import { Database } from '../../database/sql.js';
@@ -30,7 +30,7 @@ export class GetWaitingHandler implements IQueryHandler<GetWaiting> {
       batchId,
       run: batch.run_no,
       status: toBatchView(batch).status,
-      running: batch.running,
+      running: runningItems(batch),
       waiting: waitingItems(batch),
       gates: [...all, ...some],
       canMoveAt,
