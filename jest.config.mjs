@@ -9,7 +9,7 @@ export default {
   testEnvironmentOptions: { customExportConditions: ['node', 'module-sync'] },
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testMatch: ['<rootDir>/test/**/*.{spec,e2e-spec}.ts'],
-  // They start clusters of processes and take minutes: `npm run test:faults` runs them.
+  // They start clusters of processes: scripts/test.mjs runs them after all others, `npm run test:faults` by themselves.
   testPathIgnorePatterns: ['/node_modules/', ...(process.env.FAULTS_SCALE ? [] : ['<rootDir>/test/faults/trials/'])],
   moduleFileExtensions: ['js', 'ts', 'mjs', 'cjs', 'json', 'node'],
   transform: { '^.+\\.(?:[tj]s|mjs)$': ['@swc/jest', { module: { type: 'commonjs' } }] },

@@ -1,4 +1,5 @@
-// Runs the tests against a PostgreSQL and a Redis of their own, which end with it. Arguments are handed on to jest.
+// Runs the tests against a PostgreSQL and a Redis of their own, which end with it. Arguments are handed on to jest; without any all tests
+// run, and after them, alone, a few injections of each fault: those start clusters of processes, which must not starve.
 // TEST_DATABASE_URL (of a role that may create databases) and TEST_REDIS_URL name servers to use instead.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -10,7 +11,9 @@ import { findRedisProgram, startRedisServer } from './redis-server.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'batchwise-test-'));
-const results = join(folder, 'results.json');
+const given = process.argv.slice(2);
+const runs =
+  given.length > 0 ? [{ args: given }] : [{ args: [] }, { args: ['test/faults/trials', '--runInBand'], env: { FAULTS_SCALE: 'short' } }];
 const servers = [];
 let jest;
 let interrupted = false;
@@ -25,7 +28,7 @@ try {
   // The tests' temporary files lie in the folder too, so that those of a killed test are removed as well.
   const TMPDIR = mkdtempSync(join(folder, 'tmp-'));
   const environment = { ...process.env, NODE_ENV: 'test', TMPDIR, ...(await startServers()) };
-  process.exitCode = interrupted ? 1 : await runJest(environment);
+  process.exitCode = await runAll(environment);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
@@ -64,8 +67,18 @@ async function startRedis(program) {
   return server.url;
 }
 
-function runJest(env) {
-  const args = [join(ROOT, 'node_modules/jest/bin/jest.js'), '--json', `--outputFile=${results}`, ...process.argv.slice(2)];
+async function runAll(environment) {
+  let worst = 0;
+  for (const run of runs) {
+    run.results = join(folder, `results-${runs.indexOf(run)}.json`);
+    worst = Math.max(worst, interrupted ? 1 : await runJest(run, environment));
+  }
+  return worst;
+}
+
+function runJest({ args: own, env: more, results }, environment) {
+  const args = [join(ROOT, 'node_modules/jest/bin/jest.js'), '--json', `--outputFile=${results}`, ...own];
+  const env = { ...environment, ...more };
   // A process group of its own, because an interrupted jest leaves its workers running.
   jest = spawn(process.execPath, args, { cwd: ROOT, env, stdio: 'inherit', detached: true });
   return new Promise((resolve, reject) => {
@@ -86,12 +99,14 @@ function signalJest(signal) {
 }
 
 function printTotals() {
-  if (!existsSync(results)) return;
-  const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = JSON.parse(readFileSync(results, 'utf8'));
-  if (numPassedTests === undefined) return; // jest was asked for something else, its list of tests for instance
+  const all = runs.filter(({ results }) => results && existsSync(results)).map(({ results }) => JSON.parse(readFileSync(results, 'utf8')));
+  // Else jest was asked for something else, its list of tests for instance.
+  const counted = all.filter(({ numPassedTests }) => numPassedTests !== undefined);
+  if (counted.length === 0) return;
+  const sum = (name) => counted.reduce((total, run) => total + run[name], 0);
   // A file that could not even be loaded holds tests that did not pass.
-  const totals = [`${numPassedTests} passed`, `${numFailedTests + numRuntimeErrorTestSuites} failed`];
-  if (numPendingTests > 0) totals.push(`${numPendingTests} skipped`);
+  const totals = [`${sum('numPassedTests')} passed`, `${sum('numFailedTests') + sum('numRuntimeErrorTestSuites')} failed`];
+  if (sum('numPendingTests') > 0) totals.push(`${sum('numPendingTests')} skipped`);
   console.log(totals.join(', '));
 }
 
