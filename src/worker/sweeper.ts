@@ -1,7 +1,6 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
 import { deleteExpiredBatches } from '../batches/store/delete-batches.js';
-import { findDueRollbacks } from '../batches/store/demand-rollback.js';
 import { findUnendedRuns, findWaitingRuns, timeOutRuns } from '../batches/store/find-work.js';
 import { discardAbandonedIntakes } from '../batches/store/insert-chunks.js';
 import { settleRun } from '../batches/store/settle-run.js';
@@ -11,13 +10,12 @@ import { retentionMs } from '../batches/dialects.js';
 import { DIALECTS } from '../common/procedure.js';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
-import { rollBackBatch } from '../records/roll-back-batch.js';
 import { LaneQueue } from '../queue/lane-queue.js';
 import { reportStuckRun } from '../waiting/report-stuck-run.js';
 import { findStuckRuns } from '../waiting/store/find-stuck-runs.js';
-import { Compensator } from './compensator.js';
 import { LaneWorker } from './lane-worker.js';
 import { RepeatedBells } from './repeated-bells.js';
+import { Rollbacks } from './rollbacks.js';
 
 const CLEAN_UP_MS = 3_600_000;
 /** Runs that one sweep of a busy process looks at, to ring again for those that need it. */
@@ -33,7 +31,6 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private timer?: NodeJS.Timeout;
   private stopped = false;
   private sweeping = Promise.resolve();
-  private rollingBack?: Promise<void>;
   private readonly repeated: RepeatedBells;
   private cleanedUpAt = 0;
 
@@ -42,7 +39,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     private readonly config: Config,
     private readonly worker: LaneWorker,
     private readonly publisher: BatchEventPublisher,
-    private readonly compensator: Compensator,
+    private readonly rollbacks: Rollbacks,
     queue: LaneQueue,
   ) {
     this.repeated = new RepeatedBells(queue);
@@ -56,7 +53,6 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     this.stopped = true;
     clearTimeout(this.timer);
     await this.sweeping;
-    await this.rollingBack;
   }
 
   /** With jitter, so that many workers do not look at the same moment. */
@@ -76,9 +72,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       for (const runId of await timeOutRuns(this.database.pool)) await this.publisher.runChanged(runId);
       for (const runId of await findUnendedRuns(this.database.pool)) await this.end(runId);
       for (const runId of await findStuckRuns(this.database.pool, this.config.stuckAfterMs)) await this.tellOfStuck(runId);
-      // Not waited for: it may take minutes, and the rest of a sweep is urgent.
-      const due = await findDueRollbacks(this.database.pool);
-      this.rollingBack ??= this.rollBack(due).finally(() => (this.rollingBack = undefined));
+      await this.rollbacks.begin();
       if (Date.now() - this.cleanedUpAt > CLEAN_UP_MS) await this.cleanUp();
     } catch (error) {
       this.logger.warn({ err: error }, 'a sweep failed; the next one tries again');
@@ -102,18 +96,6 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       await this.publisher.publish([event]);
     } catch (error) {
       this.logger.error({ err: error, runId }, 'could not tell of a run that is stuck; the next sweep tries again');
-    }
-  }
-
-  /** Takes back what batches did that failed: compensations first, then records. One that cannot be taken back does not keep the others from it. */
-  private async rollBack(batchIds: string[]): Promise<void> {
-    for (const batchId of batchIds) {
-      try {
-        await this.compensator.compensate(batchId);
-        await rollBackBatch(this.database, batchId, () => !this.stopped);
-      } catch (error) {
-        this.logger.error({ err: error, batchId }, 'a batch could not be rolled back; the next sweep tries again');
-      }
     }
   }
 

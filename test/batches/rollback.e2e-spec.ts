@@ -222,6 +222,27 @@ describe('compensations', () => {
     expect(called()).toEqual(['2', '1']);
   });
 
+  test('a rollback that takes long, and some that wait for a worker that knows how, do not hold up another one', async () => {
+    const gate = new Gate();
+    const slow = await engine.runUndoable(done, recorder(() => gate.opened).undo, { items: items(1) });
+    const unknown = [];
+    for (let n = 0; n < 5; n += 1) unknown.push(await engine.runUndoable(done, recorder().undo, { items: items(1) }));
+    for (const batch of [slow, ...unknown]) await endedWith(batch, 'completed');
+    const ids = unknown.map(({ id }) => id);
+    await engine.sql(`UPDATE batch SET operation = 'of-another-release' WHERE id = ANY ($1)`, [ids]);
+    for (const batch of [slow, ...unknown]) await restore(batch);
+    const quick = await engine.runUndoable(done, recorder().undo, { items: items(1) });
+    await endedWith(quick, 'completed');
+    await restore(quick);
+    await rolledBack(quick);
+    expect(await report(slow)).toMatchObject({ status: 'due' });
+    gate.open();
+    await rolledBack(slow);
+    expect(await report(unknown[0]!)).toMatchObject({ status: 'due', compensations: { left: 1 } });
+    await engine.sql(`UPDATE batch SET operation = $2 WHERE id = ANY ($1)`, [ids, slow.operation]);
+    for (const batch of unknown) await rolledBack(batch);
+  });
+
   test('a tenant neither sees nor starts another one’s rollback', async () => {
     const { undo, keys: called } = recorder();
     const batch = await engine.runUndoable(done, undo, { items: items(2), options: ONE_AT_A_TIME });

@@ -1,5 +1,6 @@
 import type { BatchView } from '../batch.view.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
+import { IS_COMPENSATING } from './rollback-turn.js';
 
 const DUE = `
   rollback = jsonb_build_object('status', 'due', 'runId', run_id, 'compensated', 0, 'compensationsFailed', 0,
@@ -27,7 +28,7 @@ export async function demandRollbackOfFailure(connection: Connection, batchId: s
 
 /**
  * Those of a run that has been repeated since are no longer due: the batch goes on. Left out are those whose compensations another
- * process is at, or that wait for another try.
+ * process is at, or that wait for another try, or for a worker that knows how. In no order, so that none waits for ever behind others.
  */
 const FIND_DUE: Statement = {
   name: 'find-due-rollbacks',
@@ -35,11 +36,20 @@ const FIND_DUE: Statement = {
     SELECT b.id FROM batch b LEFT JOIN rollback_turn t ON t.batch_id = b.id
     WHERE b.rollback ->> 'status' = 'due' AND (b.rollback ->> 'runId')::bigint = b.run_id
       AND (t.batch_id IS NULL OR greatest(t.lease_until, t.due_at) <= clock_timestamp())
-    ORDER BY b.id LIMIT 100`,
+      AND b.id <> ALL ($2::text[]) AND (b.operation = ANY ($1::text[]) OR NOT ${IS_COMPENSATING})
+    ORDER BY random() LIMIT $3`,
 };
 
+export interface DueRollbacksSearch {
+  /** Those this worker has a handler for. */
+  operations: string[];
+  /** Batches to leave out. */
+  except: string[];
+  limit: number;
+}
+
 /** @returns ids of batches */
-export async function findDueRollbacks(connection: Connection): Promise<string[]> {
-  const rows = await run<{ id: string }>(connection, FIND_DUE, []);
+export async function findDueRollbacks(connection: Connection, { operations, except, limit }: DueRollbacksSearch): Promise<string[]> {
+  const rows = await run<{ id: string }>(connection, FIND_DUE, [operations, except, limit]);
   return rows.map(({ id }) => id);
 }
