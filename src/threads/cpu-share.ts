@@ -6,8 +6,8 @@ export class CpuShare {
   private debtMs = 0;
   private paidAt = performance.now();
 
-  /** @param percent of one core; undefined for no limit */
-  constructor(public percent: number | undefined) {}
+  /** Of one core; undefined for no limit. */
+  percent?: number;
 
   charge(busyMs: number): void {
     if (this.percent === undefined) return;

@@ -1,24 +1,29 @@
+import type { ItemLimits } from '../operations/item-handler.js';
 import { CpuShare } from './cpu-share.js';
+
+/** While something waits, the limits are looked at this often: nobody tells of a change. */
+const LOOK_MS = 1_000;
 
 /** What wants a thread. */
 export interface Waiter {
   /** Work of one batch is held to the batch's limits, and takes turns with that of others. */
   batchId: string;
-  /** What a thread for it may take. */
+  /** What it wants to take at most. */
   memoryMb: number;
-  maxMemoryMb?: number;
-  maxCpuPercent?: number;
+  /** The batch's limits as they are at the moment. */
+  limits: () => Pick<ItemLimits, 'maxMemoryMb' | 'maxCpuPercent'>;
 }
 
 /** A thread's place, taken until it is left. */
 export interface Place {
+  /** What the thread may take. */
+  memoryMb: number;
   /** The thread was busy for this long; told as it goes on, or when it has ended. */
   charge(busyMs: number): void;
   leave(): void;
 }
 
-interface Waiting {
-  memoryMb: number;
+interface Waiting extends Pick<Waiter, 'memoryMb' | 'limits'> {
   start: (place: Place) => void;
   refuse: (reason: Error) => void;
 }
@@ -28,7 +33,6 @@ interface BatchQueue {
   running: number;
   /** Of its threads at work, together. */
   memoryMb: number;
-  maxMemoryMb: number;
   cpu: CpuShare;
 }
 
@@ -44,13 +48,14 @@ export class ThreadQueue {
   enter(waiter: Waiter, signal: AbortSignal): Promise<Place> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason as Error);
-      const batch = this.batchOf(waiter);
+      const batch = this.batchOf(waiter.batchId);
       const onAbort = (): void => {
         batch.waiting.delete(waiting);
         reject(signal.reason as Error);
       };
       const waiting: Waiting = {
         memoryMb: waiter.memoryMb,
+        limits: waiter.limits,
         start: (place) => {
           signal.removeEventListener('abort', onAbort);
           resolve(place);
@@ -72,15 +77,10 @@ export class ThreadQueue {
     }
   }
 
-  private batchOf({ batchId, maxMemoryMb = Infinity, maxCpuPercent }: Waiter): BatchQueue {
+  private batchOf(batchId: string): BatchQueue {
     const known = this.batches.get(batchId);
-    if (known) {
-      // They may have been changed since the item before came.
-      known.maxMemoryMb = maxMemoryMb;
-      known.cpu.percent = maxCpuPercent;
-      return known;
-    }
-    const batch: BatchQueue = { waiting: new Set(), running: 0, memoryMb: 0, maxMemoryMb, cpu: new CpuShare(maxCpuPercent) };
+    if (known) return known;
+    const batch: BatchQueue = { waiting: new Set(), running: 0, memoryMb: 0, cpu: new CpuShare() };
     this.batches.set(batchId, batch);
     return batch;
   }
@@ -98,7 +98,7 @@ export class ThreadQueue {
   private start([id, batch]: [string, BatchQueue]): void {
     const [waiting] = batch.waiting;
     batch.waiting.delete(waiting!);
-    const { memoryMb } = waiting!;
+    const memoryMb = memoryOf(waiting!);
     batch.running += 1;
     batch.memoryMb += memoryMb;
     this.taken += 1;
@@ -106,6 +106,7 @@ export class ThreadQueue {
     this.batches.delete(id);
     this.batches.set(id, batch);
     waiting!.start({
+      memoryMb,
       charge: (busyMs) => batch.cpu.charge(busyMs),
       leave: () => {
         batch.running -= 1;
@@ -122,6 +123,7 @@ export class ThreadQueue {
     let soonest = Infinity;
     for (const [id, { waiting, running, cpu }] of this.batches) {
       const { paidInMs } = cpu;
+      if (waiting.size > 0) soonest = Math.min(soonest, LOOK_MS);
       if (paidInMs > 0) soonest = Math.min(soonest, paidInMs);
       else if (waiting.size === 0 && running === 0) this.batches.delete(id);
     }
@@ -129,7 +131,15 @@ export class ThreadQueue {
   }
 }
 
-function mayStart({ waiting, memoryMb, maxMemoryMb, cpu }: BatchQueue): boolean {
+function mayStart({ waiting, memoryMb, cpu }: BatchQueue): boolean {
   const [first] = waiting;
-  return first !== undefined && memoryMb + first.memoryMb <= maxMemoryMb && cpu.paidInMs === 0;
+  if (!first) return false;
+  const { maxMemoryMb = Infinity, maxCpuPercent } = first.limits();
+  cpu.percent = maxCpuPercent;
+  return memoryMb + memoryOf(first) <= maxMemoryMb && cpu.paidInMs === 0;
+}
+
+/** No more than its batch allows: else it could never start. */
+function memoryOf({ memoryMb, limits }: Waiting): number {
+  return Math.min(memoryMb, limits().maxMemoryMb ?? Infinity);
 }

@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Config } from '../config.js';
-import type { Item, ItemContext, ItemResult } from '../operations/item-handler.js';
+import type { Item, ItemContext, ItemLimits, ItemResult } from '../operations/item-handler.js';
 import type { ThreadCall } from './thread-call.js';
 import { ThreadPools } from './thread-pools.js';
 import { ThreadQueue } from './thread-queue.js';
@@ -49,17 +49,16 @@ export class Threads implements OnApplicationShutdown {
    */
   async run<T>(work: ThreadWork, user: ThreadUser): Promise<T> {
     const { signal, progress, item } = user;
-    const limits = item?.limits;
     const untimed: Untimed = (wait) => item?.untimed(wait) ?? wait;
-    const memoryMb = Math.min(work.memoryMb ?? DEFAULT_MEMORY_MB, limits?.maxMemoryMb ?? Infinity);
-    const cpuMs = limits?.maxCpuPercent === undefined ? undefined : (limits.timeoutMs * limits.maxCpuPercent) / 100;
     if (this.closed) throw this.closed;
-    const waiter = { batchId: item?.batchId ?? '', memoryMb, maxMemoryMb: limits?.maxMemoryMb, maxCpuPercent: limits?.maxCpuPercent };
+    const waiter = { batchId: item?.batchId ?? '', memoryMb: work.memoryMb ?? DEFAULT_MEMORY_MB, limits: () => item?.limits ?? {} };
     const place = await untimed(this.queue.enter(waiter, signal));
     try {
       const events = { signal, progress, charge: (busyMs: number) => place.charge(busyMs) };
       const task = { module: work.module.href, input: work.input, context: work.context ?? {} };
-      return (await this.pools.use({ memoryMb, cpuMs }, events, (call) => begunAndDone(call, call.run(task), untimed))) as T;
+      return (await this.pools.use({ memoryMb: place.memoryMb, cpuMs: cpuMsOf(item?.limits) }, events, (call) =>
+        begunAndDone(call, call.run(task), untimed),
+      )) as T;
     } finally {
       place.leave();
     }
@@ -80,6 +79,11 @@ export class Threads implements OnApplicationShutdown {
     this.queue.close(this.closed);
     await this.pools.close(this.closed);
   }
+}
+
+/** Milliseconds of a thread that one item may use; undefined for no limit. */
+function cpuMsOf(limits: ItemLimits | undefined): number | undefined {
+  return limits?.maxCpuPercent === undefined ? undefined : (limits.timeoutMs * limits.maxCpuPercent) / 100;
 }
 
 type Untimed = <T>(wait: Promise<T>) => Promise<T>;

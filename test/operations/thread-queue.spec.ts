@@ -1,32 +1,64 @@
-import { ThreadQueue } from '../../src/threads/thread-queue.js';
+import { type Place, ThreadQueue, type Waiter } from '../../src/threads/thread-queue.js';
 
 const never = new AbortController().signal;
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-test('a batch’s limit of memory is that of the item that came last, so that a change holds for what waits already', async () => {
-  const queue = new ThreadQueue(8);
+/** A batch whose limits a test changes while its items wait. */
+function batchIn(queue: ThreadQueue, limits: ReturnType<Waiter['limits']>) {
   const entered: string[] = [];
-  const enter = (name: string, maxMemoryMb?: number) =>
-    void queue.enter({ batchId: 'b', memoryMb: 100, maxMemoryMb }, never).then(() => entered.push(name));
-  enter('first', 100);
-  enter('second', 100);
+  const enter = async (name: string, memoryMb = 100): Promise<Place> => {
+    const place = await queue.enter({ batchId: 'b', memoryMb, limits: () => limits }, never);
+    entered.push(name);
+    return place;
+  };
+  return { limits, entered, enter };
+}
+
+test('a batch has no more memory at a time than it may', async () => {
+  const { entered, enter } = batchIn(new ThreadQueue(8), { maxMemoryMb: 250 });
+  const [first] = await Promise.all([enter('first'), enter('second')]);
+  const third = enter('third');
   await settled();
-  expect(entered).toEqual(['first']);
-  enter('third', 300);
-  await settled();
-  expect(entered).toEqual(['first', 'second', 'third']);
+  expect(entered).toEqual(['first', 'second']);
+  first.leave();
+  await third;
 });
 
-test('a batch that owes processor time goes on at once when its limit is taken away', async () => {
-  const queue = new ThreadQueue(8);
-  const place = await queue.enter({ batchId: 'b', memoryMb: 1, maxCpuPercent: 1 }, never);
-  place.charge(60_000);
+test('an item that waits goes on when its batch’s limit of memory is raised, though no other item comes or goes', async () => {
+  const { limits, entered, enter } = batchIn(new ThreadQueue(8), { maxMemoryMb: 100 });
+  await enter('first');
+  const second = enter('second');
+  await settled();
+  expect(entered).toEqual(['first']);
+  limits.maxMemoryMb = 200;
+  await second;
+});
+
+test('an item that waits gets no more memory than its batch may have by then', async () => {
+  const { limits, entered, enter } = batchIn(new ThreadQueue(8), { maxMemoryMb: 256 });
+  const first = await enter('first', 256);
+  const rest = [enter('second', 256), enter('third', 256)] as const;
+  limits.maxMemoryMb = 128;
+  first.leave();
+  const second = await rest[0];
+  expect(second.memoryMb).toBe(128);
+  await settled();
+  expect(entered).toEqual(['first', 'second']);
+  second.leave();
+  expect((await rest[1]).memoryMb).toBe(128);
+});
+
+test.each([
+  ['taken away', undefined],
+  ['raised', 10_000],
+])('a batch that owes processor time goes on when its limit is %s, though no other item comes or goes', async (_change, percent) => {
+  const { limits, entered, enter } = batchIn(new ThreadQueue(8), { maxCpuPercent: 1 });
+  const place = await enter('first');
+  place.charge(10_000);
   place.leave();
-  const entered: string[] = [];
-  void queue.enter({ batchId: 'b', memoryMb: 1, maxCpuPercent: 1 }, never).then(() => entered.push('limited'));
+  const second = enter('second');
   await settled();
-  expect(entered).toEqual([]);
-  void queue.enter({ batchId: 'b', memoryMb: 1 }, never).then(() => entered.push('free'));
-  await settled();
-  expect(entered).toEqual(['limited', 'free']);
+  expect(entered).toEqual(['first']);
+  limits.maxCpuPercent = percent;
+  await second;
 });
