@@ -21,10 +21,12 @@ export class RunWatch {
   /** Results of the lane's run were recorded, so many of them failures. */
   onRecorded({ run_id: runId, options }: ClaimedLane, failed: number): void {
     this.progress.add(runId);
-    if (failed > 0 && options.failureThreshold) void this.judge(runId);
+    const { failureThreshold: threshold } = options;
+    // A success may be the one with which a share is looked at.
+    if (threshold && (failed > 0 || typeof threshold.percent === 'number')) void this.judge(runId);
   }
 
-  /** Looks whether too many of a run's items have failed: one look at a time, and one more after the last failure. Never rejects. */
+  /** Looks whether too many of a run's items have failed: one look at a time, and one more after the last results. Never rejects. */
   private async judge(runId: string): Promise<void> {
     if (this.judging.has(runId)) return void this.judgeAgain.add(runId);
     this.judging.add(runId);
@@ -34,7 +36,7 @@ export class RunWatch {
         if (await isDueToJudge(this.database.pool, runId)) await this.settle(runId);
       } while (this.judgeAgain.has(runId));
     } catch (error) {
-      this.logger.warn({ err: error, runId }, 'a failure threshold was not looked at; the next failure, or the end, looks again');
+      this.logger.warn({ err: error, runId }, 'a failure threshold was not looked at; the next results, or the end, look again');
     } finally {
       this.judging.delete(runId);
     }

@@ -67,6 +67,32 @@ describe('a failure threshold', () => {
     expect((await engine.events(batch)).at(-1)).toMatchObject({ type: 'batch.failed', data: { reason: ended.reason } });
   });
 
+  test('of a percentage is looked at also when it is a success that makes the sample large enough', async () => {
+    const batch = await run((n) => n <= 10, 400, { concurrency: 1, failureThreshold: { percent: 40, minItems: 20 } });
+    const stopped = await paused(batch);
+    expect(stopped.counts).toMatchObject({ failed: 10 });
+    expect(stopped.reason).toMatch(/^failure threshold: 10 of \d+ finished items failed .* 40 % is the limit$/);
+    await engine.call(CancelBatch, { batchId: batch.id });
+  });
+
+  test('that is set while the batch runs counts what has failed already, and pauses it at once', async () => {
+    const gate = new Gate();
+    const script = async ({ key }: { key: string }) => {
+      if (Number(key) <= 3) throw new PermanentError('wrong');
+      await gate.opened;
+    };
+    const { id } = await engine.run(script, { items: keys(20), options: { concurrency: 5 } });
+    await eventually(
+      () => engine.get(id),
+      ({ counts }) => counts.failed === 3,
+    );
+    const changed = await engine.call(UpdateBatch, { batchId: id, options: { failureThreshold: { count: 3 } } });
+    expect(changed).toMatchObject({ status: 'paused', reason: expect.stringContaining('3 failed items is the limit') });
+    gate.open();
+    expect((await engine.events({ id })).at(-1)).toMatchObject({ type: 'batch.paused' });
+    await engine.call(CancelBatch, { batchId: id });
+  });
+
   test('of a percentage looks only at a sample that is large enough', async () => {
     const few = await run((n) => n === 1, 10, { failureThreshold: { percent: 5, minItems: 11 } });
     expect(await engine.ended(few)).toMatchObject({ status: 'completed', counts: { failed: 1 } });
