@@ -1,5 +1,6 @@
 import { AddItems } from '../../src/batches/commands/add-items.command.js';
 import { RecordExternalResult } from '../../src/batches/commands/record-external-result.command.js';
+import { SealBatch } from '../../src/batches/commands/seal-batch.command.js';
 import { StartBatch } from '../../src/batches/commands/start-batch.command.js';
 import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js';
 import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
@@ -230,6 +231,34 @@ describe('while it runs', () => {
     expect(await engine.sql('SELECT r.rank FROM run r JOIN batch b ON b.run_id = r.id WHERE b.id = $1', [id])).toEqual([{ rank: 1 }]);
     hold.open();
     await engine.ended({ id });
+  });
+
+  test('settings that are given as they are change nothing, also those that have parts', async () => {
+    const options = { canary: { items: 2 }, failureThreshold: { count: 5 }, rateLimitPool: { name: 'p', perMinute: 600 } };
+    const gate = new Gate();
+    const { id } = await engine.run(() => gate.opened, { items: keys(5), options });
+    await update(id, { options });
+    expect((await engine.call(ListAudit, { batchId: id })).rows.map(({ action }) => action)).toEqual([]);
+    gate.open();
+    await engine.ended({ id });
+  });
+
+  test('a seal is kept in the audit with its caller, and the end of its time with the service', async () => {
+    const gate = new Gate();
+    const { id } = await engine.run(() => gate.opened, { items: keys(2), open: true, start: true });
+    await engine.call(SealBatch, { batchId: id }, { tenant: 'acme', subject: 'ann' });
+    await update(id, { options: { batchTimeout: 1 } });
+    await eventually(
+      () => engine.get(id),
+      ({ stopping }) => stopping,
+    );
+    gate.open();
+    expect(await engine.ended({ id })).toMatchObject({ status: 'timed_out' });
+    expect((await engine.call(ListAudit, { batchId: id })).rows.map(({ by, action }) => [by, action])).toEqual([
+      ['service', 'time out'],
+      [null, 'update'],
+      ['ann', 'seal'],
+    ]);
   });
 
   test.each<[string, object]>([

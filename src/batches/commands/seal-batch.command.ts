@@ -5,6 +5,7 @@ import { Database } from '../../database/sql.js';
 import { assertMove } from '../batch.state.js';
 import type { BatchView } from '../batch.view.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
+import { appendAudit } from '../store/append-audit.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
 import { sealRun } from '../store/record-external-outcome.js';
 import { toBatchView } from '../store/select-batches.js';
@@ -30,6 +31,7 @@ export class SealBatchHandler implements ICommandHandler<SealBatch> {
       const batch = await lockBatch(connection, caller.tenant, batchId);
       assertMove('seal', batch.status, batchId);
       await sealRun(connection, batch);
+      await appendAudit(connection, { batchId, by: caller.subject ?? null, action: 'seal', details: { items: batch.total } });
       // Nobody else starts a batch of results from outside that gets none.
       const starts = batch.external && batch.status === 'pending';
       const started = starts ? await startRun(connection, batch.run_id, true) : undefined;

@@ -20,6 +20,7 @@ import { appendAudit } from '../store/append-audit.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
 import { type BatchRow, toBatchView } from '../store/select-batches.js';
 import { setOptions } from '../store/set-options.js';
+import { settleRunWithin } from '../store/settle-run.js';
 
 /**
  * Changes a batch's name and description, at any time, or its settings until it has ended. What is not given stays as it is. Workers
@@ -53,7 +54,7 @@ export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
 
   async execute(input: UpdateBatch): Promise<BatchView> {
     const { batchId, caller } = input;
-    const { row, isSteered } = await this.database.transaction(async (connection) => {
+    const { row, isSteered, events } = await this.database.transaction(async (connection) => {
       const batch = await lockBatch(connection, caller.tenant, batchId);
       const { name = batch.name, description = batch.description } = input;
       const handler = batch.external ? undefined : this.registry.get(batch.operation);
@@ -61,7 +62,7 @@ export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
       const options = mergeOptions(batch, input.options ?? {});
       const changed = changesOf(batch.options, options);
       const changes = { ...changesOf({ name: batch.name, description: batch.description }, { name, description }), ...changed };
-      if (Object.keys(changes).length === 0) return { row: batch, isSteered: false };
+      if (Object.keys(changes).length === 0) return { row: batch, isSteered: false, events: [] };
       await run(connection, SET_TEXTS, [batchId, name, description]);
       const isSteered = Object.keys(changed).length > 0;
       if (isSteered) {
@@ -69,8 +70,12 @@ export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
         await setOptions(connection, batch.run_id, options);
       }
       await appendAudit(connection, { batchId, by: caller.subject ?? null, action: 'update', details: changes });
-      return { row: await selectBatch(connection, caller.tenant, batchId), isSteered };
+      // What has failed already may be too much for it.
+      const isJudged = batch.status === 'running' && 'failureThreshold' in changed;
+      const { events } = isJudged ? await settleRunWithin(connection, batch.run_id) : { events: [] };
+      return { row: await selectBatch(connection, caller.tenant, batchId), isSteered, events };
     });
+    await this.publisher.publish(events);
     if (isSteered && row.status !== 'pending') await this.hurry(row);
     return toBatchView(row);
   }
@@ -88,7 +93,8 @@ function mergeOptions(batch: BatchRow, given: BatchOptionsInput): BatchOptions {
   // Items of an operation with few slots are handed out one by one, as at creation.
   const fixed = batch.options.laneWidth === 1 ? { batchSize: 1 } : {};
   const resourceLimits = changedLimits(batch.options.resourceLimits, given.resourceLimits);
-  return { ...batch.options, ...givenOptions(given), resourceLimits, ...fixed };
+  // As it will be stored: what was given as an instance of a class is equal to what was stored of one.
+  return JSON.parse(JSON.stringify({ ...batch.options, ...givenOptions(given), resourceLimits, ...fixed })) as BatchOptions;
 }
 
 /** What was and what is to be, of every field that differs. */

@@ -1,5 +1,6 @@
 import type { BatchView } from '../batch.view.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
+import { BY_SERVICE } from './append-audit.js';
 import { IS_COMPENSATING } from './rollback-turn.js';
 
 const DUE = `
@@ -10,7 +11,9 @@ const DEMAND: Statement = { name: 'demand-rollback', text: `UPDATE batch SET ${D
 
 const DEMAND_WHEN_WANTED: Statement = {
   name: 'demand-wanted-rollback',
-  text: `UPDATE batch SET ${DUE} WHERE id = $1 AND (options ->> 'rollbackOnFailure')::boolean`,
+  text: `
+    WITH wanted AS (UPDATE batch SET ${DUE} WHERE id = $1 AND (options ->> 'rollbackOnFailure')::boolean RETURNING id)
+    INSERT INTO audit_entry (batch_id, by, action, details) SELECT id, '${BY_SERVICE}', 'roll back', '{}' FROM wanted`,
 };
 
 /**

@@ -1,4 +1,5 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
+import { BY_SERVICE } from './append-audit.js';
 import { isBeforeGate } from './record-outcomes.js';
 
 /**
@@ -80,11 +81,16 @@ export async function findUnendedRuns(connection: Connection): Promise<string[]>
 const TIME_OUT_RUNS: Statement = {
   name: 'time-out-runs',
   text: `
-    UPDATE run SET status = 'stopping', ends_as = 'timed_out', reason = 'Job timeout exceeded'
-    WHERE id IN (
-      SELECT id FROM run WHERE status IN ('running', 'paused') AND deadline_at < clock_timestamp() FOR UPDATE SKIP LOCKED
+    WITH late AS (
+      UPDATE run SET status = 'stopping', ends_as = 'timed_out', reason = 'Job timeout exceeded'
+      WHERE id IN (
+        SELECT id FROM run WHERE status IN ('running', 'paused') AND deadline_at < clock_timestamp() FOR UPDATE SKIP LOCKED
+      )
+      RETURNING id, batch_id
+    ), told AS (
+      INSERT INTO audit_entry (batch_id, by, action, details) SELECT batch_id, '${BY_SERVICE}', 'time out', '{}' FROM late
     )
-    RETURNING id AS run_id`,
+    SELECT id AS run_id FROM late`,
 };
 
 export async function timeOutRuns(connection: Connection): Promise<string[]> {
