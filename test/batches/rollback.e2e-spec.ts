@@ -196,6 +196,22 @@ describe('compensations', () => {
     expect(called()).toEqual(['1', '3', '2']);
   });
 
+  test('a batch whose failed items are repeated afterwards goes on telling what was taken back', async () => {
+    let healed = false;
+    const work = (item: Item): ItemResult | Promise<ItemResult> => {
+      if (item.key === '2' && !healed) throw new PermanentError('not yet');
+      return done(item);
+    };
+    const batch = await engine.runUndoable(work, recorder().undo, { items: items(2), options: ONE_AT_A_TIME });
+    await endedWith(batch, 'completed');
+    await restore(batch);
+    await rolledBack(batch);
+    healed = true;
+    await engine.call(RetryItems, { batchId: batch.id });
+    await endedWith(batch, 'completed');
+    expect(await engine.get(batch.id)).toMatchObject({ run: 2, rollback: { status: 'done', compensated: 1 } });
+  });
+
   test('only one process is at it, however long it takes', async () => {
     const gate = new Gate();
     const { undo, keys: called } = recorder(() => gate.opened);

@@ -21,7 +21,7 @@ export const SELECT_BATCHES = `
     coalesce(done.failed, r.failed) + r.carried_failed AS failed, coalesce(done.skipped, r.skipped) + r.carried_skipped AS skipped,
     r.carried_succeeded + r.carried_failed + r.carried_skipped AS processed_before,
     coalesce(active.items, 0) AS running, timed.mean_duration_ms,
-    CASE WHEN (b.rollback ->> 'runId')::bigint = r.id THEN b.rollback END AS rollback,
+    CASE WHEN (b.rollback ->> 'runId')::bigint = r.id OR b.rollback ->> 'status' = 'done' THEN b.rollback END AS rollback,
     r.status = 'running' AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
       AND EXISTS (SELECT FROM retry t WHERE t.run_id = r.id) AS retrying
   FROM batch b
@@ -76,7 +76,7 @@ export interface BatchRow {
   running: number;
   mean_duration_ms: number | null;
   retrying: boolean;
-  /** That of the current run. */
+  /** That of the current run, or what was taken back of an earlier one. */
   rollback: RollbackView | null;
 }
 
