@@ -16,7 +16,8 @@ const LOCK_RUN: Statement = {
 
 /**
  * Ends a run that has nothing left to do. It is decided by looking, never by counting down: no open chunk and no waiting
- * retry (an external run: as many results as items); a stopping run ends when no lane is held any more. The caller holds the run's
+ * retry (an external run: as many results as items); a stopping run ends when no lane is held any more, nor its lease over without
+ * having been taken away: its worker may wake and record. The caller holds the run's
  * row lock, so of two lanes that finish at the same moment the second one sees the first one's work. Success is the whole batch's:
  * what earlier runs achieved counts too.
  */
@@ -35,7 +36,7 @@ const END_RUN: Statement = {
       sealed = true, ended_at = clock_timestamp()
     FROM (
       SELECT coalesce(sum(succeeded), 0)::int AS succeeded, coalesce(sum(failed), 0)::int AS failed,
-        coalesce(sum(skipped), 0)::int AS skipped, coalesce(bool_or(lease_until > clock_timestamp()), false) AS held
+        coalesce(sum(skipped), 0)::int AS skipped, coalesce(bool_or(lease_until > '-infinity'), false) AS held
       FROM lane WHERE run_id = $1
     ) done, batch b
     WHERE r.id = $1 AND b.id = r.batch_id AND (
