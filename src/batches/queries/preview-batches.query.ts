@@ -9,7 +9,6 @@ import { selectNewestEdits } from '../store/item-edits.js';
 
 /** Payloads, and likewise outputs, of all the batches together. */
 const MAX_BYTES = 8_000_000;
-const MAX_SEQ = 2_147_483_647;
 
 /** What the batches hold, by id: their first items, failures and outputs, with three statements for all of them. */
 export class PreviewBatches extends Query<Map<string, BatchPreview>> {
@@ -92,7 +91,7 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
       this.read<OfBatch & ItemOutputView>(FIRST_OUTPUTS, input, input.outputs),
     ]);
     const previews = new Map(input.batchIds.map((id): [string, BatchPreview] => [id, { payloads: [], failures: [], outputs: [] }]));
-    const edited = await this.editsOf(items);
+    const edited = await this.editsOf(items, input.items);
     for (const row of items) pushUpTo(input.items, previews.get(row.batch_id)!.payloads, payloadsOf(row, edited));
     for (const { batch_id, recorded_at, ...row } of failures) {
       pushUpTo(input.failures, previews.get(batch_id)!.failures, [{ ...row, recordedAt: recorded_at.toISOString() }]);
@@ -101,11 +100,11 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
     return previews;
   }
 
-  /** Of chunks of the caller's batches. */
-  private async editsOf(chunks: ChunkRow[]): Promise<Map<string, string>> {
+  /** Of so many first items of each of the caller's chunks: no more of them is shown. */
+  private async editsOf(chunks: ChunkRow[], limit: number): Promise<Map<string, string>> {
     if (chunks.length === 0) return new Map();
-    const batchIds = [...new Set(chunks.map(({ batch_id }) => batch_id))];
-    const edits = await selectNewestEdits(this.database.pool, batchIds, 0, MAX_SEQ);
+    const positions = chunks.map(({ batch_id: batchId, no }) => ({ batchId, first: Number(no), last: Number(no) + limit - 1 }));
+    const edits = await selectNewestEdits(this.database.pool, positions);
     return new Map(edits.map(({ batch_id, seq, payload }) => [`${batch_id}:${seq}`, payload]));
   }
 

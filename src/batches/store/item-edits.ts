@@ -3,8 +3,10 @@ import { type Connection, run, type Statement } from '../../database/sql.js';
 const NEWEST: Statement = {
   name: 'select-newest-edits',
   text: `
-    SELECT DISTINCT ON (batch_id, seq) batch_id, seq, payload::text AS payload FROM item_edit
-    WHERE batch_id = ANY ($1::text[]) AND seq BETWEEN $2 AND $3 ORDER BY batch_id, seq, no DESC`,
+    SELECT DISTINCT ON (e.batch_id, e.seq) e.batch_id, e.seq, e.payload::text AS payload
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS p (batch_id, first, last)
+    JOIN item_edit e ON e.batch_id = p.batch_id AND e.seq BETWEEN p.first AND p.last
+    ORDER BY e.batch_id, e.seq, e.no DESC`,
 };
 
 export interface NewestEdit {
@@ -14,14 +16,25 @@ export interface NewestEdit {
   payload: string;
 }
 
-/** What items of the batches were given last, of those from one position to another that were edited. */
-export function selectNewestEdits(connection: Connection, batchIds: string[], from: number, to: number): Promise<NewestEdit[]> {
-  return run<NewestEdit>(connection, NEWEST, [batchIds, from, to]);
+/** Items of a batch from one position to another. */
+export interface Positions {
+  batchId: string;
+  first: number;
+  last: number;
+}
+
+/** What items were given last, of those that were edited. */
+export function selectNewestEdits(connection: Connection, positions: Positions[]): Promise<NewestEdit[]> {
+  return run<NewestEdit>(connection, NEWEST, [
+    positions.map(({ batchId }) => batchId),
+    positions.map(({ first }) => first),
+    positions.map(({ last }) => last),
+  ]);
 }
 
 /** The same of one batch: JSON texts by position. */
-export async function newestPayloads(connection: Connection, batchId: string, from: number, to: number): Promise<Map<number, string>> {
-  const edits = await selectNewestEdits(connection, [batchId], from, to);
+export async function newestPayloads(connection: Connection, batchId: string, first: number, last: number): Promise<Map<number, string>> {
+  const edits = await selectNewestEdits(connection, [{ batchId, first, last }]);
   return new Map(edits.map(({ seq, payload }) => [seq, payload]));
 }
 
