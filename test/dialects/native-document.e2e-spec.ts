@@ -147,5 +147,5 @@ test(
 test('the description takes any JSON as data, and names the fields of every request', () => {
   const { schemas } = document.components;
   expect(schemas.CreateBatchOfDataRequest!.properties!.data!.items).toEqual({});
-  expect(Object.keys(schemas.RetryRequest!.properties!)).toEqual(['statuses', 'keys', 'seqs', 'errorKind', 'error', 'errorMatch']);
+  expect(Object.keys(schemas.RetryRequest!.properties!)).toEqual(['statuses', 'keys', 'seqs', 'errorKind', 'error', 'errorMatch', 'continueAttempts']);
 });

@@ -96,6 +96,8 @@ export class RetryRequest {
   @IsOptional() @IsString() error?: string;
   /** contains: the message may be part of theirs. Default: exact. */
   @IsOptional() @IsIn(['exact', 'contains']) errorMatch?: 'exact' | 'contains';
+  /** Tries go on counting from those that an item has used. Default: false, every item has all of its tries again. */
+  @IsOptional() @IsBoolean() continueAttempts?: boolean;
 }
 
 export class ItemNameQuery {
