@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Caller } from '../common/procedure.js';
+import type { Caller, Dialect } from '../common/procedure.js';
 import { AppError, type FieldError, invalidField, unprocessable } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
 import { isTooDeep, toStorableJson, unsafeKey } from '../common/safe-json.js';
@@ -96,7 +96,7 @@ function planExternal(input: BatchRequest, registered: RegisteredHandler | undef
   if (input.open !== undefined)
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
   if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
-  assertNoPace(input.options ?? {});
+  assertWorkedOutside(input.options ?? {}, input.caller.dialect);
   assertLimitsCanBeKept(input.options?.resourceLimits, WORKED_OUTSIDE);
   assertDistinctKeys(expectedKeys(input.items ?? []));
   assertExternalParameters(input, registered);
@@ -115,12 +115,23 @@ export function whyNotLimited(registered: RegisteredHandler | undefined): string
   return `the operation ${registered.operation} works in the main thread, which all batches of a process share; ${remedy}`;
 }
 
-/** For a batch whose results come from outside. */
-export function assertNoPace(options: BatchOptionsInput): void {
+/**
+ * For a batch whose results come from outside. Clients of the documented interfaces send their usual options with every batch, and are
+ * told in another way what is not kept.
+ */
+export function assertWorkedOutside(options: BatchOptionsInput, dialect: Dialect = 'native'): void {
   const limit = (['rateLimitPerMinute', 'rateLimitPool', 'canary', 'rampUp'] as const).find(
     (name) => (options[name] ?? undefined) !== undefined,
   );
   if (limit) throw unprocessable(`options.${limit}`, 'whoever records the results starts the items; leave it out');
+  if (dialect !== 'native') return;
+  const { rollbackOnFailure, backupStrategy, conflictResolution } = options;
+  const change = [
+    rollbackOnFailure && 'rollbackOnFailure',
+    backupStrategy && backupStrategy !== 'none' && 'backupStrategy',
+    conflictResolution && conflictResolution !== 'auto' && 'conflictResolution',
+  ].find(Boolean);
+  if (change) throw unprocessable(`options.${change}`, 'whoever records the results makes the changes, and takes them back; leave it out');
 }
 
 /** The keys of listed items, as results from outside name them: an item without one is called by its number. */

@@ -302,6 +302,9 @@ test.each<[string, BatchOptionsInput]>([
 test.each<[string, BatchOptionsInput]>([
   ['options.canary', { canary: { items: 1 } }],
   ['options.rampUp', { rampUp: { overMs: 5 } }],
+  ['options.rollbackOnFailure', { rollbackOnFailure: true }],
+  ['options.backupStrategy', { backupStrategy: 'auto' }],
+  ['options.conflictResolution', { conflictResolution: 'skip' }],
 ])('%s is refused for results from outside', async (path, options) => {
   const input = { operation: 'export', totalItems: 2, options };
   await expect(engine.create(input)).rejects.toMatchObject({ code: 'UNPROCESSABLE', details: { errors: [{ path }] } });
