@@ -4,6 +4,7 @@ import { RetryItems } from '../../src/batches/commands/retry-items.command.js';
 import type { BatchView } from '../../src/batches/batch.view.js';
 import type { RollbackReport } from '../../src/batches/rollback.view.js';
 import { GetRollback } from '../../src/batches/queries/get-rollback.query.js';
+import { ListAudit } from '../../src/batches/queries/list-audit.query.js';
 import { Config } from '../../src/config.js';
 import { type Item, type ItemContext, type ItemResult, PermanentError, RetryLaterError } from '../../src/operations/item-handler.js';
 import { ItemHandlerRegistry } from '../../src/operations/item-handler.registry.js';
@@ -196,20 +197,50 @@ describe('compensations', () => {
     expect(called()).toEqual(['1', '3', '2']);
   });
 
-  test('a batch whose failed items are repeated afterwards goes on telling what was taken back', async () => {
+  /** The second of two items fails until it is healed. */
+  const halfFailed = async (undo: UndoScript) => {
     let healed = false;
     const work = (item: Item): ItemResult | Promise<ItemResult> => {
       if (item.key === '2' && !healed) throw new PermanentError('not yet');
       return done(item);
     };
-    const batch = await engine.runUndoable(work, recorder().undo, { items: items(2), options: ONE_AT_A_TIME });
+    const batch = await engine.runUndoable(work, undo, { items: items(2), options: { ...ONE_AT_A_TIME, retryAttempts: 0 } });
     await endedWith(batch, 'completed');
+    return { batch, heal: () => (healed = true) };
+  };
+
+  test('a batch of which something was taken back is not repeated: it would count what is undone as succeeded', async () => {
+    const { batch } = await halfFailed(recorder().undo);
     await restore(batch);
     await rolledBack(batch);
-    healed = true;
+    await expect(engine.call(RetryItems, { batchId: batch.id })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: `batch ${batch.id} was rolled back: what its items did is undone; create a new batch to repeat them`,
+    });
+    expect(await engine.get(batch.id)).toMatchObject({ run: 1, rollback: { status: 'done', compensated: 1 } });
+  });
+
+  test('a batch of which nothing could be taken back may be repeated, and goes on telling that', async () => {
+    const { batch, heal } = await halfFailed(() => Promise.reject(new PermanentError('the show is over')));
+    await restore(batch);
+    await rolledBack(batch);
+    heal();
     await engine.call(RetryItems, { batchId: batch.id });
     await endedWith(batch, 'completed');
-    expect(await engine.get(batch.id)).toMatchObject({ run: 2, rollback: { status: 'done', compensated: 1 } });
+    expect(await engine.get(batch.id)).toMatchObject({
+      run: 2,
+      counts: { succeeded: 2 },
+      rollback: { status: 'done', compensated: 0, compensationsFailed: 1 },
+    });
+  });
+
+  test('a rollback that the batch’s own rule asks for is kept in the audit as the service’s', async () => {
+    const work = () => Promise.reject(new PermanentError('no'));
+    const input = { items: items(1), options: { rollbackOnFailure: true } };
+    const batch = await engine.runUndoable(work, recorder().undo, input);
+    await endedWith(batch, 'failed');
+    const { rows } = await engine.call(ListAudit, { batchId: batch.id });
+    expect(rows.map(({ by, action }) => [by, action])).toEqual([['service', 'roll back']]);
   });
 
   test('only one process is at it, however long it takes', async () => {

@@ -117,7 +117,7 @@ export class RetryItemsHandler implements ICommandHandler<RetryItems> {
   private async prepare(batch: BatchRow, input: RetryItems): Promise<StagedRepeat> {
     const { pool } = this.database;
     const { continueAttempts, payload } = input;
-    assertMove('retry items of', batch.status, batch.id);
+    assertRepeatable(batch);
     if (batch.external && continueAttempts !== undefined) {
       throw new AppError('UNPROCESSABLE', `continueAttempts: the tries of batch ${batch.id} are counted by whoever records its results`);
     }
@@ -162,11 +162,17 @@ export class RetryItemsHandler implements ICommandHandler<RetryItems> {
   }
 }
 
-function assertAsBefore({ batch, edits }: StagedRepeat, now: BatchRow, measured: { count: number }): void {
-  assertMove('retry items of', now.status, now.id);
-  if (now.rollback?.status === 'due') {
-    throw new AppError('CONFLICT', `the changes of batch ${now.id} are being taken back; retry its items when that is done`);
+/** What succeeded and was undone would count as succeeded beside what is repeated. */
+function assertRepeatable({ id, status, rollback }: BatchRow): void {
+  assertMove('retry items of', status, id);
+  if (rollback?.status === 'due') throw new AppError('CONFLICT', `the changes of batch ${id} are being taken back`);
+  if (rollback && rollback.compensated + rollback.restored + rollback.removed > 0) {
+    throw new AppError('CONFLICT', `batch ${id} was rolled back: what its items did is undone; create a new batch to repeat them`);
   }
+}
+
+function assertAsBefore({ batch, edits }: StagedRepeat, now: BatchRow, measured: { count: number }): void {
+  assertRepeatable(now);
   if (now.run_id !== batch.run_id) throw new AppError('CONFLICT', `batch ${now.id} was retried meanwhile; look at it again`);
   if (measured.count !== edits) throw new AppError('CONFLICT', `an item of batch ${now.id} was edited meanwhile; retry again`);
 }
