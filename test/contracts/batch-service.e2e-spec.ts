@@ -1,3 +1,8 @@
+import { AddItems } from '../../src/batches/commands/add-items.command.js';
+import { CreateBatch } from '../../src/batches/commands/create-batch.command.js';
+import { StartBatch } from '../../src/batches/commands/start-batch.command.js';
+import { itemsFromArray } from '../../src/batches/item-source.js';
+import { Procedures } from '../../src/common/procedure.js';
 import { BatchProcessingService } from '../../src/dialects/batch-service/batch-processing-service.js';
 import type { Batch, BatchConfig, BatchMetrics, HookBatchJob } from '../../src/dialects/batch-service/index.js';
 import { startTestService, type TestService } from '../support/service.js';
@@ -669,6 +674,26 @@ describe('jobs', () => {
       const answer = await retry(path);
       expect([answer.status, answer.body.message]).toEqual([status, expect.stringContaining(reason)]);
     }
+  });
+
+  test('that are listed are found by their ids, also behind positions that a refused request had reserved', async () => {
+    const procedures = service.app.get(Procedures);
+    const caller = { tenant: 'default' };
+    const { id } = await procedures.call(CreateBatch, { operation: 'noop', open: true }, caller);
+    const add = (items: unknown[], seal = false) => procedures.call(AddItems, { batchId: id, source: itemsFromArray(items), seal }, caller);
+    await add([{ payload: { fail: 'permanent' } }]);
+    // Whole slices of it are written before the wrong one comes.
+    await expect(add([...Array<object>(5_000).fill({}), { key: 7 }])).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    await add([{ payload: {} }, { payload: { fail: 'permanent' } }], true);
+    await procedures.call(StartBatch, { batchId: id }, caller);
+    await ended(id);
+    const jobs = await batches.getJobsByBatchId(id);
+    expect(jobs.map(({ status }) => status)).toEqual(['failed', 'completed', 'failed']);
+    expect(jobs.at(-1)!.id).not.toBe(`${id}:3`);
+    const found = await api.post<{ data: object }>(`/api/batches/jobs/${jobs.at(-1)!.id}/retry`);
+    expect([found.status, found.body]).toMatchObject([200, { data: { id: jobs.at(-1)!.id } }]);
+    await ended(id);
+    expect((await api.post(`/api/batches/jobs/${id}:3/retry`)).status).toBe(404);
   });
 
   test('a failed job of a batch that is under way cannot be retried yet', async () => {

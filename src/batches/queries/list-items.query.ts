@@ -20,6 +20,8 @@ export class ListItems extends Query<Page<ItemView>> {
   /** Default 100. */
   @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(1_000) limit?: number;
   @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(2_000_000_000) offset?: number;
+  /** In place of an offset: from this position on. Positions that a refused request had reserved stay empty. */
+  @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(2_000_000_000) fromSeq?: number;
 
   caller: Caller;
 }
@@ -42,6 +44,13 @@ const SELECT_CHUNKS: Statement = {
     LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane
     WHERE c.before < $2::int + $3::int AND c.before + c.size > $2
     ) page WHERE bytes_before < 16000000 ORDER BY no`,
+};
+
+const COUNT_BEFORE: Statement = {
+  name: 'count-items-before-position',
+  text: `
+    SELECT coalesce(sum(least(size, $2::bigint - no)), 0)::int AS place
+    FROM chunk WHERE run_id = $1 AND no >= 0 AND no < $2::bigint AND state <> 3`,
 };
 
 /** Chunks of a run that repeats some of the items, as far as they hold items from one position to another. */
@@ -117,7 +126,7 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
     const runIds = await selectRunIds(pool, batch);
     const ended = isTerminal(batch.status);
     const limit = input.limit ?? 100;
-    const offset = input.offset ?? 0;
+    const offset = input.fromSeq === undefined ? (input.offset ?? 0) : await placeOf(pool, runIds[0]!, input.fromSeq);
     const chunks = await selectChunks(pool, SELECT_CHUNKS, [runIds[0]!, offset, limit], batch);
     // A run that another one followed has ended: what it left undone was cancelled, unless it is repeated.
     const busy = new Map<number, number>();
@@ -137,6 +146,12 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
     // A batch whose results come from outside may have announced more items than it can name: their page is empty, and the last.
     return { rows, total: batch.total, limit, offset, hasMore: rows.length > 0 && offset + rows.length < batch.total };
   }
+}
+
+/** How many items come before a position. */
+async function placeOf(pool: Connection, firstRunId: string, seq: number): Promise<number> {
+  const [before] = await run<{ place: number }>(pool, COUNT_BEFORE, [firstRunId, seq]);
+  return before!.place;
 }
 
 /** With what each chunk's lane may run while the batch's concurrency still grows. */

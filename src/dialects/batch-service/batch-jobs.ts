@@ -30,7 +30,7 @@ export class BatchJobs {
   async find(jobId: string, caller: Caller): Promise<BatchJob> {
     const { batchId, seq } = parseJobId(jobId);
     const batch = await this.procedures.call(GetBatch, { batchId }, caller);
-    const { rows } = await this.procedures.call(ListItems, { batchId, limit: 1, offset: seq }, caller);
+    const { rows } = await this.procedures.call(ListItems, { batchId, limit: 1, fromSeq: seq }, caller);
     if (rows[0]?.seq !== seq) throw unknownJob(jobId);
     return (await this.toJobs(batch, rows, caller))[0]!;
   }
