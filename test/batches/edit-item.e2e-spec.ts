@@ -4,6 +4,7 @@ import { EditItem } from '../../src/batches/commands/edit-item.command.js';
 import { RetryItems } from '../../src/batches/commands/retry-items.command.js';
 import { GetItemHistory } from '../../src/batches/queries/get-item-history.query.js';
 import { ListAudit } from '../../src/batches/queries/list-audit.query.js';
+import { PreviewBatches } from '../../src/batches/queries/preview-batches.query.js';
 import type { InputOf } from '../../src/common/procedure.js';
 import { Engine, FAST_RETRY } from '../support/engine.js';
 import { eventually, Gate } from '../support/eventually.js';
@@ -190,4 +191,19 @@ test('items are edited, repeated and looked at over HTTP, by key or by position'
   expect(await ask('PATCH', '/items/x?by=seq', { payload: {} })).toMatchObject({ status: 400 });
   expect(await ask('PATCH', '/items/0?by=seq', { load: {} })).toMatchObject({ status: 400 });
   expect(await ask('GET', '/items/nobody/history')).toMatchObject({ status: 404 });
+});
+
+test('a preview of a batch shows what its items were given last, and ends after some megabytes of that', async () => {
+  const { id } = await oddOnesFail(Array.from({ length: 12 }, (_, n) => item(`key-${n}`, 1)));
+  const preview = async (items: number) => {
+    const previews = await engine.call(PreviewBatches, { batchIds: [id], items, failures: 0, outputs: 0, stacks: false });
+    return previews.get(id)!.payloads;
+  };
+  await edit({ batchId: id, seq: 1, payload: { n: 3 } });
+  await edit({ batchId: id, seq: 1, payload: { n: 5 } });
+  expect(await preview(3)).toEqual([{ n: 1 }, { n: 5 }, { n: 1 }]);
+  for (let seq = 2; seq < 11; seq += 1) await edit({ batchId: id, seq, payload: { n: 7, text: 'x'.repeat(1_000_000) } });
+  const shown = await preview(12);
+  expect(shown).toHaveLength(10);
+  expect(shown.slice(2)).toEqual(Array(8).fill(expect.objectContaining({ n: 7 })));
 });

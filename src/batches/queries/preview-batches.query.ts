@@ -27,13 +27,13 @@ export class PreviewBatches extends Query<Map<string, BatchPreview>> {
 const FIRST_ITEMS: Statement = {
   name: 'first-items-of-batches',
   text: `
-    SELECT batch_id, no, items FROM (
-      SELECT r.batch_id, c.no, i.items,
+    SELECT batch_id, no, shown, items FROM (
+      SELECT r.batch_id, c.no, c.shown, i.items,
         sum(octet_length(i.items)) OVER (ORDER BY r.id, c.no) - octet_length(i.items) AS bytes_before
       FROM batch b JOIN run r ON r.batch_id = b.id AND r.no = 1
       CROSS JOIN LATERAL (
-        SELECT no FROM (
-          SELECT no, sum(size) OVER (ORDER BY no) - size AS before
+        SELECT no, least(size, $3 - before)::int AS shown FROM (
+          SELECT no, size, sum(size) OVER (ORDER BY no) - size AS before
           FROM (SELECT no, size FROM chunk WHERE run_id = r.id AND no >= 0 AND state <> 3 ORDER BY no LIMIT $3) first
         ) counted WHERE before < $3
       ) c
@@ -73,7 +73,17 @@ interface OfBatch {
 
 interface ChunkRow extends OfBatch {
   no: string;
+  /** So many of its first items are asked for. */
+  shown: number;
   items: string;
+}
+
+/** What items were given last. */
+interface Edits {
+  /** JSON texts, by batch and position. */
+  payloads: Map<string, string>;
+  /** The position of a batch from which on there is no room for them. */
+  ends: Map<string, number>;
 }
 
 type FailureRow = OfBatch & Omit<ItemFailureView, 'recordedAt'> & { recorded_at: Date };
@@ -91,7 +101,7 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
       this.read<OfBatch & ItemOutputView>(FIRST_OUTPUTS, input, input.outputs),
     ]);
     const previews = new Map(input.batchIds.map((id): [string, BatchPreview] => [id, { payloads: [], failures: [], outputs: [] }]));
-    const edited = await this.editsOf(items, input.items);
+    const edited = await this.editsOf(items);
     for (const row of items) pushUpTo(input.items, previews.get(row.batch_id)!.payloads, payloadsOf(row, edited));
     for (const { batch_id, recorded_at, ...row } of failures) {
       pushUpTo(input.failures, previews.get(batch_id)!.failures, [{ ...row, recordedAt: recorded_at.toISOString() }]);
@@ -100,12 +110,17 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
     return previews;
   }
 
-  /** Of so many first items of each of the caller's chunks: no more of them is shown. */
-  private async editsOf(chunks: ChunkRow[], limit: number): Promise<Map<string, string>> {
-    if (chunks.length === 0) return new Map();
-    const positions = chunks.map(({ batch_id: batchId, no }) => ({ batchId, first: Number(no), last: Number(no) + limit - 1 }));
-    const edits = await selectNewestEdits(this.database.pool, positions);
-    return new Map(edits.map(({ batch_id, seq, payload }) => [`${batch_id}:${seq}`, payload]));
+  /** Of the items asked for in the caller's chunks. */
+  private async editsOf(chunks: ChunkRow[]): Promise<Edits> {
+    const edited: Edits = { payloads: new Map(), ends: new Map() };
+    if (chunks.length === 0) return edited;
+    const positions = chunks.map(({ batch_id: batchId, no, shown }) => ({ batchId, first: Number(no), last: Number(no) + shown - 1 }));
+    const edits = await selectNewestEdits(this.database.pool, positions, MAX_BYTES);
+    for (const { batch_id, seq, payload } of edits) {
+      if (payload !== null) edited.payloads.set(`${batch_id}:${seq}`, payload);
+      else if (!edited.ends.has(batch_id)) edited.ends.set(batch_id, seq);
+    }
+    return edited;
   }
 
   private async read<Row extends object>(
@@ -119,10 +134,11 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
   }
 }
 
-/** @param edited JSON texts of what items were given last, by batch and position */
-function payloadsOf({ batch_id, no, items }: ChunkRow, edited: Map<string, string>): unknown[] {
-  return (JSON.parse(items) as { payload?: unknown }[]).map(({ payload }, index) => {
-    const edit = edited.get(`${batch_id}:${Number(no) + index}`);
+function payloadsOf({ batch_id, no, items }: ChunkRow, { payloads, ends }: Edits): unknown[] {
+  const first = Number(no);
+  const shown = Math.max(0, (ends.get(batch_id) ?? Infinity) - first);
+  return (JSON.parse(items) as { payload?: unknown }[]).slice(0, shown).map(({ payload }, index) => {
+    const edit = payloads.get(`${batch_id}:${first + index}`);
     return edit === undefined ? (payload ?? null) : (JSON.parse(edit) as unknown);
   });
 }

@@ -3,17 +3,21 @@ import { type Connection, run, type Statement } from '../../database/sql.js';
 const NEWEST: Statement = {
   name: 'select-newest-edits',
   text: `
-    SELECT DISTINCT ON (e.batch_id, e.seq) e.batch_id, e.seq, e.payload::text AS payload
-    FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS p (batch_id, first, last)
-    JOIN item_edit e ON e.batch_id = p.batch_id AND e.seq BETWEEN p.first AND p.last
-    ORDER BY e.batch_id, e.seq, e.no DESC`,
+    SELECT batch_id, seq,
+      CASE WHEN sum(octet_length(payload)) OVER (ORDER BY batch_id, seq) - octet_length(payload) < $4::float8 THEN payload END AS payload
+    FROM (
+      SELECT DISTINCT ON (e.batch_id, e.seq) e.batch_id, e.seq, e.payload::text AS payload
+      FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS p (batch_id, first, last)
+      JOIN item_edit e ON e.batch_id = p.batch_id AND e.seq BETWEEN p.first AND p.last
+      ORDER BY e.batch_id, e.seq, e.no DESC
+    ) newest ORDER BY batch_id, seq`,
 };
 
 export interface NewestEdit {
   batch_id: string;
   seq: number;
-  /** JSON text */
-  payload: string;
+  /** JSON text; null: those before it have as many bytes as may be read. */
+  payload: string | null;
 }
 
 /** Items of a batch from one position to another. */
@@ -24,18 +28,19 @@ export interface Positions {
 }
 
 /** What items were given last, of those that were edited. */
-export function selectNewestEdits(connection: Connection, positions: Positions[]): Promise<NewestEdit[]> {
+export function selectNewestEdits(connection: Connection, positions: Positions[], maxBytes: number): Promise<NewestEdit[]> {
   return run<NewestEdit>(connection, NEWEST, [
     positions.map(({ batchId }) => batchId),
     positions.map(({ first }) => first),
     positions.map(({ last }) => last),
+    maxBytes,
   ]);
 }
 
 /** The same of one batch: JSON texts by position. */
 export async function newestPayloads(connection: Connection, batchId: string, first: number, last: number): Promise<Map<number, string>> {
-  const edits = await selectNewestEdits(connection, [{ batchId, first, last }]);
-  return new Map(edits.map(({ seq, payload }) => [seq, payload]));
+  const edits = await selectNewestEdits(connection, [{ batchId, first, last }], Infinity);
+  return new Map(edits.map(({ seq, payload }) => [seq, payload!]));
 }
 
 const MEASURE: Statement = {
