@@ -53,6 +53,11 @@ export class Intake {
     return this.report;
   }
 
+  /** Items that are written. */
+  get added(): number {
+    return this.report.added;
+  }
+
   accept(connection: Connection): Promise<void> {
     return acceptIntake(connection, this.id);
   }

@@ -5,6 +5,7 @@ import { DeleteBatch } from '../../src/batches/commands/delete-batch.command.js'
 import { PauseBatch } from '../../src/batches/commands/pause-batch.command.js';
 import { StartBatch } from '../../src/batches/commands/start-batch.command.js';
 import { type ItemSource, itemsFromArray, itemsFromNdjson } from '../../src/batches/item-source.js';
+import { ListAudit } from '../../src/batches/queries/list-audit.query.js';
 import { Engine, keys } from '../support/engine.js';
 import { eventually } from '../support/eventually.js';
 import { assertInvariants } from '../support/invariants.js';
@@ -229,4 +230,28 @@ describe('nothing is added', () => {
     expect(await add(id, itemsFromArray(['a']))).toMatchObject({ added: 1, total: 1 });
     expect(await engine.get(id)).toMatchObject({ status: 'paused', counts: { total: 1, pending: 1 } });
   });
+});
+
+test('the audit tells how many items each request added, also one that broke off, and who sealed the batch', async () => {
+  const { id } = await open();
+  const by = { tenant: 'acme', subject: 'ann' };
+  const addAs = (source: ItemSource, more: object = {}) => engine.call(AddItems, { batchId: id, source, ...more }, by);
+  await addAs(itemsFromArray(['a', 'b']));
+  await addAs(ndjson(['{"key":"c"}', 'not json']), { onInvalid: 'skip' });
+  await expect(addAs(ndjson(['{"key":"d"}', 'not json']))).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  await addAs(ndjson(['not json']), { onInvalid: 'skip' });
+  const breaksOff = async function* (): ItemSource {
+    yield keys(5_000).map((key) => ({ line: Number(key), text: `{"key":"${key}"}` }));
+    await Promise.reject(new Error('the client is gone'));
+  };
+  await expect(addAs(breaksOff(), { onInvalid: 'skip' })).rejects.toThrow('the client is gone');
+  await addAs(itemsFromArray(['e']), { seal: true });
+  const { rows } = await engine.call(ListAudit, { batchId: id });
+  expect(rows.map(({ action, details, by: who }) => [action, details, who])).toEqual([
+    ['seal', { items: 5_004 }, 'ann'],
+    ['add items', { items: 1 }, 'ann'],
+    ['add items', { items: 5_000 }, 'ann'],
+    ['add items', { items: 1 }, 'ann'],
+    ['add items', { items: 2 }, 'ann'],
+  ]);
 });

@@ -94,11 +94,16 @@ test('the size of chunks changes only before there are items', async () => {
   expect(await update(id, { options: { batchSize: 2, timeout: 5 } })).toMatchObject({ name: null, options: { timeout: 5 } });
 });
 
-test('items that are handed to workers one by one stay so', async () => {
+test('items that are handed to workers one by one stay so, and who wants it otherwise is told', async () => {
   const input = { operation: 'scripted-slot', parameters: { script: 'none' }, open: true, start: false };
   const { id, options } = await engine.create(input);
   expect(options).toMatchObject({ batchSize: 1, laneWidth: 1 });
-  expect(await update(id, { options: { batchSize: 50, timeout: 7 } })).toMatchObject({
+  await expect(update(id, { options: { batchSize: 50, timeout: 7 } })).rejects.toMatchObject({
+    code: 'UNPROCESSABLE',
+    details: { errors: [{ path: 'options.batchSize' }] },
+  });
+  expect((await engine.get(id)).options).toEqual(options);
+  expect(await update(id, { options: { batchSize: 1, timeout: 7 } })).toMatchObject({
     options: { batchSize: 1, laneWidth: 1, timeout: 7 },
   });
 });

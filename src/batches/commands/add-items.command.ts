@@ -11,6 +11,7 @@ import { IntakeReport } from '../batch.view.js';
 import { Intake } from '../intake.js';
 import type { ItemSource } from '../item-source.js';
 import { ringRun } from '../ring-run.js';
+import { appendAudit } from '../store/append-audit.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
 import type { BatchRow } from '../store/select-batches.js';
 
@@ -69,6 +70,7 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
       return added;
     } catch (error) {
       await intake.discard(this.database.pool);
+      if (onInvalid === 'skip' && intake.added > 0) await this.tellOfPart(input, intake.added);
       throw error;
     }
   }
@@ -88,6 +90,14 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
     return new Intake({ runId: batch.run_id, options: batch.options, staged, reserve }, id);
   }
 
+  /** What was added before a request broke off stays. The lock keeps the batch from being deleted without its entry. */
+  private async tellOfPart(input: AddItems, items: number): Promise<void> {
+    await this.database.transaction(async (connection) => {
+      await lockBatch(connection, input.caller.tenant, input.batchId);
+      await tell(connection, input, items);
+    });
+  }
+
   private accept(input: AddItems, intake: Intake, report: IntakeReport): Promise<AddedItems> {
     const staged = input.onInvalid === 'skip' ? 0 : report.added;
     return this.database.transaction(async (connection) => {
@@ -96,10 +106,20 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
       const batch = await selectBatch(connection, input.caller.tenant, input.batchId);
       const [run_] = await run<{ total: number }>(connection, ADD_TO_TOTAL, [batch.run_id, staged, input.seal ?? false]);
       const added = { ...report, total: run_!.total };
+      await tell(connection, input, report.added);
+      if (input.seal) await appendAudit(connection, { ...ofCaller(input), action: 'seal', details: { items: added.total } });
       await commitClaim(connection, input.caller, AddItems, added);
       return added;
     });
   }
+}
+
+function ofCaller({ batchId, caller }: AddItems) {
+  return { batchId, by: caller.subject ?? null };
+}
+
+async function tell(connection: Connection, input: AddItems, items: number): Promise<void> {
+  if (items > 0) await appendAudit(connection, { ...ofCaller(input), action: 'add items', details: { items } });
 }
 
 /** They cannot be taken back when the request breaks off, and so not be added once. */

@@ -2,14 +2,14 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Type } from 'class-transformer';
 import { IsObject, IsOptional, IsString, MaxLength, ValidateNested } from 'class-validator';
 import { isDeepStrictEqual } from 'node:util';
-import { AppError } from '../../common/app-error.js';
+import { AppError, unprocessable } from '../../common/app-error.js';
 import { Nullable } from '../../common/nullable.js';
 import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import { LaneQueue } from '../../queue/lane-queue.js';
 import { type BatchOptions, BatchOptionsInput, givenOptions } from '../batch.options.js';
 import { ItemHandlerRegistry } from '../../operations/item-handler.registry.js';
-import { assertNoPace, whyNotLimited } from '../batch-planner.js';
+import { assertWorkedOutside, whyNotLimited } from '../batch-planner.js';
 import { assertMove } from '../batch.state.js';
 import type { BatchView } from '../batch.view.js';
 import { assertCaution } from '../caution.options.js';
@@ -88,13 +88,14 @@ export class UpdateBatchHandler implements ICommandHandler<UpdateBatch> {
 }
 
 function mergeOptions(batch: BatchRow, given: BatchOptionsInput): BatchOptions {
-  if (batch.external) assertNoPace(given);
+  if (batch.external) assertWorkedOutside(given, batch.dialect);
   assertCaution(given);
-  // Items of an operation with few slots are handed out one by one, as at creation.
-  const fixed = batch.options.laneWidth === 1 ? { batchSize: 1 } : {};
+  if (batch.options.laneWidth === 1 && (given.batchSize ?? 1) !== 1) {
+    throw unprocessable('options.batchSize', `items of the operation ${batch.operation} are handed out one by one; leave it out`);
+  }
   const resourceLimits = changedLimits(batch.options.resourceLimits, given.resourceLimits);
   // As it will be stored: what was given as an instance of a class is equal to what was stored of one.
-  return JSON.parse(JSON.stringify({ ...batch.options, ...givenOptions(given), resourceLimits, ...fixed })) as BatchOptions;
+  return JSON.parse(JSON.stringify({ ...batch.options, ...givenOptions(given), resourceLimits })) as BatchOptions;
 }
 
 /** What was and what is to be, of every field that differs. */

@@ -6,6 +6,7 @@ export const AUDIT_ACTIONS = [
   'pause',
   'resume',
   'cancel',
+  'add items',
   'seal',
   'fail',
   'time out',
