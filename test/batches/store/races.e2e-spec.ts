@@ -13,6 +13,7 @@ import { eventually } from '../../support/eventually.js';
 import { claimLane, endRun, fenceOf, flushLane, outcomeOf, renewLeases } from '../../support/lanes.js';
 import { assertInvariants } from '../../support/invariants.js';
 import { Race } from '../../support/race.js';
+import { Holder } from '../../support/records.js';
 
 /** Without a worker: the test itself plays the workers, statement by statement. */
 let engine: Engine;
@@ -332,6 +333,28 @@ describe('the end of a run', () => {
     expect(await endRun(engine.database, runId)).toMatchObject({ type: 'batch.completed' });
     expect(await endRun(engine.database, runId)).toBeUndefined();
     expect(await findUnendedRuns(pool())).not.toContain(runId);
+  });
+
+  test('waits for a lane whose lease ends while other lanes are taken away; the next look takes it away, and nothing is recorded afterwards', async () => {
+    const { id, runId } = await newRun(2, { concurrency: 51, batchSize: 1 });
+    const [late, dead] = [await claim(runId), await claim(runId)];
+    await engine.sql(`UPDATE run SET status = 'stopping', ends_as = 'cancelled' WHERE id = $1`, [runId]);
+    const letLeaseEnd = ({ no }: ClaimedLane) =>
+      engine.sql(`UPDATE lane SET lease_until = clock_timestamp() - interval '1 ms' WHERE run_id = $1 AND no = $2`, [runId, no]);
+    await letLeaseEnd(dead);
+    const somebody = await Holder.of(engine.service.databaseUrl, 'SELECT FROM lane WHERE run_id = $1 AND no = $2 FOR UPDATE', [
+      runId,
+      dead.no,
+    ]);
+    const ended = endRun(engine.database, runId);
+    await somebody.isWaitedFor();
+    await letLeaseEnd(late);
+    await somebody.letGo();
+    expect(await ended).toBeUndefined();
+    expect(await findUnendedRuns(pool())).toContain(runId);
+    expect(await endRun(engine.database, runId)).toMatchObject({ type: 'batch.cancelled' });
+    expect(await flush(late, doneChunk(0, 1))).toMatchObject({ held: false });
+    expect(await engine.outcomes({ id })).toEqual([]);
   });
 });
 
