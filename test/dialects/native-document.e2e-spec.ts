@@ -147,5 +147,13 @@ test(
 test('the description takes any JSON as data, and names the fields of every request', () => {
   const { schemas } = document.components;
   expect(schemas.CreateBatchOfDataRequest!.properties!.data!.items).toEqual({});
-  expect(Object.keys(schemas.RetryRequest!.properties!)).toEqual(['statuses', 'keys', 'seqs', 'errorKind', 'error', 'errorMatch', 'continueAttempts']);
+  expect(Object.keys(schemas.RetryRequest!.properties!)).toEqual([
+    'statuses',
+    'keys',
+    'seqs',
+    'errorKind',
+    'error',
+    'errorMatch',
+    'continueAttempts',
+  ]);
 });
