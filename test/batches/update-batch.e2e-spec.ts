@@ -329,7 +329,7 @@ describe('while it runs', () => {
 
   /** Every held lane of the run has seen its newest settings: of two heartbeats at least the second one was sent after the change. */
   async function engineHasTold(id: string): Promise<void> {
-    for (let beat = 0; beat < 2; beat += 1) {
+    for (let beat = 0; beat < 4; beat += 1) {
       const before = await leases(id);
       await eventually(
         () => leases(id),
