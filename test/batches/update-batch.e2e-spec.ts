@@ -327,7 +327,7 @@ describe('while it runs', () => {
       (lanes) => lanes.length === count,
     );
 
-  /** Every held lane of the run has seen its newest settings: of two heartbeats at least the second one was sent after the change. */
+  /** Every held lane of the run has seen its newest settings: of so many renewals one at least is a heartbeat that was sent after the change. */
   async function engineHasTold(id: string): Promise<void> {
     for (let beat = 0; beat < 4; beat += 1) {
       const before = await leases(id);
