@@ -1,6 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { invalidField } from '../../common/app-error.js';
 import type { Caller } from '../../common/procedure.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
 import { isTerminal } from '../batch.state.js';
@@ -12,6 +13,7 @@ import { keyOf, type PackedItem } from '../packed-item.js';
 import { newestPayloads } from '../store/item-edits.js';
 import { rampedWidth } from '../ramp-up.js';
 import { selectBatch, selectRunIds } from '../store/lock-batch.js';
+import { placeOfItem } from '../store/place-of-item.js';
 import type { BatchRow } from '../store/select-batches.js';
 
 /** A batch's items with their payloads and present states, in order. */
@@ -44,13 +46,6 @@ const SELECT_CHUNKS: Statement = {
     LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane
     WHERE c.before < $2::int + $3::int AND c.before + c.size > $2
     ) page WHERE bytes_before < 16000000 ORDER BY no`,
-};
-
-const COUNT_BEFORE: Statement = {
-  name: 'count-items-before-position',
-  text: `
-    SELECT coalesce(sum(least(size, $2::bigint - no)), 0)::int AS place
-    FROM chunk WHERE run_id = $1 AND no >= 0 AND no < $2::bigint AND state <> 3`,
 };
 
 /** Chunks of a run that repeats some of the items, as far as they hold items from one position to another. */
@@ -126,7 +121,9 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
     const runIds = await selectRunIds(pool, batch);
     const ended = isTerminal(batch.status);
     const limit = input.limit ?? 100;
-    const offset = input.fromSeq === undefined ? (input.offset ?? 0) : await placeOf(pool, runIds[0]!, input.fromSeq);
+    if (input.fromSeq !== undefined && input.offset !== undefined)
+      throw invalidField('fromSeq', 'is in place of an offset; give one of them');
+    const offset = input.fromSeq === undefined ? (input.offset ?? 0) : await placeOfItem(pool, runIds[0]!, input.fromSeq);
     const chunks = await selectChunks(pool, SELECT_CHUNKS, [runIds[0]!, offset, limit], batch);
     // A run that another one followed has ended: what it left undone was cancelled, unless it is repeated.
     const busy = new Map<number, number>();
@@ -146,12 +143,6 @@ export class ListItemsHandler implements IQueryHandler<ListItems> {
     // A batch whose results come from outside may have announced more items than it can name: their page is empty, and the last.
     return { rows, total: batch.total, limit, offset, hasMore: rows.length > 0 && offset + rows.length < batch.total };
   }
-}
-
-/** How many items come before a position. */
-async function placeOf(pool: Connection, firstRunId: string, seq: number): Promise<number> {
-  const [before] = await run<{ place: number }>(pool, COUNT_BEFORE, [firstRunId, seq]);
-  return before!.place;
 }
 
 /** With what each chunk's lane may run while the batch's concurrency still grows. */

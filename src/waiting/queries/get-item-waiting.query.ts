@@ -3,6 +3,7 @@ import { IsInt, IsOptional, IsString, Max, MaxLength, Min, MinLength } from 'cla
 import type { ItemView } from '../../batches/item.view.js';
 import { ListItems } from '../../batches/queries/list-items.query.js';
 import { findItem } from '../../batches/store/find-item.js';
+import { placeOfItem } from '../../batches/store/place-of-item.js';
 import { selectBatch, selectRunIds } from '../../batches/store/lock-batch.js';
 import type { BatchRow } from '../../batches/store/select-batches.js';
 import { openBreakers } from '../../breakers/store/open-breakers.js';
@@ -11,7 +12,7 @@ import { Config } from '../../config.js';
 import { Database } from '../../database/sql.js';
 import { type Explanation, explainWaiting, opensAt } from '../explain-waiting.js';
 import { itemsBeforeGate, retryGates } from '../gates.js';
-import { selectLaterRetryOfItem, selectPlace } from '../store/select-facts.js';
+import { countOpenBefore, selectLaterRetryOfItem } from '../store/select-facts.js';
 import { type Gate, ItemWaiting } from '../waiting.view.js';
 
 /** The most that one page of items holds. */
@@ -40,7 +41,8 @@ export class GetItemWaitingHandler implements IQueryHandler<GetItemWaiting> {
     const batch = await selectBatch(pool, caller.tenant, batchId);
     const [firstRunId] = await selectRunIds(pool, batch);
     const found = await findItem(pool, batchId, firstRunId!, { key, seq });
-    const { place, before } = await selectPlace(pool, firstRunId!, batch.run_id, found.seq);
+    const place = await placeOfItem(pool, firstRunId!, found.seq);
+    const before = await countOpenBefore(pool, firstRunId!, batch.run_id, found.seq);
     const item = await this.itemAt(place, found.seq, batchId, caller);
     const { status, attempts } = item;
     const known = { seq: item.seq, key: item.key, status, attempts };

@@ -80,25 +80,16 @@ export async function selectPause(connection: Connection, batchId: string): Prom
   return pause;
 }
 
-const SELECT_PLACE: Statement = {
-  name: 'select-place-of-item',
+const COUNT_BEFORE: Statement = {
+  name: 'count-open-items-before',
   text: `
-    SELECT (coalesce(sum(size) FILTER (WHERE no < held.first), 0) + $2 - held.first)::int AS place,
-      (SELECT coalesce(sum(size - cardinality(settled)), 0)::int FROM chunk WHERE run_id = $3 AND state < 2 AND no BETWEEN 0 AND held.first - 1) AS before
-    FROM chunk, (SELECT max(no) AS first FROM chunk WHERE run_id = $1 AND no BETWEEN 0 AND $2::bigint AND state <> 3) held
-    WHERE run_id = $1 AND no >= 0 AND state <> 3 AND no <= $2
-    GROUP BY held.first`,
+    SELECT coalesce(sum(size - cardinality(settled)), 0)::int AS before FROM chunk
+    WHERE run_id = $3 AND state < 2
+      AND no BETWEEN 0 AND (SELECT max(no) - 1 FROM chunk WHERE run_id = $1 AND no BETWEEN 0 AND $2::bigint AND state <> 3)`,
 };
 
-/** An item's place in its batch's list. */
-export interface ItemPlace {
-  place: number;
-  /** Items in chunks before its own that have not ended. */
-  before: number;
-}
-
-/** @param firstRunId the run that holds the list; `runId` the one that works it now */
-export async function selectPlace(connection: Connection, firstRunId: string, runId: string, seq: number): Promise<ItemPlace> {
-  const [place] = await run<ItemPlace>(connection, SELECT_PLACE, [firstRunId, seq, runId]);
-  return place!;
+/** Items in chunks before an item's own that have not ended. @param firstRunId the run that holds the list; `runId` the one that works it now */
+export async function countOpenBefore(connection: Connection, firstRunId: string, runId: string, seq: number): Promise<number> {
+  const [counted] = await run<{ before: number }>(connection, COUNT_BEFORE, [firstRunId, seq, runId]);
+  return counted!.before;
 }
