@@ -10,16 +10,25 @@ export class LaneLimits {
 
   constructor(
     private readonly lane: ClaimedLane,
-    private readonly most: { oneItem: boolean; room: number },
+    private readonly settings: { oneItem: boolean; room: number },
   ) {
-    this.room = most.room;
+    this.room = settings.room;
     this.refresh();
   }
 
-  /** What the limits over batches have granted is more or less than the lane is wide. Infinity: there are none. */
-  isMisfit(busy: number): boolean {
-    const { width } = this.lane;
-    return this.room < width || (this.room > width && this.room < Infinity && busy <= width);
+  /** The limits over batches have granted less than the lane is wide. */
+  get isNarrow(): boolean {
+    return this.room < this.lane.width;
+  }
+
+  /** They have granted more than that; Infinity: there are none. */
+  get isSpacious(): boolean {
+    return this.room > this.lane.width && this.room < Infinity;
+  }
+
+  /** Items that may start by now, or as soon as the concurrency has grown. */
+  get most(): number {
+    return Math.min(this.lane.width, this.room);
   }
 
   setRoom(room: number): void {
@@ -31,7 +40,7 @@ export class LaneLimits {
   refresh(): void {
     const { options, no, width } = this.lane;
     const ramped = options.rampUp ? rampedWidth(options, no, this.elapsedMs) : width;
-    this.width = Math.min(this.most.oneItem ? 1 : width, ramped, this.room);
+    this.width = Math.min(this.settings.oneItem ? 1 : width, ramped, this.room);
     this.timeoutMs = options.timeout;
   }
 

@@ -65,9 +65,15 @@ export class LaneTurn {
     return this.work.ageMs;
   }
 
-  /** Of the limits over batches it has less than it could use, or more. */
+  /** The limits over batches have granted it less than it could use, or more. */
   get isMisfit(): boolean {
-    return this.end === undefined && !this.isOfOneItem && this.limits.isMisfit(this.slots.busy);
+    if (this.end !== undefined || this.isOfOneItem) return false;
+    return this.limits.isSpacious || (this.limits.isNarrow && this.chunks.waitingCount > 0);
+  }
+
+  /** Items that it has in flight, or may have at any moment. */
+  get used(): number {
+    return Math.max(this.slots.busy, this.limits.most);
   }
 
   /** @throws when the database did not answer: what it has is unknown, so the lane must be surrendered */

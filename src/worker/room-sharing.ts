@@ -43,7 +43,7 @@ export class RoomSharing {
     this.fitting = true;
     try {
       for (const turn of [...this.turns].filter(({ isMisfit }) => isMisfit)) {
-        const room = await fitRoom(this.database, turn.fence, this.limits);
+        const room = await fitRoom(this.database, turn.fence, turn.used, this.limits);
         if (room !== undefined) turn.limits.setRoom(room);
       }
     } catch (error) {

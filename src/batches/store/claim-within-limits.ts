@@ -67,17 +67,26 @@ export function claimWithinLimits(
   });
 }
 
-/** Of a lane with items in flight it may only shrink to what its batch allows now, and the caller has seen to it that no more are. */
+/** What its worker may still fill, or has in flight, counts until the worker has heard of less: else the limit would be passed meanwhile. */
 const FIT_ROOM: Statement = {
   name: 'fit-room',
   text: `
-    UPDATE lane SET granted = least(width, granted + $4::int)
-    WHERE run_id = $1 AND no = $2 AND fence = $3 AND lease_until > '-infinity'
+    UPDATE lane SET granted = greatest($5, least(width, granted + $4::int))
+    WHERE run_id = $1 AND no = $2 AND fence = $3 AND lease_until > '-infinity' AND granted <> greatest($5, least(width, granted + $4::int))
     RETURNING granted`,
 };
 
-/** Gives a held lane what the limits leave, as far as it is wide. @returns how many items it may work now; undefined when it is not held any more */
-export function fitRoom(database: Database, { runId, no, fence }: LaneFence, limits: ConcurrencyLimits): Promise<number | undefined> {
+/**
+ * Gives a held lane what the limits leave, as far as it is wide.
+ * @param used items that its worker may have in flight by what it knows
+ * @returns how many items it may work now; undefined when that stays as it is, or the lane is not held any more
+ */
+export function fitRoom(
+  database: Database,
+  { runId, no, fence }: LaneFence,
+  used: number,
+  limits: ConcurrencyLimits,
+): Promise<number | undefined> {
   return database.transaction(async (connection) => {
     await run(connection, TAKE_TURNS, []);
     const left = await roomWithin(connection, runId, limits);
@@ -86,6 +95,7 @@ export function fitRoom(database: Database, { runId, no, fence }: LaneFence, lim
       no,
       fence,
       Math.max(0, Math.min(left?.room ?? 0, UNLIMITED)),
+      used,
     ]);
     return fitted?.granted;
   });
