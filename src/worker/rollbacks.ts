@@ -23,8 +23,9 @@ export class Rollbacks implements BeforeApplicationShutdown {
 
   /** Begins with those that are due, as far as there is room; not waited for: one may take minutes. */
   async begin(): Promise<void> {
-    const { operations } = this.registry;
-    const search = { operations, except: [...this.working.keys()], limit: MAX_AT_ONCE - this.working.size };
+    const limit = MAX_AT_ONCE - this.working.size;
+    if (limit === 0) return;
+    const search = { operations: this.registry.operations, except: [...this.working.keys()], limit };
     for (const batchId of await findDueRollbacks(this.database.pool, search)) {
       if (this.stopped) return;
       this.working.set(

@@ -1,6 +1,6 @@
 import type { BatchView } from '../batch.view.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
-import { BY_SERVICE } from './append-audit.js';
+import { appendAudit, BY_SERVICE } from './append-audit.js';
 import { IS_COMPENSATING } from './rollback-turn.js';
 
 const DUE = `
@@ -11,9 +11,7 @@ const DEMAND: Statement = { name: 'demand-rollback', text: `UPDATE batch SET ${D
 
 const DEMAND_WHEN_WANTED: Statement = {
   name: 'demand-wanted-rollback',
-  text: `
-    WITH wanted AS (UPDATE batch SET ${DUE} WHERE id = $1 AND (options ->> 'rollbackOnFailure')::boolean RETURNING id)
-    INSERT INTO audit_entry (batch_id, by, action, details) SELECT id, '${BY_SERVICE}', 'roll back', '{}' FROM wanted`,
+  text: `UPDATE batch SET ${DUE} WHERE id = $1 AND (options ->> 'rollbackOnFailure')::boolean RETURNING id`,
 };
 
 /**
@@ -26,7 +24,9 @@ export async function demandRollback(connection: Connection, batchId: string): P
 
 /** The same for a batch that wants it when it fails, in the transaction that ends its run. */
 export async function demandRollbackOfFailure(connection: Connection, batchId: string, endedAs: BatchView['status']): Promise<void> {
-  if (endedAs === 'failed' || endedAs === 'timed_out') await run(connection, DEMAND_WHEN_WANTED, [batchId]);
+  if (endedAs !== 'failed' && endedAs !== 'timed_out') return;
+  const wanted = await run(connection, DEMAND_WHEN_WANTED, [batchId]);
+  if (wanted.length > 0) await appendAudit(connection, { batchId, by: BY_SERVICE, action: 'roll back', details: {} });
 }
 
 /**
