@@ -70,7 +70,8 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
       return added;
     } catch (error) {
       await intake.discard(this.database.pool);
-      if (onInvalid === 'skip' && intake.added > 0) await this.tellOfPart(input, intake.added);
+      // Why it broke off must be told, also when this cannot be.
+      if (onInvalid === 'skip' && intake.added > 0) await this.tellOfPart(input, intake.added).catch(() => undefined);
       throw error;
     }
   }

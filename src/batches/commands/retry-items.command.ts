@@ -165,7 +165,8 @@ export class RetryItemsHandler implements ICommandHandler<RetryItems> {
 /** What succeeded and was undone would count as succeeded beside what is repeated. */
 function assertRepeatable({ id, status, rollback }: BatchRow): void {
   assertMove('retry items of', status, id);
-  if (rollback?.status === 'due') throw new AppError('CONFLICT', `the changes of batch ${id} are being taken back`);
+  if (rollback?.status === 'due')
+    throw new AppError('CONFLICT', `the changes of batch ${id} are being taken back; look at it again when that is done`);
   if (rollback && rollback.compensated + rollback.restored + rollback.removed > 0) {
     throw new AppError('CONFLICT', `batch ${id} was rolled back: what its items did is undone; create a new batch to repeat them`);
   }
