@@ -149,6 +149,10 @@ describe('limits over batches and processes', () => {
     const batch = await engine.run(first.script, { items: keys(5_000), options: { concurrency: 10 } });
     await reaches(first, 10);
     await engine.call(UpdateBatch, { batchId: batch.id, options: { concurrency: 3 } });
+    await eventually(
+      () => engine.sql<{ granted: number }>('SELECT l.granted FROM lane l JOIN batch b ON b.run_id = l.run_id WHERE b.id = $1', [batch.id]),
+      ([lane]) => lane!.granted === 3,
+    );
     const other = await engine.run(second.script, { items: keys(5_000), options: { concurrency: 10 } });
     await reaches(second, 7);
     for (const { id } of [batch, other]) await engine.call(CancelBatch, { batchId: id });
