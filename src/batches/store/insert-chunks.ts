@@ -1,3 +1,4 @@
+import { bigintArray, integerArray, textArray } from '../../database/binary-array.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 
 /** Chunks with their packed items, all of one intake, in one statement. The arrays run side by side. */
@@ -29,9 +30,9 @@ export async function insertChunks(
     where.runId,
     where.state,
     where.intake,
-    chunks.map((chunk) => chunk.firstSeq),
-    chunks.map((chunk) => chunk.size),
-    chunks.map((chunk) => chunk.items),
+    bigintArray(chunks.map((chunk) => chunk.firstSeq)),
+    integerArray(chunks.map((chunk) => chunk.size)),
+    textArray(chunks.map((chunk) => chunk.items)),
   ]);
 }
 

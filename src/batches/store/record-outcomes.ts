@@ -1,4 +1,5 @@
 import type { RunStatus } from '../batch.state.js';
+import { integerArray, realArray, smallintArray, textArray } from '../../database/binary-array.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 
 /** Whether the chunk `c` has items in front of the gate that are not done yet. Items behind it wait for the canary to pass. */
@@ -156,15 +157,13 @@ export async function recordOutcomes(connection: Connection, lane: LaneFence, fl
     flush.counts.skipped,
     flush.tally,
     flush.itemProgress && JSON.stringify(flush.itemProgress),
-    outcomes.map((outcome) => outcome.seq),
-    outcomes.map((outcome) => outcome.status),
-    outcomes.map((outcome) => outcome.attempts),
-    outcomes.map((outcome) => outcome.durationMs),
-    outcomes.map((outcome) => outcome.quality),
-    outcomes.map((outcome) => outcome.key),
-    outcomes.map((outcome) => outcome.errorKind),
-    outcomes.map((outcome) => outcome.error),
-    outcomes.map((outcome) => outcome.errorStack),
+    integerArray(outcomes.map((outcome) => outcome.seq)),
+    smallintArray(outcomes.map((outcome) => outcome.status)),
+    smallintArray(outcomes.map((outcome) => outcome.attempts)),
+    realArray(outcomes.map((outcome) => outcome.durationMs)),
+    realArray(outcomes.map((outcome) => outcome.quality)),
+    textArray(outcomes.map((outcome) => outcome.key)),
+    ...errorColumns(outcomes),
     `[${outcomes.map((outcome) => outcome.output).join(',')}]`,
     `[${flush.deferred.join(',')}]`,
     JSON.stringify(flush.moved),
@@ -180,4 +179,14 @@ export async function recordOutcomes(connection: Connection, lane: LaneFence, fl
     more: first.more,
     chunks: rows.filter((row): row is FlushRow & ClaimedChunk => row.no !== null && row.no !== undefined),
   };
+}
+
+/** Nulls when nothing failed: what is shorter than the other columns is filled up with nulls. */
+function errorColumns(outcomes: RecordedOutcome[]): [Buffer | null, Buffer | null, Buffer | null] {
+  if (outcomes.every(({ errorKind }) => errorKind === null)) return [null, null, null];
+  return [
+    textArray(outcomes.map((outcome) => outcome.errorKind)),
+    textArray(outcomes.map((outcome) => outcome.error)),
+    textArray(outcomes.map((outcome) => outcome.errorStack)),
+  ];
 }
