@@ -78,7 +78,7 @@ function itemProblem(item: unknown, text: string): string | undefined {
   if (key !== undefined && (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH || toStorableText(key) !== key)) {
     return `key must be a string of 1 to ${MAX_KEY_LENGTH} characters`;
   }
-  if (isTooDeep(item)) return 'an item may be nested 100 levels deep at most';
+  if (isTooDeep(item, text)) return 'an item may be nested 100 levels deep at most';
   const unsafe = unsafeKey(item, text);
   return unsafe ? `${unsafe} is a forbidden key` : undefined;
 }

@@ -30,13 +30,16 @@ class LineCutter {
 
   cut(chunk: Buffer): Line[] {
     const lines: Line[] = [];
-    let from = 0;
-    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
-      this.keep(chunk.subarray(from, at));
-      this.emit(lines);
-      from = at + 1;
+    const firstEnd = chunk.indexOf(NEWLINE);
+    if (firstEnd === -1) {
+      this.keep(chunk);
+      return lines;
     }
-    this.keep(chunk.subarray(from));
+    this.keep(chunk.subarray(0, firstEnd));
+    this.emit(lines);
+    const lastEnd = chunk.lastIndexOf(NEWLINE);
+    if (lastEnd > firstEnd) this.emitWhole(chunk.subarray(firstEnd + 1, lastEnd), lines);
+    this.keep(chunk.subarray(lastEnd + 1));
     return lines;
   }
 
@@ -44,6 +47,24 @@ class LineCutter {
     const lines: Line[] = [];
     if (this.restBytes > 0) this.emit(lines);
     return lines;
+  }
+
+  /** Lines that one read brought whole are decoded together: to decode each by itself takes three times as long. */
+  private emitWhole(bytes: Buffer, lines: Line[]): void {
+    const texts = bytes.length > MAX_LINE_BYTES ? undefined : this.decode(bytes)?.split('\n');
+    if (texts) for (const text of texts) this.emitText(text, lines);
+    else this.emitOneByOne(bytes, lines);
+  }
+
+  private emitOneByOne(bytes: Buffer, lines: Line[]): void {
+    let from = 0;
+    while (from <= bytes.length) {
+      const newline = bytes.indexOf(NEWLINE, from);
+      const end = newline === -1 ? bytes.length : newline;
+      this.keep(bytes.subarray(from, end));
+      this.emit(lines);
+      from = end + 1;
+    }
   }
 
   /** Of a line that is too long only its length is kept, so that memory stays bounded. */
@@ -55,21 +76,31 @@ class LineCutter {
   }
 
   private emit(lines: Line[]): void {
-    this.number += 1;
-    const line = this.number;
     const bytes = this.rest.length === 1 ? this.rest[0]! : Buffer.concat(this.rest);
     const tooLong = this.restBytes > MAX_LINE_BYTES;
     this.rest = [];
     this.restBytes = 0;
-    if (tooLong) {
-      lines.push({ line, text: '', problem: `longer than ${MAX_LINE_BYTES} bytes` });
-      return;
-    }
+    if (tooLong) this.emitProblem(`longer than ${MAX_LINE_BYTES} bytes`, lines);
+    else this.emitText(this.decode(bytes), lines);
+  }
+
+  private emitText(decoded: string | undefined, lines: Line[]): void {
+    if (decoded === undefined) return this.emitProblem('not valid UTF-8', lines);
+    this.number += 1;
+    const text = decoded.trim();
+    if (text !== '') lines.push({ line: this.number, text });
+  }
+
+  private emitProblem(problem: string, lines: Line[]): void {
+    this.number += 1;
+    lines.push({ line: this.number, text: '', problem });
+  }
+
+  private decode(bytes: Buffer): string | undefined {
     try {
-      const text = this.decoder.decode(bytes).trim();
-      if (text !== '') lines.push({ line, text });
+      return this.decoder.decode(bytes);
     } catch {
-      lines.push({ line, text: '', problem: 'not valid UTF-8' });
+      return undefined;
     }
   }
 }

@@ -1,9 +1,16 @@
 const MAX_DEPTH = 100;
 
-/** Whether a JSON value is nested more than 100 levels deep: what walks through it by recursion would overflow the stack. */
-export function isTooDeep(value: unknown, depth = 1): boolean {
+/**
+ * Whether a JSON value is nested more than 100 levels deep: what walks through it by recursion would overflow the stack.
+ * @param text the value's JSON text when it is at hand: each level takes two brackets, so that a short one is cleared by its length
+ */
+export function isTooDeep(value: unknown, text?: string): boolean {
+  return (text === undefined || text.length > 2 * MAX_DEPTH) && isDeeper(value, MAX_DEPTH);
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return depth > MAX_DEPTH || Object.values(value).some((inner) => isTooDeep(inner, depth + 1));
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
 /** Keys that reach an object's prototype when somebody merges what a client sent. */

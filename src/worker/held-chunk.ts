@@ -28,11 +28,6 @@ export interface WorkItem {
   abandoned: boolean;
 }
 
-interface Result {
-  index: number;
-  settlement: Settlement;
-}
-
 interface PackedItem {
   seq?: number;
   attempt?: number;
@@ -49,25 +44,30 @@ const LONE_CRASHES_OF_POISON = 2;
 export class HeldChunk {
   readonly no: string;
   readonly cautious: boolean;
-  /** Items that may start, first one last. */
-  private readonly waiting: WorkItem[];
-  /** Indexes of items whose result is recorded. */
+  private readonly firstSeq: number;
+  private readonly text: string;
+  private parsed?: readonly PackedItem[];
+  /** Indexes of items that may start, first one last. */
+  private readonly waiting: number[];
+  /** Indexes of items that are through, in the order of their results; the last ones' are not recorded yet. */
   private readonly settled: number[];
   private readonly suspects: readonly number[];
   /** What came of items and is not recorded yet. */
-  private results: Result[] = [];
+  private results: Settlement[] = [];
   private unsettled: number;
   /** performance.now() of the oldest result that is not recorded. */
   private bufferedSince = Infinity;
 
   constructor(claimed: ClaimedChunk, gate: number | null) {
     this.no = claimed.no;
+    this.firstSeq = Number(claimed.no);
+    this.text = claimed.items;
     this.settled = claimed.settled;
     this.suspects = claimed.suspects;
     this.cautious = claimed.crashes >= CRASHES_BEFORE_CAUTION;
-    const items = this.unpack(claimed);
-    this.waiting = items.filter(({ seq }) => gate === null || seq < gate).reverse();
-    this.unsettled = items.length;
+    const left = indexesBut(claimed.settled, claimed.size);
+    this.waiting = gate === null ? left : left.filter((index) => this.seqOf(index) < gate);
+    this.unsettled = left.length;
   }
 
   get waitingCount(): number {
@@ -87,12 +87,16 @@ export class HeldChunk {
   }
 
   next(): WorkItem | undefined {
-    return this.waiting.pop();
+    const index = this.waiting.pop();
+    return index === undefined ? undefined : this.workItem(index);
   }
 
   /** The next items, for a handler that takes several at once. */
   nextSeveral(count: number): WorkItem[] {
-    return this.waiting.splice(-count).reverse();
+    return this.waiting
+      .splice(-count)
+      .reverse()
+      .map((index) => this.workItem(index));
   }
 
   isPoison(item: WorkItem): boolean {
@@ -100,7 +104,8 @@ export class HeldChunk {
   }
 
   settle(item: WorkItem, settlement: Settlement): void {
-    this.results.push({ index: item.index, settlement });
+    this.results.push(settlement);
+    this.settled.push(item.index);
     this.unsettled -= 1;
     if (this.bufferedSince === Infinity) this.bufferedSince = performance.now();
   }
@@ -109,41 +114,58 @@ export class HeldChunk {
   takeResults(maxCharacters: number): Settlement[] {
     let characters = 0;
     let count = 0;
-    while (count < this.results.length && characters < maxCharacters) characters += sizeOf(this.results[count++]!.settlement);
+    while (count < this.results.length && characters < maxCharacters) characters += sizeOf(this.results[count++]!);
     const taken = this.results.splice(0, count);
-    for (const { index } of taken) this.settled.push(index);
     if (this.results.length === 0) this.bufferedSince = Infinity;
-    return taken.map(({ settlement }) => settlement);
+    return taken;
   }
 
   /** Where the flush that takes its results moves it. @param release the lane is given back: what is left becomes pending */
   moved(release: boolean): MovedChunk {
     if (this.isComplete && !this.hasResults) return { no: this.no, state: CHUNK_STATE.done, settled: [] };
-    return { no: this.no, state: release ? CHUNK_STATE.pending : CHUNK_STATE.claimed, settled: this.settled };
+    return { no: this.no, state: release ? CHUNK_STATE.pending : CHUNK_STATE.claimed, settled: this.recorded() };
   }
 
-  private unpack(claimed: ClaimedChunk): WorkItem[] {
-    const done = new Set(claimed.settled);
-    const firstSeq = Number(claimed.no);
-    const items = JSON.parse(claimed.items) as PackedItem[];
-    return items.flatMap((item, index) => {
-      if (done.has(index)) return [];
-      const seq = item.seq ?? firstSeq + index;
-      return {
-        chunk: this,
-        index,
-        seq,
-        key: item.key ?? String(seq + 1),
-        payload: item.payload,
-        attempt: item.attempt ?? 1,
-        startedAt: 0,
-        deadline: Infinity,
-        sharedBy: 1,
-        timedOut: false,
-        abandoned: false,
-      };
-    });
+  private recorded(): number[] {
+    return this.settled.slice(0, this.settled.length - this.results.length);
   }
+
+  /** Parsed when the first one is wanted: what is claimed ahead would be looked through by each garbage collection meanwhile. */
+  private get items(): readonly PackedItem[] {
+    return (this.parsed ??= JSON.parse(this.text) as PackedItem[]);
+  }
+
+  private seqOf(index: number): number {
+    return this.items[index]!.seq ?? this.firstSeq + index;
+  }
+
+  private workItem(index: number): WorkItem {
+    const { key, payload, attempt = 1 } = this.items[index]!;
+    const seq = this.seqOf(index);
+    return {
+      chunk: this,
+      index,
+      seq,
+      key: key ?? String(seq + 1),
+      payload,
+      attempt,
+      controller: undefined,
+      startedAt: 0,
+      deadline: Infinity,
+      call: undefined,
+      sharedBy: 1,
+      timedOut: false,
+      abandoned: false,
+    };
+  }
+}
+
+/** Last one first. */
+function indexesBut(settled: readonly number[], size: number): number[] {
+  const done = new Set(settled);
+  const indexes: number[] = [];
+  for (let index = size - 1; index >= 0; index -= 1) if (!done.has(index)) indexes.push(index);
+  return indexes;
 }
 
 function sizeOf(settlement: Settlement): number {

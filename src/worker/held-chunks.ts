@@ -45,12 +45,13 @@ export class HeldChunks {
     const due = this.due(all);
     const results = due.flatMap((chunk) => chunk.takeResults(FLUSH_CHARACTERS / due.length));
     const release = giveBack && due.every((chunk) => !chunk.hasResults);
-    return {
-      outcomes: results.flatMap((result) => ('outcome' in result ? [result.outcome] : [])),
-      deferred: results.flatMap((result) => ('deferred' in result ? [result.deferred] : [])),
-      moved: due.map((chunk) => chunk.moved(release)),
-      release,
-    };
+    const outcomes: RecordedOutcome[] = [];
+    const deferred: DeferredItem[] = [];
+    for (const result of results) {
+      if ('outcome' in result) outcomes.push(result.outcome);
+      else deferred.push(result.deferred);
+    }
+    return { outcomes, deferred, moved: due.map((chunk) => chunk.moved(release)), release };
   }
 
   dropComplete(): void {

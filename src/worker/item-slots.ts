@@ -17,6 +17,7 @@ export class ItemSlots {
   settledCount = 0;
   private readonly running = new Set<WorkItem>();
   private aborted = false;
+  private saysSettled = false;
 
   constructor(
     private readonly runner: ItemRunner,
@@ -61,7 +62,8 @@ export class ItemSlots {
 
   start(item: WorkItem): void {
     this.begin(item, { abandoned: false });
-    void this.runner.runItem(item).then((settlement) => this.finish([item], [settlement]));
+    if (this.runner.takesChunks) this.runTogether([item]);
+    else this.runner.runItem(item, this.finish);
   }
 
   /** Its worker died each time it ran alone: it fails without being run. */
@@ -108,7 +110,15 @@ export class ItemSlots {
       item.sharedBy = items.length;
       this.begin(item, call);
     }
-    void this.runner.runChunk(items).then((settlements) => this.finish(items, settlements));
+    this.runTogether(items);
+  }
+
+  private runTogether(items: WorkItem[]): void {
+    void this.runner.runChunk(items).then((settlements) => {
+      if (items[0]?.call?.abandoned) this.events.onStuck(-1);
+      items.forEach((item, index) => this.leave(item, settlements[index]!));
+      this.saySettled();
+    });
   }
 
   private begin(item: WorkItem, call: HandlerCall): void {
@@ -119,14 +129,26 @@ export class ItemSlots {
     this.running.add(item);
   }
 
-  private finish(items: WorkItem[], settlements: Settlement[]): void {
-    if (items[0]?.call?.abandoned) this.events.onStuck(-1);
-    items.forEach((item, index) => {
-      if (item.abandoned) return;
-      this.settle(item, settlements[index]!);
-      this.running.delete(item);
+  private readonly finish = (item: WorkItem, settlement: Settlement): void => {
+    if (item.call?.abandoned) this.events.onStuck(-1);
+    this.leave(item, settlement);
+    this.saySettled();
+  };
+
+  /** Once for all items that end in the same moment: next ones are looked for once, too. */
+  private saySettled(): void {
+    if (this.saysSettled) return;
+    this.saysSettled = true;
+    queueMicrotask(() => {
+      this.saysSettled = false;
+      this.events.onSettled();
     });
-    this.events.onSettled();
+  }
+
+  private leave(item: WorkItem, settlement: Settlement): void {
+    if (item.abandoned) return;
+    this.settle(item, settlement);
+    this.running.delete(item);
   }
 
   private timeout(item: WorkItem): Settlement {
