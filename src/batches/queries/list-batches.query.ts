@@ -37,7 +37,7 @@ export class ListBatchesHandler implements IQueryHandler<ListBatches> {
     const limit = Math.min(input.limit ?? 50, MAX_LIMIT);
     const offset = input.offset ?? 0;
     const { where, values } = conditions(input);
-    const from = `FROM batch b JOIN run r ON r.id = b.run_id WHERE ${where}`;
+    const from = `FROM batch b ${input.status ? 'JOIN run r ON r.id = b.run_id' : ''} WHERE ${where}`;
     // The page is cut before counts are added up: only its own batches cost a look at their lanes.
     const page = `SELECT b.id ${from} ORDER BY b.created_at DESC, b.id DESC LIMIT ${limit} OFFSET ${offset}`;
     const { pool } = this.database;
@@ -60,7 +60,7 @@ function conditions(input: ListBatches): { where: string; values: unknown[] } {
   };
   add((p) => `b.dialect = ${p}`, input.dialect);
   add((p) => `b.operation = ${p}`, input.operation);
-  add((p) => `CASE r.status WHEN 'stopping' THEN r.ends_as ELSE r.status END = ANY (${p}::text[])`, input.status);
+  add((p) => `(r.status = ANY (${p}::text[]) OR (r.status = 'stopping' AND r.ends_as = ANY (${p}::text[])))`, input.status);
   add((p) => `b.created_at > ${p}::timestamptz`, input.createdAfter);
   add((p) => `b.created_at < ${p}::timestamptz`, input.createdBefore);
   add((p) => `b.created_by = ${p}`, input.createdBy);

@@ -45,7 +45,7 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomes> {
     const found = await pool.query<OutcomeRow>(
       `SELECT page.*, r.no AS run FROM (
          SELECT p.*, sum(size) OVER (ORDER BY seq, run_id) - size AS before FROM (${page}) p
-       ) page JOIN run r ON r.id = page.run_id WHERE before < ${MAX_PAGE_BYTES} ORDER BY seq, run_id`,
+       ) page JOIN run r ON r.id = page.run_id AND r.id = ANY ($1::bigint[]) WHERE before < ${MAX_PAGE_BYTES} ORDER BY seq, run_id`,
       values,
     );
     const total = await this.total(input, batch, values);

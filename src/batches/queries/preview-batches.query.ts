@@ -23,7 +23,10 @@ export class PreviewBatches extends Query<Map<string, BatchPreview>> {
   caller: Caller;
 }
 
-/** A chunk has at least one item, so that no batch needs more chunks than items. */
+/**
+ * A chunk has at least one item, so that no batch needs more chunks than items. LIMIT 1 has their items looked up one by one, not joined
+ * with all that a run has.
+ */
 const FIRST_ITEMS: Statement = {
   name: 'first-items-of-batches',
   text: `
@@ -37,7 +40,7 @@ const FIRST_ITEMS: Statement = {
           FROM (SELECT no, size FROM chunk WHERE run_id = r.id AND no >= 0 AND state <> 3 ORDER BY no LIMIT $3) first
         ) counted WHERE before < $3
       ) c
-      JOIN chunk_items i ON i.run_id = r.id AND i.no = c.no
+      CROSS JOIN LATERAL (SELECT items FROM chunk_items WHERE run_id = r.id AND no = c.no LIMIT 1) i
       WHERE b.tenant = $1 AND b.id = ANY ($2::text[])
     ) page WHERE bytes_before < ${MAX_BYTES} ORDER BY batch_id, no`,
 };

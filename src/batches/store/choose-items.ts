@@ -31,7 +31,7 @@ const LAST_RUN = `
 /** Whether the item at `s.seq` has no outcome that counts, and its run ended as one of `$8`. */
 const CHOSEN_UNPROCESSED = `
   NOT EXISTS (SELECT FROM outcome p WHERE p.run_id = ANY ($1::bigint[]) AND p.seq = s.seq AND p.repeated_in IS NULL)
-  AND EXISTS (SELECT FROM run r WHERE r.id = ${LAST_RUN} AND r.status = ANY ($8::text[]))`;
+  AND EXISTS (SELECT FROM run r WHERE r.id = ANY ($1::bigint[]) AND r.id = ${LAST_RUN} AND r.status = ANY ($8::text[]))`;
 
 /** Chunks of the first run that hold one of the positions in `$2`, or all of them. */
 const CHUNKS_OF_POSITIONS = `
@@ -77,24 +77,24 @@ export async function* figuresOfChosen(connection: Connection, items: ChosenItem
   }
 }
 
-/** The next chunks of the first run, up to about so many items or bytes, each with its chosen items. */
+/** The next chunks of the first run, up to about so many items or bytes, each with its chosen items. LIMIT 1: as in find-item. */
 const SELECT_CHUNKS: Statement = {
   name: 'select-chunks-of-chosen',
   text: `
     WITH page AS MATERIALIZED (
       SELECT no, size FROM (
         SELECT c.no, c.size, sum(c.size) OVER w - c.size AS items_before,
-          sum(octet_length(i.items)) OVER w - octet_length(i.items) AS bytes_before
+          sum(i.bytes) OVER w - i.bytes AS bytes_before
         FROM (
           SELECT no, size FROM chunk c WHERE c.no > $9 AND ${CHUNKS_OF_POSITIONS} ORDER BY no LIMIT 500
-        ) c JOIN chunk_items i ON i.run_id = ($1::bigint[])[1] AND i.no = c.no
-        WINDOW w AS (ORDER BY c.no)
+        ) c CROSS JOIN LATERAL (
+          SELECT octet_length(items) AS bytes FROM chunk_items WHERE run_id = ($1::bigint[])[1] AND no = c.no LIMIT 1
+        ) i WINDOW w AS (ORDER BY c.no)
       ) sized WHERE items_before < 10000 AND bytes_before < 4000000
     )
-    SELECT c.no, f.seqs, f.attempts, CASE WHEN f.seqs IS NOT NULL THEN i.items END AS items
-    FROM page c
-    JOIN chunk_items i ON i.run_id = ($1::bigint[])[1] AND i.no = c.no
-    CROSS JOIN LATERAL (
+    SELECT c.no, f.seqs, f.attempts, CASE WHEN f.seqs IS NOT NULL THEN
+        (SELECT items FROM chunk_items i WHERE i.run_id = ($1::bigint[])[1] AND i.no = c.no) END AS items
+    FROM page c CROSS JOIN LATERAL (
       SELECT array_agg(seq ORDER BY seq) AS seqs, array_agg(attempts ORDER BY seq) AS attempts FROM (
         SELECT seq, attempts FROM outcome WHERE seq >= c.no AND seq < c.no + c.size AND ${CHOSEN_OUTCOME}
         UNION ALL

@@ -1,25 +1,31 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
 
-/** Batches with everything that belongs to their runs. There are no foreign keys that would do it. */
+const BATCHES = 'ARRAY(SELECT id FROM gone)';
+const RUNS = 'ARRAY(SELECT id FROM runs)';
+
+/**
+ * Batches with everything that belongs to their runs. There are no foreign keys that would do it. Rows are named by arrays of ids, which
+ * PostgreSQL looks up in indexes, where it would read a table whole to join it with rows whose number it cannot know.
+ */
 const DELETE_BATCHES: Statement = {
   name: 'delete-batches',
   text: `
     WITH gone AS (DELETE FROM batch WHERE id = ANY ($1::text[]) RETURNING id, tenant),
-      runs AS (DELETE FROM run r USING gone WHERE r.batch_id = gone.id RETURNING r.id),
-      lanes AS (DELETE FROM lane x USING runs WHERE x.run_id = runs.id),
-      chunks AS (DELETE FROM chunk x USING runs WHERE x.run_id = runs.id),
-      items AS (DELETE FROM chunk_items x USING runs WHERE x.run_id = runs.id),
-      outcomes AS (DELETE FROM outcome x USING runs WHERE x.run_id = runs.id),
-      compensations AS (DELETE FROM compensation x USING runs WHERE x.run_id = runs.id),
-      retries AS (DELETE FROM retry x USING runs WHERE x.run_id = runs.id),
-      externals AS (DELETE FROM external_result x USING runs WHERE x.run_id = runs.id),
-      edits AS (DELETE FROM item_edit x USING gone WHERE x.batch_id = gone.id),
-      metrics AS (DELETE FROM batch_metric x USING gone WHERE x.batch_id = gone.id),
-      turns AS (DELETE FROM rollback_turn x USING gone WHERE x.batch_id = gone.id),
-      backups AS (DELETE FROM record_backup x USING gone WHERE x.batch_id = gone.id),
-      audits AS (DELETE FROM audit_entry x USING gone WHERE x.batch_id = gone.id),
-      events AS (DELETE FROM batch_event x USING gone WHERE x.batch_id = gone.id),
-      buckets AS (DELETE FROM rate_bucket x USING gone WHERE x.tenant = gone.tenant AND x.scope = 'batch' AND x.name = gone.id)
+      runs AS (DELETE FROM run WHERE batch_id = ANY (${BATCHES}) RETURNING id),
+      lanes AS (DELETE FROM lane WHERE run_id = ANY (${RUNS})),
+      chunks AS (DELETE FROM chunk WHERE run_id = ANY (${RUNS})),
+      items AS (DELETE FROM chunk_items WHERE run_id = ANY (${RUNS})),
+      outcomes AS (DELETE FROM outcome WHERE run_id = ANY (${RUNS})),
+      compensations AS (DELETE FROM compensation WHERE run_id = ANY (${RUNS})),
+      retries AS (DELETE FROM retry WHERE run_id = ANY (${RUNS})),
+      externals AS (DELETE FROM external_result WHERE run_id = ANY (${RUNS})),
+      edits AS (DELETE FROM item_edit WHERE batch_id = ANY (${BATCHES})),
+      metrics AS (DELETE FROM batch_metric WHERE batch_id = ANY (${BATCHES})),
+      turns AS (DELETE FROM rollback_turn WHERE batch_id = ANY (${BATCHES})),
+      backups AS (DELETE FROM record_backup WHERE batch_id = ANY (${BATCHES})),
+      audits AS (DELETE FROM audit_entry WHERE batch_id = ANY (${BATCHES})),
+      events AS (DELETE FROM batch_event WHERE batch_id = ANY (${BATCHES})),
+      buckets AS (DELETE FROM rate_bucket WHERE tenant = ANY (ARRAY(SELECT tenant FROM gone)) AND scope = 'batch' AND name = ANY (${BATCHES}))
     SELECT id FROM gone`,
 };
 

@@ -17,12 +17,13 @@ export interface FoundItem {
 
 /**
  * The next chunks in which an item of the key `$3` may be: those whose text has the key, or an escape that may spell it, and the one
- * with the item that is called so by its number, `$4`. A million small items are looked through in about a second.
+ * with the item that is called so by its number, `$4`. A million small items are looked through in about a second. LIMIT 1 has the items
+ * looked up chunk by chunk: in a join of a large run's chunks with their items PostgreSQL may compare each with each.
  */
 const MAY_HOLD_KEY: Statement = {
   name: 'select-chunks-that-may-hold-key',
   text: `
-    SELECT c.no, i.items FROM chunk c JOIN chunk_items i ON i.run_id = c.run_id AND i.no = c.no
+    SELECT c.no, i.items FROM chunk c CROSS JOIN LATERAL (SELECT items FROM chunk_items WHERE run_id = c.run_id AND no = c.no LIMIT 1) i
     WHERE c.run_id = $1 AND c.no > $2 AND c.no >= 0 AND c.state <> 3
       AND (strpos(i.items, $3) > 0 OR strpos(i.items, '\\') > 0 OR ($4::bigint >= c.no AND $4 < c.no + c.size))
     ORDER BY c.no LIMIT 10`,
@@ -31,8 +32,9 @@ const MAY_HOLD_KEY: Statement = {
 const AT_POSITION: Statement = {
   name: 'select-chunk-at-position',
   text: `
-    SELECT c.no, i.items FROM chunk c JOIN chunk_items i ON i.run_id = c.run_id AND i.no = c.no
-    WHERE c.run_id = $1 AND c.no BETWEEN 0 AND $2 AND c.state <> 3 ORDER BY c.no DESC LIMIT 1`,
+    SELECT c.no, i.items FROM (
+      SELECT run_id, no FROM chunk WHERE run_id = $1 AND no BETWEEN 0 AND $2 AND state <> 3 ORDER BY no DESC LIMIT 1
+    ) c JOIN chunk_items i ON i.run_id = c.run_id AND i.no = c.no`,
 };
 
 interface ChunkRow {

@@ -27,7 +27,7 @@ const FIND_WAITING_RUNS: Statement = {
         SELECT FROM chunk c JOIN lane l ON l.run_id = c.run_id AND l.no = c.lane
         WHERE c.run_id = r.id AND c.state = 1 AND l.lease_until < clock_timestamp()
       )
-      OR EXISTS (SELECT FROM retry t WHERE t.run_id = r.id AND t.due_at <= clock_timestamp())
+      OR (SELECT min(t.due_at) FROM retry t WHERE t.run_id = r.id) <= clock_timestamp()
     )
     ORDER BY rank, free.orphans > 0 DESC, r.id LIMIT $2`,
 };
@@ -59,14 +59,17 @@ export function findWaitingRuns(connection: Connection, { operations, limit, age
   return run<WaitingRun>(connection, FIND_WAITING_RUNS, [operations, limit, ageMs, except]);
 }
 
-/** Runs that a crash left where they should not stay: nothing open, a canary that is through, or stopping with no live lane. */
+/**
+ * Runs that a crash left where they should not stay: nothing open, a canary that is through, or stopping with no live lane. A minimum is
+ * looked up run by run; EXISTS may be answered by reading the open chunks of all runs first.
+ */
 const FIND_UNENDED_RUNS: Statement = {
   name: 'find-unended-runs',
   text: `
     SELECT r.id AS run_id FROM run r JOIN batch b ON b.id = r.batch_id
     WHERE (r.status = 'running' AND r.sealed AND NOT b.external
-        AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
-        AND NOT EXISTS (SELECT FROM retry t WHERE t.run_id = r.id))
+        AND (SELECT min(c.no) FROM chunk c WHERE c.run_id = r.id AND c.state < 2) IS NULL
+        AND (SELECT min(t.due_at) FROM retry t WHERE t.run_id = r.id) IS NULL)
       OR (r.status = 'running' AND r.gate <= (SELECT sum(l.succeeded + l.failed + l.skipped) FROM lane l WHERE l.run_id = r.id))
       OR (r.status = 'stopping' AND NOT EXISTS (SELECT FROM lane l WHERE l.run_id = r.id AND l.lease_until > clock_timestamp()))
     LIMIT 100`,

@@ -12,6 +12,7 @@ const MARK: Statement = {
 
 /**
  * Of the new run's items those that no outcome was marked for get one as history, of the run that left them undone.
+ * LIMIT 1 has retries looked up one by one, not joined with all that wait in the run.
  * @param items which have `seq` and `key`; `$1` are the runs, `$2` is the new one
  */
 const markUndone = (name: string, items: string): Statement => ({
@@ -23,7 +24,7 @@ const markUndone = (name: string, items: string): Statement => ({
       FROM ${items}
       CROSS JOIN LATERAL (SELECT max(repeated_in) AS run_id FROM outcome WHERE run_id = ANY ($1::bigint[]) AND seq = i.seq) last
       JOIN run r ON r.id = coalesce(last.run_id, ($1::bigint[])[1])
-      LEFT JOIN retry t ON t.run_id = r.id AND t.seq = i.seq
+      LEFT JOIN LATERAL (SELECT attempt, error_kind, error FROM retry WHERE run_id = r.id AND seq = i.seq LIMIT 1) t ON true
       WHERE last.run_id IS DISTINCT FROM $2
       RETURNING 1
     )

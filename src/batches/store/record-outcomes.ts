@@ -48,8 +48,8 @@ const RECORD_OUTCOMES: Statement = {
         AND (SELECT status FROM run WHERE id = $1) = 'running' AND ${isBeforeGate('(SELECT gate FROM run WHERE id = $1)')}
       ORDER BY c.no LIMIT $23 FOR UPDATE SKIP LOCKED
     ), claimed AS (
-      UPDATE chunk c SET state = 1, lane = $2 FROM next
-      WHERE c.run_id = $1 AND c.no = next.no
+      UPDATE chunk c SET state = 1, lane = $2
+      WHERE c.run_id = $1 AND c.no = ANY (ARRAY(SELECT no FROM next))
       RETURNING c.no, c.size, c.settled, c.crashes, c.suspects
     )
     SELECT EXISTS (SELECT FROM held) AS held, (SELECT status FROM run WHERE id = $1) AS status,
@@ -60,8 +60,9 @@ const RECORD_OUTCOMES: Statement = {
         SELECT FROM chunk c WHERE c.run_id = $1 AND c.state = 0 AND c.no > (SELECT max(no) FROM next)
           AND ${isBeforeGate('(SELECT gate FROM run WHERE id = $1)')}
       ) AS more,
-      c.no, c.size, c.settled, c.crashes, c.suspects, i.items
-    FROM (SELECT 1) one LEFT JOIN claimed c ON true LEFT JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
+      c.no, c.size, c.settled, c.crashes, c.suspects,
+      (SELECT i.items FROM chunk_items i WHERE i.run_id = $1 AND i.no = c.no) AS items
+    FROM (SELECT 1) one LEFT JOIN claimed c ON true
     ORDER BY c.no`,
 };
 

@@ -43,8 +43,8 @@ const END_RUN: Statement = {
       (r.status = 'stopping' AND NOT done.held)
       OR (r.status = 'running' AND r.sealed AND b.external AND done.succeeded + done.failed + done.skipped >= r.total)
       OR (r.status = 'running' AND r.sealed AND NOT b.external
-        AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = $1 AND c.state < 2)
-        AND NOT EXISTS (SELECT FROM retry t WHERE t.run_id = $1))
+        AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
+        AND NOT EXISTS (SELECT FROM retry t WHERE t.run_id = r.id))
     )
     RETURNING r.batch_id, r.status`,
 };

@@ -4,9 +4,11 @@ import { waitingFor } from '../waiting-for.js';
 const WAKE: Statement = {
   name: 'wake-items',
   text: `
-    UPDATE retry t SET due_at = clock_timestamp() + interval '1 second'
-    FROM run r JOIN batch b ON b.run_id = r.id
-    WHERE r.id = t.run_id AND b.tenant = $1 AND t.error_kind = 'rate-limited' AND t.error ^@ $2 AND t.due_at > clock_timestamp() + interval '1 second'`,
+    UPDATE retry SET due_at = clock_timestamp() + interval '1 second'
+    WHERE run_id = ANY (ARRAY(
+        SELECT r.id FROM run r JOIN batch b ON b.id = r.batch_id WHERE b.tenant = $1 AND r.status IN ('running', 'paused')
+      ))
+      AND error_kind = 'rate-limited' AND error ^@ $2 AND due_at > clock_timestamp() + interval '1 second'`,
 };
 
 /** The tenant's items that were told to wait for the provider come back in a second, when every process knows that its circuit is closed. */

@@ -13,6 +13,7 @@ import { IdempotencyKeys1764000012000 } from './1764000012000-idempotency-keys.j
 import { CircuitBreakers1764000013000 } from './1764000013000-circuit-breakers.js';
 import { Compensations1764000014000 } from './1764000014000-compensations.js';
 import { Workers1764000016000 } from './1764000016000-workers.js';
+import { BatchByRun1764000017000 } from './1764000017000-batch-by-run.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -31,4 +32,5 @@ export const MIGRATIONS = [
   CircuitBreakers1764000013000,
   Compensations1764000014000,
   Workers1764000016000,
+  BatchByRun1764000017000,
 ];

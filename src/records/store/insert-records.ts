@@ -1,5 +1,5 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
-import { type CollectionOf, MAY_WRITE, SAVED, type WritingBatch, WriteRefused } from './record-write.js';
+import { type CollectionOf, GIVEN_KEYS, MAY_WRITE, SAVED, type WritingBatch, WriteRefused } from './record-write.js';
 import type { NewRecord } from './upsert-records.js';
 
 /** A record that is there and has the same content, its annotation aside, is as good as written: a try that was cut off may have done it. */
@@ -9,7 +9,7 @@ const INSERT: Statement = {
     WITH given AS (SELECT * FROM json_to_recordset($3::json) AS n (key text, fields jsonb, "fileId" uuid)),
     ${MAY_WRITE},
     earlier AS (
-      SELECT r.* FROM record r WHERE r.tenant = $1 AND r.collection = $2 AND r.key IN (SELECT key FROM given)
+      SELECT r.* FROM record r WHERE r.tenant = $1 AND r.collection = $2 AND r.key = ${GIVEN_KEYS}
     ),
     written AS (
       INSERT INTO record (tenant, collection, key, fields, file_id, written_by)

@@ -1,6 +1,6 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
 import type { Fields } from '../record-fields.js';
-import { type CollectionOf, MAY_WRITE, SAVED, type WritingBatch } from './record-write.js';
+import { type CollectionOf, GIVEN_KEYS, MAY_WRITE, SAVED, type WritingBatch } from './record-write.js';
 
 export interface FieldsPatch {
   key: string;
@@ -20,13 +20,13 @@ export interface Merge {
 const MERGE: Statement = {
   name: 'merge-fields',
   text: `
-    WITH patch AS (SELECT * FROM json_to_recordset($3::json) AS p (key text, patch jsonb, version text)),
+    WITH given AS (SELECT * FROM json_to_recordset($3::json) AS p (key text, patch jsonb, version text)),
     ${MAY_WRITE},
     earlier AS (
       SELECT r.key, r.fields, r.file_id, r.updated_at, r.written_by, p.patch
-        FROM record r JOIN patch p ON p.key = r.key
+        FROM record r JOIN given p ON p.key = r.key
        WHERE (NOT $5::boolean OR EXISTS (SELECT FROM may_write))
-         AND r.tenant = $1 AND r.collection = $2 AND ($6::boolean OR r.updated_at = p.version::timestamptz)
+         AND r.tenant = $1 AND r.collection = $2 AND r.key = ${GIVEN_KEYS} AND ($6::boolean OR r.updated_at = p.version::timestamptz)
        ORDER BY r.key
          FOR UPDATE OF r
     ),

@@ -23,6 +23,9 @@ export const MAY_WRITE = `
     SELECT FROM batch WHERE $5::boolean AND id = $4::text AND (rollback ->> 'runId')::bigint IS DISTINCT FROM run_id FOR KEY SHARE
   )`;
 
+/** The keys of `given`, as an array: that is looked up in the index, where a join may be made by reading the whole collection. */
+export const GIVEN_KEYS = 'ANY (ARRAY(SELECT key FROM given))';
+
 /**
  * Saves what `written` (key, updated_at, created) replaced, as `earlier` (key, fields, file_id, updated_at, written_by) had locked
  * it. Of several writes by the same batch the first one's earlier version stays, unless somebody else wrote in between: then theirs

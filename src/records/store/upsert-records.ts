@@ -1,6 +1,6 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
 import type { Fields } from '../record-fields.js';
-import { type CollectionOf, MAY_WRITE, SAVED, type WritingBatch, WriteRefused } from './record-write.js';
+import { type CollectionOf, GIVEN_KEYS, MAY_WRITE, SAVED, type WritingBatch, WriteRefused } from './record-write.js';
 
 export interface NewRecord {
   key: string;
@@ -47,7 +47,7 @@ const upsertStatement = (how: keyof typeof CHANGES): Statement => ({
     earlier AS (
       SELECT r.key, r.fields, r.file_id, r.updated_at, r.written_by FROM record r
       WHERE $5::boolean AND EXISTS (SELECT FROM may_write)
-        AND r.tenant = $1 AND r.collection = $2 AND r.key IN (SELECT key FROM given)
+        AND r.tenant = $1 AND r.collection = $2 AND r.key = ${GIVEN_KEYS}
       ORDER BY r.key FOR UPDATE OF r
     ),
     written AS (

@@ -9,7 +9,7 @@ const SELECT_FACTS: Statement = {
     SELECT clock_timestamp() AS now, r.gate, nullif(r.held_until, '-infinity') AS held_until,
       extract(epoch FROM clock_timestamp() - r.started_at)::float8 * 1000 AS elapsed_ms, held.lanes AS lanes_held, held.finished,
       EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2 AND ${isBeforeGate('r.gate')})
-        OR EXISTS (SELECT FROM retry t WHERE t.run_id = r.id AND t.due_at <= clock_timestamp()) AS claimable
+        OR coalesce((SELECT min(t.due_at) FROM retry t WHERE t.run_id = r.id) <= clock_timestamp(), false) AS claimable
     FROM run r, LATERAL (
       SELECT count(*) FILTER (WHERE l.lease_until > clock_timestamp())::int AS lanes,
         coalesce(sum(l.succeeded + l.failed + l.skipped), 0)::int AS finished
