@@ -20,6 +20,8 @@ export interface IntakeTarget {
   options: Pick<BatchOptions, 'batchSize' | 'concurrency' | 'laneWidth'>;
   /** A slice is written staged and accepted at the end, or claimable at once. */
   staged: boolean;
+  /** The last slice, of most intakes the only one, is written when the intake is accepted, and is never staged. */
+  lastWithAccept?: boolean;
   /** Runs `write` with a connection and the first free position of `count` new items. */
   reserve(count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void>;
 }
@@ -49,8 +51,8 @@ export class Intake {
       if (onInvalid === 'refuse' && this.report.problems.length >= MAX_PROBLEMS) break;
     }
     if (onInvalid === 'refuse' && this.report.skipped > 0) throw refusal(this.report.problems);
-    await this.flush();
-    return this.report;
+    if (!this.target.lastWithAccept) await this.flush();
+    return { ...this.report, added: this.report.added + this.texts.length };
   }
 
   /** Items that are written. */
@@ -58,8 +60,9 @@ export class Intake {
     return this.report.added;
   }
 
-  accept(connection: Connection): Promise<void> {
-    return acceptIntake(connection, this.id);
+  async accept(connection: Connection): Promise<void> {
+    if (this.report.added > 0) await acceptIntake(connection, this.id);
+    await this.flush(connection);
   }
 
   discard(connection: Connection): Promise<void> {
@@ -80,18 +83,20 @@ export class Intake {
     return this.texts.length >= SLICE_ITEMS || this.characters >= SLICE_CHARACTERS;
   }
 
-  private async flush(): Promise<void> {
+  /** @param within the transaction that accepts the intake */
+  private async flush(within?: Connection): Promise<void> {
     const texts = this.texts;
     if (texts.length === 0) return;
     this.texts = [];
     this.characters = 0;
-    const { runId, options, staged } = this.target;
+    const { runId, options } = this.target;
+    const staged = this.target.staged && !within;
     // Few items of a batch with many lanes are spread over all of them.
     const chunkSize = Math.min(options.batchSize, Math.ceil(texts.length / laneWidths(options).length));
     await this.target.reserve(texts.length, async (connection, firstSeq) => {
       const state = staged ? CHUNK_STATE.staged : CHUNK_STATE.pending;
       await insertChunks(
-        connection,
+        within ?? connection,
         { runId, state, intake: staged ? this.id : null },
         packChunks(texts, chunkSize, (index) => firstSeq + index),
       );

@@ -21,8 +21,7 @@ import { changedLimits } from '../resource-limits.options.js';
 import { ringRun } from '../ring-run.js';
 import { BatchPlanner, type BatchPlan, expectedKeys } from '../batch-planner.js';
 import { expectExternalKeys } from '../store/record-external-outcome.js';
-import { appendEvent } from '../store/append-event.js';
-import { selectBatch } from '../store/lock-batch.js';
+import { appendEvents } from '../store/append-event.js';
 import { toBatchView } from '../store/select-batches.js';
 import { startRun } from '../store/start-run.js';
 
@@ -104,8 +103,8 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       }
       const batch = { id, runId, total, added, input, plan, options };
       const { view, events } = await this.database.transaction((connection) => this.insert(connection, batch, intake));
-      await this.publisher.publish(events);
-      if (plan.starts) await ringRun(this.lanes, { tenant: input.caller.tenant, run_id: runId, options });
+      const rung = plan.starts ? ringRun(this.lanes, { tenant: input.caller.tenant, run_id: runId, options }) : undefined;
+      await Promise.all([this.publisher.publish(events), rung]);
       return view;
     } catch (error) {
       await intake.discard(this.database.pool);
@@ -119,7 +118,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       await write(this.database.pool, nextSeq);
       nextSeq += count;
     };
-    return new Intake({ runId, options, staged: true, reserve }, intakeId);
+    return new Intake({ runId, options, staged: true, lastWithAccept: true, reserve }, intakeId);
   }
 
   private async insert(connection: Connection, batch: NewBatch, intake: Intake) {
@@ -146,11 +145,11 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     ]);
     await intake.accept(connection);
     if (plan.external && input.items) await expectExternalKeys(connection, batch.runId, expectedKeys(input.items));
-    const created = await appendEvent(connection, batch.id, 'batch.created');
-    const view = toBatchView(await selectBatch(connection, caller.tenant, batch.id));
+    const [created] = await appendEvents(connection, [batch.id], 'batch.created');
+    const view = toBatchView(created!.batch);
     await commitClaim(connection, caller, CreateBatch, view);
     const started = plan.starts ? await startRun(connection, batch.runId, plan.sealed) : undefined;
-    return { view, events: [created, started] };
+    return { view, events: [created!.event, started] };
   }
 }
 

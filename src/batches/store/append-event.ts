@@ -27,16 +27,16 @@ export async function appendEvent(
   type: BatchEventType,
   also: Partial<BatchSnapshot> = {},
 ): Promise<BatchEventRecord> {
-  return (await appendEvents(connection, [batchId], type, also))[0]!;
+  return (await appendEvents(connection, [batchId], type, also))[0]!.event;
 }
 
-/** The same for several batches whose runs the transaction has locked. */
+/** The same for several batches whose runs the transaction has locked. @returns each event with the batch that it shows */
 export async function appendEvents(
   connection: Connection,
   batchIds: string[],
   type: BatchEventType,
   also: Partial<BatchSnapshot> = {},
-): Promise<BatchEventRecord[]> {
+): Promise<{ event: BatchEventRecord; batch: BatchRow }[]> {
   await run(connection, NEXT_SEQ, [batchIds]);
   const rows = await run<BatchRow>(connection, SELECT, [batchIds]);
   const data: BatchSnapshot[] = [];
@@ -49,15 +49,10 @@ export async function appendEvents(
     data.map((snapshot) => JSON.stringify(snapshot)),
   ]);
   const times = new Map(written.map(({ batch_id: id, at }) => [id, at.toISOString()]));
-  return rows.map((row, index) => ({
-    tenant: row.tenant,
-    batchId: row.id,
-    seq: row.event_seq,
-    run: row.run_no,
-    type,
-    at: times.get(row.id)!,
-    data: data[index]!,
-  }));
+  return rows.map((batch, index) => {
+    const { tenant, id: batchId, event_seq: seq, run_no } = batch;
+    return { event: { tenant, batchId, seq, run: run_no, type, at: times.get(batchId)!, data: data[index]! }, batch };
+  });
 }
 
 function toSnapshot(row: BatchRow, notification: BatchNotice | null): BatchSnapshot {

@@ -22,9 +22,10 @@ const TAKE_TURNS: Statement = {
 export async function recordProgress(connection: Connection, runIds: string[]): Promise<BatchEventRecord[]> {
   const turns = await run<{ batch_id: string }>(connection, TAKE_TURNS, [runIds, INTERVAL_MS]);
   if (turns.length === 0) return [];
-  return appendEvents(
+  const written = await appendEvents(
     connection,
     turns.map(({ batch_id: batchId }) => batchId),
     'batch.progress',
   );
+  return written.map(({ event }) => event);
 }
