@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { withStack } from './stack.mjs';
+import { withStack } from './support/stack.mjs';
 
 const { values: given } = parseArgs({
   options: {
