@@ -26,8 +26,6 @@ export function dataSourceOptions(url: string, poolSize: number): DataSourceOpti
     extra: {
       application_name: 'batchwise',
       keepAlive: true,
-      // Plans for any values, made once a connection: to plan a statement for its values takes longer than most of ours take to run.
-      options: '-c plan_cache_mode=force_generic_plan',
       statement_timeout: STATEMENT_MS,
       query_timeout: STATEMENT_MS + 10_000,
       lock_timeout: 30_000,

@@ -2,7 +2,7 @@ import type { ClaimedChunk, DeferredItem, MovedChunk, RecordedOutcome } from '..
 import { HeldChunk } from './held-chunk.js';
 
 /** Results of a chunk that is not complete are recorded after this long, so that slow items show at least four times a second. */
-const FLUSH_MS = 250;
+const FLUSH_MS = 200;
 /** One flush carries at most about so many characters of outputs: PostgreSQL takes 256 MB in one JSON value. */
 const FLUSH_CHARACTERS = 32_000_000;
 

@@ -14,7 +14,7 @@ import { StartTokens } from './start-tokens.js';
 import type { TurnEnd, TurnReport, TurnSettings } from './turn-report.js';
 import { WaitingWork } from './waiting-work.js';
 
-const TICK_MS = 100;
+const TICK_MS = 50;
 
 /**
  * One turn of a worker at one lane: claim chunks, run their items side by side, record what came of them, and give the
