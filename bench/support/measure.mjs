@@ -80,13 +80,18 @@ export async function withMemory(pid, work) {
   }
 }
 
+function ownCpuSeconds() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 /** Measures the processor time that the parts of a stack and this client use while the work is done. @returns seconds of each */
 export async function cpuOf({ services, postgres, redis }, work) {
   const read = () => ({
     service: services.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0),
     postgres: cpuSeconds(postgres.pid),
     redis: cpuSeconds(redis.pid),
-    client: process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
+    client: ownCpuSeconds(),
   });
   const before = read();
   const startedAt = performance.now();

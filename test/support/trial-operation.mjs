@@ -1,6 +1,7 @@
 // Preloaded into the built service (node --import). It adds the operation `trial`, whose items write down that they run before they do
 // what their payload says: an execution that nobody records is known all the same. It can also end or block the process:
 //   EXECUTION_LOG  folder of the log; one file a process
+// Items of the operation `swift` do next to nothing, and write down nothing each: their processes keep one number, how many they executed.
 //   KILL_AT        "statement:before|after:n": the process kills itself at the nth such statement of a create
 //   SIGUSR2        blocks the event loop for BLOCK_MS
 import 'reflect-metadata';
@@ -106,6 +107,34 @@ async function act(plan, context) {
 
 ItemHandler('trial')(TrialItemHandler);
 ITEM_HANDLERS.push(TrialItemHandler);
+
+/** What comes of an item follows from its payload and the number of the try: a result that is lost, swapped or stale shows. */
+class SwiftItemHandler {
+  async run({ payload: { batch, place, amount, fails }, attempt }) {
+    countSwift();
+    if (fails === 'always') throw new PermanentError('it always fails');
+    if (fails === 'once' && attempt === 1) throw new Error('it fails once');
+    return { output: { batch, place, value: (amount * 3 + place) % 9973 }, quality: (place % 17) / 16 };
+  }
+}
+
+const swiftCount = openSync(join(process.env.EXECUTION_LOG, `${process.pid}.swift`), 'w');
+let swift = 0;
+let isSwiftNoted = true;
+
+/** Written once a turn of the event loop: a kill takes the last turn's items out of the number, never too many into it. */
+function countSwift() {
+  swift += 1;
+  if (!isSwiftNoted) return;
+  isSwiftNoted = false;
+  setImmediate(() => {
+    isSwiftNoted = true;
+    writeSync(swiftCount, `${swift}\n`, 0);
+  });
+}
+
+ItemHandler('swift')(SwiftItemHandler);
+ITEM_HANDLERS.push(SwiftItemHandler);
 
 process.on('SIGUSR2', () => {
   note('blocked', process.env.BLOCK_MS);
