@@ -1,7 +1,7 @@
 // Preloaded into the built service (node --import). It adds the operation `trial`, whose items write down that they run before they do
-// what their payload says: an execution that nobody records is known all the same. It can also end or block the process:
+// what their payload says: an execution that nobody records is known all the same. Those of the operation `swift` do next to nothing and
+// write nothing down: their process keeps the number of all that it executed. It can also end or block the process:
 //   EXECUTION_LOG  folder of the log; one file a process
-// Items of the operation `swift` do next to nothing, and write down nothing each: their processes keep one number, how many they executed.
 //   KILL_AT        "statement:before|after:n": the process kills itself at the nth such statement of a create
 //   SIGUSR2        blocks the event loop for BLOCK_MS
 import 'reflect-metadata';
