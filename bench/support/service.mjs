@@ -38,4 +38,7 @@ const modules = Object.entries(HANDLERS).map(([operation, handler]) => {
 });
 const service = await startService(loadConfig(), { modules });
 process.send(service.url);
-process.on('SIGTERM', () => void service.close().then(() => process.exit(0)));
+const leave = () => void service.close().then(() => process.exit(0));
+process.on('SIGTERM', leave);
+// The benchmark is gone without having said so.
+process.on('disconnect', leave);
