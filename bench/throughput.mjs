@@ -44,7 +44,7 @@ const { values: given } = parseArgs({
 const defaults = given.quick ? QUICK : FULL;
 const items = wholeNumber('items', given.items ?? defaults.items, 100);
 const rounds = wholeNumber('rounds', given.rounds ?? defaults.rounds, 1);
-/** As many as are measured then: a service that has just started is a fifth slower, and so are some peers. */
+/** As many as are measured then: a service that has just started is a sixth slower. */
 const warmUp = Math.min(100_000, items);
 const names = namesOf('only', given.only, SYSTEMS);
 const systems = await Promise.all(names.map(async (name) => ({ name, ...(await import(`./systems/${name}.mjs`)).default })));
