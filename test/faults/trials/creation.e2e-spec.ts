@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Cluster, START_MS } from '../../support/cluster.js';
 import { assertInvariants, installAudit } from '../../support/invariants.js';
@@ -15,8 +17,8 @@ const MARKS = [
   'insert-batch:after',
   'accept-intake:before',
   'accept-intake:after',
-  'insert-event:before',
-  'insert-event:after',
+  'insert-events:before',
+  'insert-events:after',
   'start-run:after',
   'COMMIT:before',
   'COMMIT:after',
@@ -24,6 +26,7 @@ const MARKS = [
 /** The largest is written in two slices. */
 const SIZES = [1, 2, 7, 20, 60, 60, 100, 300, 400, 6_000];
 const CLIENTS = 6;
+const SOURCES = join(__dirname, '../../../src/batches');
 
 const random = new SeededRandom(SEED);
 /** Every mark in turn, and as often a moment that the test chooses. */
@@ -42,6 +45,14 @@ beforeAll(async () => {
   await installAudit(cluster);
 }, START_MS);
 afterAll(() => cluster.close(), 120_000);
+
+it('kills at statements that there are: a process that waits for another one would never die', () => {
+  const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const sources = files.map((file) => readFileSync(join(SOURCES, file), 'utf8')).join('');
+
+  const statements = new Set(MARKS.map((mark) => mark.split(':', 1)[0]!).filter((statement) => statement !== 'COMMIT'));
+  expect([...statements].filter((statement) => !sources.includes(`name: '${statement}'`))).toEqual([]);
+});
 
 trial(
   'F02',
