@@ -1,4 +1,5 @@
-import type { ClaimedChunk, MovedChunk } from '../batches/store/record-outcomes.js';
+import type { ClaimedChunk } from '../batches/store/claim-chunks.js';
+import type { MovedChunk } from '../batches/store/record-outcomes.js';
 import { CHUNK_STATE } from '../batches/entities/chunk.entity.js';
 import type { Settlement } from './settlement.js';
 

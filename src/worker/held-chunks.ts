@@ -1,4 +1,5 @@
-import type { ClaimedChunk, DeferredItem, MovedChunk, RecordedOutcome } from '../batches/store/record-outcomes.js';
+import type { ClaimedChunk } from '../batches/store/claim-chunks.js';
+import type { DeferredItem, MovedChunk, RecordedOutcome } from '../batches/store/record-outcomes.js';
 import { HeldChunk } from './held-chunk.js';
 
 /** Results of a chunk that is not complete are recorded after this long, so that slow items show at least four times a second. */

@@ -1,4 +1,5 @@
 import { isTerminal, type RunStatus } from '../batches/batch.state.js';
+import type { ClaimedWork } from '../batches/store/claim-chunks.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import type { LaneFence } from '../batches/store/record-outcomes.js';
 import type { HeldLane } from '../batches/store/renew-leases.js';
@@ -134,7 +135,11 @@ export class LaneTurn {
   }
 
   private async takeItems(): Promise<TurnEnd> {
-    await this.record({ giveBack: false });
+    const { work } = this.lane;
+    // The lane is kept for as long as the turn lasts, and these are the texts of its first items.
+    this.lane.work = undefined;
+    if (work) await this.take(work, true);
+    else await this.record({ giveBack: false });
     if (this.limits.width === 0) this.leaveLane();
     while (!this.isOver()) {
       this.slots.fill(this.chunks, this.lone.keptFree);
@@ -233,12 +238,17 @@ export class LaneTurn {
     if (!recorded.held) return this.stop('lost');
     this.leaseRenewedAt = recorded.sentAt;
     this.chunks.dropComplete();
-    this.chunks.add(recorded.chunks, recorded.gate);
-    this.see(recorded.status);
-    const retries = await this.work.learn(recorded, this.end === undefined ? claim : 0);
-    if (retries) this.chunks.add([retries], recorded.gate);
+    await this.take(recorded, claim > 0);
     // After the last results its run is settled, which looks at all of that as well, and must not wait for it.
     if (recorded.outcomes > 0 && !isLast) this.settings.onRecorded(recorded.failed);
+  }
+
+  /** @param asked for chunks */
+  private async take(work: ClaimedWork, asked: boolean): Promise<void> {
+    this.chunks.add(work.chunks, work.gate);
+    this.see(work.status);
+    const retries = await this.work.learn(work, asked && this.end === undefined);
+    if (retries) this.chunks.add([retries], work.gate);
   }
 
   private see(status: RunStatus): void {

@@ -1,6 +1,7 @@
+import type { ClaimedChunk, ClaimedWork } from '../batches/store/claim-chunks.js';
 import { claimDueRetries } from '../batches/store/claim-due-retries.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
-import type { ClaimedChunk, Flushed, LaneFence } from '../batches/store/record-outcomes.js';
+import type { LaneFence } from '../batches/store/record-outcomes.js';
 import type { Connection } from '../database/sql.js';
 
 /** While chunks are left, retries that are due wait this long to be pooled into full chunks. */
@@ -53,12 +54,12 @@ export class WaitingWork {
     return Math.min(MAX_CHUNKS_PER_CLAIM, Math.ceil((free + ahead - waiting) / this.lane.options.batchSize));
   }
 
-  /** A flush was asked for so many chunks. @returns retries that are due, as a chunk claimed by the lane */
-  async learn({ nextRetryMs, more }: Flushed, claim: number): Promise<ClaimedChunk | undefined> {
+  /** @param asked for chunks @returns retries that are due, as a chunk claimed by the lane */
+  async learn({ nextRetryMs, more }: ClaimedWork, asked: boolean): Promise<ClaimedChunk | undefined> {
     this.retryDueAt = nextRetryMs === null ? null : performance.now() + nextRetryMs;
-    if (claim === 0) return undefined;
-    const asks = nextRetryMs !== null && -nextRetryMs >= (more ? POOL_RETRIES_MS : 0);
-    const chunk = asks ? await claimDueRetries(this.connection, this.fence, this.lane.options.batchSize) : undefined;
+    if (!asked) return undefined;
+    const isDue = nextRetryMs !== null && -nextRetryMs >= (more ? POOL_RETRIES_MS : 0);
+    const chunk = isDue ? await claimDueRetries(this.connection, this.fence, this.lane.options.batchSize) : undefined;
     this.none = !more && !chunk;
     return chunk;
   }

@@ -8,8 +8,9 @@ import type { Connection, Database } from '../../src/database/sql.js';
 
 /** The worker's steps at the store, for tests that are the worker themselves: without slots and without limits over batches. */
 
-export async function claimLane(connection: Connection, runId: string, leaseMs: number): Promise<ClaimedLane | undefined> {
-  return (await claim(connection, { runId, leaseMs, slotted: [], room: 1_000 })).lane;
+/** @param chunks to claim with it */
+export async function claimLane(connection: Connection, runId: string, leaseMs: number, chunks = 0): Promise<ClaimedLane | undefined> {
+  return (await claim(connection, { runId, leaseMs, slotted: [], room: 1_000, chunks })).lane;
 }
 
 /** @returns those of the lanes whose leases were renewed */

@@ -1,5 +1,6 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
-import type { ClaimedChunk, LaneFence } from './record-outcomes.js';
+import type { ClaimedChunk } from './claim-chunks.js';
+import type { LaneFence } from './record-outcomes.js';
 
 /**
  * Pools retries that are due into one full chunk, claimed by the lane that asks. A chunk of its own for each failed handful

@@ -1,6 +1,6 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
 import { BY_SERVICE } from './append-audit.js';
-import { isBeforeGate } from './record-outcomes.js';
+import { isBeforeGate } from './claim-chunks.js';
 
 /**
  * Runs that have work and a lane nobody holds: what lost bells, dead workers and due retries leave behind.

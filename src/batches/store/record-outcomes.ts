@@ -1,11 +1,10 @@
-import type { RunStatus } from '../batch.state.js';
 import { integerArray, realArray, smallintArray, textArray } from '../../database/binary-array.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
+import { claimChunks, type ClaimedWork, toClaimedWork, workColumns, type WorkRow } from './claim-chunks.js';
 
-/** Whether the chunk `c` has items in front of the gate that are not done yet. Items behind it wait for the canary to pass. */
-export function isBeforeGate(gate: string): string {
-  return `(${gate} IS NULL OR (c.no < ${gate} AND c.no + cardinality(c.settled) < ${gate}))`;
-}
+const NEXT_RETRY_AT = 'least((SELECT min(due_at) FROM retry WHERE run_id = $1), (SELECT min(due_at) FROM deferred))';
+/** Like its lane, a run may have been stopped meanwhile. */
+const MAY_CLAIM = `EXISTS (SELECT FROM held) AND (SELECT status FROM run WHERE id = $1) = 'running'`;
 
 /**
  * One flush of a lane, whole or not at all: prove the fence, write outcomes and retries, add to the lane's counts, move its
@@ -42,26 +41,8 @@ const RECORD_OUTCOMES: Statement = {
       UPDATE chunk c SET state = m.state, settled = m.settled, suspect = NULL, lane = CASE m.state WHEN 0 THEN NULL ELSE c.lane END
       FROM json_to_recordset($22::json) AS m (no bigint, state smallint, settled smallint[])
       WHERE c.run_id = $1 AND c.no = m.no AND c.lane = $2 AND c.state = 1 AND EXISTS (SELECT FROM held)
-    ), next AS (
-      SELECT c.no FROM chunk c
-      WHERE c.run_id = $1 AND c.state = 0 AND EXISTS (SELECT FROM held)
-        AND (SELECT status FROM run WHERE id = $1) = 'running' AND ${isBeforeGate('(SELECT gate FROM run WHERE id = $1)')}
-      ORDER BY c.no LIMIT $23 FOR UPDATE SKIP LOCKED
-    ), claimed AS (
-      UPDATE chunk c SET state = 1, lane = $2
-      WHERE c.run_id = $1 AND c.no = ANY (ARRAY(SELECT no FROM next))
-      RETURNING c.no, c.size, c.settled, c.crashes, c.suspects
-    )
-    SELECT EXISTS (SELECT FROM held) AS held, (SELECT status FROM run WHERE id = $1) AS status,
-      (SELECT gate FROM run WHERE id = $1) AS gate,
-      extract(epoch FROM least((SELECT min(due_at) FROM retry WHERE run_id = $1), (SELECT min(due_at) FROM deferred))
-        - clock_timestamp())::float8 * 1000 AS next_retry_ms,
-      EXISTS (
-        SELECT FROM chunk c WHERE c.run_id = $1 AND c.state = 0 AND c.no > (SELECT max(no) FROM next)
-          AND ${isBeforeGate('(SELECT gate FROM run WHERE id = $1)')}
-      ) AS more,
-      c.no, c.size, c.settled, c.crashes, c.suspects,
-      (SELECT i.items FROM chunk_items i WHERE i.run_id = $1 AND i.no = c.no) AS items
+    ), ${claimChunks({ lane: '$2', limit: '$23', condition: MAY_CLAIM })}
+    SELECT EXISTS (SELECT FROM held) AS held, ${workColumns(NEXT_RETRY_AT)}
     FROM (SELECT 1) one LEFT JOIN claimed c ON true
     ORDER BY c.no`,
 };
@@ -114,40 +95,14 @@ export interface Flush {
   claim: number;
 }
 
-export interface ClaimedChunk {
-  no: string;
-  size: number;
-  settled: number[];
-  crashes: number;
-  suspects: number[];
-  /** JSON array of `{ key?, payload?, seq?, attempt? }` */
-  items: string;
-}
-
-export interface Flushed {
+export interface Flushed extends ClaimedWork {
   /** False when the lane was taken over: nothing of the flush was written. */
   held: boolean;
-  status: RunStatus;
-  /** Milliseconds until the run's next retry is due (negative: overdue), or null when none waits. */
-  nextRetryMs: number | null;
-  /** Items from this position on wait, or null. */
-  gate: number | null;
-  chunks: ClaimedChunk[];
-  /** Pending chunks were left beside those claimed. */
-  more: boolean;
-}
-
-interface FlushRow extends Partial<ClaimedChunk> {
-  held: boolean;
-  status: RunStatus;
-  gate: number | null;
-  next_retry_ms: number | null;
-  more: boolean;
 }
 
 export async function recordOutcomes(connection: Connection, lane: LaneFence, flush: Flush): Promise<Flushed> {
   const { outcomes } = flush;
-  const rows = await run<FlushRow>(connection, RECORD_OUTCOMES, [
+  const rows = await run<WorkRow & { held: boolean }>(connection, RECORD_OUTCOMES, [
     lane.runId,
     lane.no,
     lane.fence,
@@ -171,15 +126,7 @@ export async function recordOutcomes(connection: Connection, lane: LaneFence, fl
     flush.claim,
     `[${outcomes.flatMap(({ seq, compensation }) => (compensation === null ? [] : `{"seq":${seq},"value":${compensation}}`)).join(',')}]`,
   ]);
-  const first = rows[0]!;
-  return {
-    held: first.held,
-    status: first.status,
-    nextRetryMs: first.next_retry_ms,
-    gate: first.gate,
-    more: first.more,
-    chunks: rows.filter((row): row is FlushRow & ClaimedChunk => row.no !== null && row.no !== undefined),
-  };
+  return { ...toClaimedWork(rows), held: rows[0]!.held };
 }
 
 /** Nulls when nothing failed: what is shorter than the other columns is filled up with nulls. */

@@ -1,4 +1,4 @@
-import { isBeforeGate } from '../../batches/store/record-outcomes.js';
+import { isBeforeGate } from '../../batches/store/claim-chunks.js';
 import { PROVIDER_WAITED_FOR } from '../../breakers/waiting-for.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 

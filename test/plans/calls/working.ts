@@ -48,7 +48,7 @@ async function workALane({ database: { pool } }: Engine): Promise<void> {
 
 async function claimUnderLimits({ database }: Engine): Promise<void> {
   const limits = { total: 100_000, ofTenant: () => 100_000, ofOperation: () => 100_000 };
-  const { lane } = await claimWithinLimits(database, { runId: RUNS[0]!, leaseMs: LEASE_MS, slotted: [] }, limits);
+  const { lane } = await claimWithinLimits(database, { runId: RUNS[0]!, leaseMs: LEASE_MS, slotted: [], chunks: 1 }, limits);
   await fitRoom(database, fenceOf(lane!), 1, limits);
   await surrenderLane(database, fenceOf(lane!));
 }
