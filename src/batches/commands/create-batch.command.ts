@@ -21,9 +21,9 @@ import { changedLimits } from '../resource-limits.options.js';
 import { ringRun } from '../ring-run.js';
 import { BatchPlanner, type BatchPlan, expectedKeys } from '../batch-planner.js';
 import { expectExternalKeys } from '../store/record-external-outcome.js';
-import { appendEvents } from '../store/append-event.js';
+import { appendFirstEvents } from '../store/append-event.js';
 import { toBatchView } from '../store/select-batches.js';
-import { startRun } from '../store/start-run.js';
+import { setGoing } from '../store/start-run.js';
 
 const MAX_ITEMS_PER_REQUEST = 100_000;
 
@@ -145,11 +145,11 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     ]);
     await intake.accept(connection);
     if (plan.external && input.items) await expectExternalKeys(connection, batch.runId, expectedKeys(input.items));
-    const [created] = await appendEvents(connection, [batch.id], 'batch.created');
-    const view = toBatchView(created!.batch);
+    if (plan.starts) await setGoing(connection, batch.runId, plan.sealed);
+    const { made, events } = await appendFirstEvents(connection, batch.id, plan.starts);
+    const view = toBatchView(made);
     await commitClaim(connection, caller, CreateBatch, view);
-    const started = plan.starts ? await startRun(connection, batch.runId, plan.sealed) : undefined;
-    return { view, events: [created!.event, started] };
+    return { view, events };
   }
 }
 

@@ -3,22 +3,34 @@ import type { BatchEventRecord, BatchEventType, BatchNotice, BatchSnapshot } fro
 import { dueNotification } from './due-notification.js';
 import { type BatchRow, SELECT_BATCHES, toBatchView } from './select-batches.js';
 
-const NEXT_SEQ: Statement = { name: 'next-event-seq', text: `UPDATE batch SET event_seq = event_seq + 1 WHERE id = ANY ($1::text[])` };
-
-const SELECT: Statement = { name: 'select-batches-by-id', text: `${SELECT_BATCHES} WHERE b.id = ANY ($1::text[])` };
+/** The number of the last of `$2` new events is the batch's, as it is shown with them. */
+const NUMBER_EVENTS: Statement = {
+  name: 'number-events',
+  text: `
+    WITH numbered AS (UPDATE batch SET event_seq = event_seq + $2 WHERE id = ANY ($1::text[]) RETURNING id, event_seq AS last_seq)
+    SELECT shown.*, numbered.last_seq FROM (${SELECT_BATCHES} WHERE b.id = ANY ($1::text[])) shown JOIN numbered USING (id)`,
+};
 
 const INSERT: Statement = {
   name: 'insert-events',
   text: `
     INSERT INTO batch_event (batch_id, seq, run_id, type, data)
-    SELECT e.batch_id, e.seq, e.run_id, $1, e.data
-    FROM unnest($2::text[], $3::int[], $4::bigint[], $5::json[]) AS e (batch_id, seq, run_id, data)
-    RETURNING batch_id, at`,
+    SELECT e.* FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::json[]) AS e (batch_id, seq, run_id, type, data)
+    RETURNING batch_id, seq, at`,
 };
 
+/** An event that is told of a batch as it is. */
+interface NewEvent {
+  type: BatchEventType;
+  batch: BatchRow;
+  /** What the event says otherwise than the batch. */
+  also?: Partial<BatchSnapshot>;
+}
+
 /**
- * Writes a batch's next event with a snapshot of the batch, in the transaction that made it true. The batch row's lock puts
- * a batch's events in one order; the snapshot is read after it, so counts never go back from one event to the next.
+ * Writes a batch's next event with a snapshot of the batch, in the transaction that made it true. That transaction has locked the run with
+ * an earlier statement: so a batch's events come in one order, and each snapshot is taken after the event before was committed; counts never
+ * go back from one event to the next.
  * @param also what the event says otherwise than the batch
  */
 export async function appendEvent(
@@ -27,31 +39,50 @@ export async function appendEvent(
   type: BatchEventType,
   also: Partial<BatchSnapshot> = {},
 ): Promise<BatchEventRecord> {
-  return (await appendEvents(connection, [batchId], type, also))[0]!.event;
+  const [batch] = await numberEvents(connection, [batchId], 1);
+  return (await insertEvents(connection, [{ type, batch: batch!, also }]))[0]!;
 }
 
-/** The same for several batches whose runs the transaction has locked. @returns each event with the batch that it shows */
-export async function appendEvents(
+/** The same of several batches. */
+export async function appendEvents(connection: Connection, batchIds: string[], type: BatchEventType): Promise<BatchEventRecord[]> {
+  const batches = await numberEvents(connection, batchIds, 1);
+  return insertEvents(
+    connection,
+    batches.map((batch) => ({ type, batch })),
+  );
+}
+
+/** A batch's first events, of one that its transaction has made, and perhaps has started. @returns them, and the batch as it was made */
+export async function appendFirstEvents(
   connection: Connection,
-  batchIds: string[],
-  type: BatchEventType,
-  also: Partial<BatchSnapshot> = {},
-): Promise<{ event: BatchEventRecord; batch: BatchRow }[]> {
-  await run(connection, NEXT_SEQ, [batchIds]);
-  const rows = await run<BatchRow>(connection, SELECT, [batchIds]);
+  batchId: string,
+  isStarted: boolean,
+): Promise<{ made: BatchRow; events: BatchEventRecord[] }> {
+  const [batch] = await numberEvents(connection, [batchId], isStarted ? 2 : 1);
+  const made: BatchRow = { ...batch!, status: 'pending', started_at: null, event_seq: 1 };
+  const created: NewEvent = { type: 'batch.created', batch: made };
+  const events = await insertEvents(connection, isStarted ? [created, { type: 'batch.started', batch: batch! }] : [created]);
+  return { made, events };
+}
+
+async function numberEvents(connection: Connection, batchIds: string[], count: number): Promise<BatchRow[]> {
+  const rows = await run<BatchRow & { last_seq: number }>(connection, NUMBER_EVENTS, [batchIds, count]);
+  return rows.map(({ last_seq: lastSeq, ...row }) => ({ ...row, event_seq: lastSeq }));
+}
+
+async function insertEvents(connection: Connection, events: NewEvent[]): Promise<BatchEventRecord[]> {
   const data: BatchSnapshot[] = [];
-  for (const row of rows) data.push({ ...toSnapshot(row, await dueNotification(connection, row, type)), ...also });
-  const written = await run<{ batch_id: string; at: Date }>(connection, INSERT, [
-    type,
-    rows.map((row) => row.id),
-    rows.map((row) => row.event_seq),
-    rows.map((row) => row.run_id),
+  for (const { type, batch, also } of events) data.push({ ...toSnapshot(batch, await dueNotification(connection, batch, type)), ...also });
+  const written = await run<{ batch_id: string; seq: number; at: Date }>(connection, INSERT, [
+    events.map(({ batch }) => batch.id),
+    events.map(({ batch }) => batch.event_seq),
+    events.map(({ batch }) => batch.run_id),
+    events.map(({ type }) => type),
     data.map((snapshot) => JSON.stringify(snapshot)),
   ]);
-  const times = new Map(written.map(({ batch_id: id, at }) => [id, at.toISOString()]));
-  return rows.map((batch, index) => {
-    const { tenant, id: batchId, event_seq: seq, run_no } = batch;
-    return { event: { tenant, batchId, seq, run: run_no, type, at: times.get(batchId)!, data: data[index]! }, batch };
+  const times = new Map(written.map(({ batch_id: id, seq, at }) => [`${id} ${seq}`, at.toISOString()]));
+  return events.map(({ type, batch: { tenant, id: batchId, event_seq: seq, run_no } }, index) => {
+    return { tenant, batchId, seq, run: run_no, type, at: times.get(`${batchId} ${seq}`)!, data: data[index]! };
   });
 }
 

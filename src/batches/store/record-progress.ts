@@ -22,10 +22,9 @@ const TAKE_TURNS: Statement = {
 export async function recordProgress(connection: Connection, runIds: string[]): Promise<BatchEventRecord[]> {
   const turns = await run<{ batch_id: string }>(connection, TAKE_TURNS, [runIds, INTERVAL_MS]);
   if (turns.length === 0) return [];
-  const written = await appendEvents(
+  return appendEvents(
     connection,
     turns.map(({ batch_id: batchId }) => batchId),
     'batch.progress',
   );
-  return written.map(({ event }) => event);
 }

@@ -12,8 +12,14 @@ const START_RUN: Statement = {
     RETURNING r.batch_id`,
 };
 
-/** Sets a pending run going, in the caller's transaction. */
-export async function startRun(connection: Connection, runId: string, sealed: boolean): Promise<BatchEventRecord | undefined> {
+/** Sets a pending run going, in the caller's transaction. @returns its batch's ID; undefined when it was not pending any more */
+export async function setGoing(connection: Connection, runId: string, sealed: boolean): Promise<string | undefined> {
   const [started] = await run<{ batch_id: string }>(connection, START_RUN, [runId, sealed]);
-  return started && appendEvent(connection, started.batch_id, 'batch.started');
+  return started?.batch_id;
+}
+
+/** The same, with its event. */
+export async function startRun(connection: Connection, runId: string, sealed: boolean): Promise<BatchEventRecord | undefined> {
+  const batchId = await setGoing(connection, runId, sealed);
+  return batchId === undefined ? undefined : appendEvent(connection, batchId, 'batch.started');
 }
