@@ -103,7 +103,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       }
       const batch = { id, runId, total, added, input, plan, options };
       const { view, events } = await this.database.transaction((connection) => this.insert(connection, batch, intake));
-      const rung = plan.starts ? ringRun(this.lanes, { tenant: input.caller.tenant, run_id: runId, options }) : undefined;
+      const rung = plan.starts ? ringRun(this.lanes, { tenant: input.caller.tenant, run_id: runId, options }, added) : undefined;
       await Promise.all([this.publisher.publish(events), rung]);
       return view;
     } catch (error) {
