@@ -1,0 +1,30 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+export const BENCH = join(__dirname, '../../bench');
+export const PATIENCE_MS = 300_000;
+
+export function bench(name: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
+  return promisify(execFile)(process.execPath, [join(BENCH, `${name}.mjs`), ...args]);
+}
+
+/** Runs a benchmark with few items. @returns what it printed, and the figures that it kept */
+export async function benchQuickly<T>(name: string): Promise<{ stdout: string; result: T }> {
+  const folder = mkdtempSync(join(tmpdir(), 'batchwise-bench-'));
+  try {
+    const out = join(folder, 'result.json');
+    const { stdout } = await bench(name, '--quick', '--out', out);
+    return { stdout, result: JSON.parse(readFileSync(out, 'utf8')) as T };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The cells of the first column of the table that was printed. */
+export function rowsOf(stdout: string): string[] {
+  const [, , ...rows] = stdout.split('\n').filter((line) => line.startsWith('| '));
+  return rows.map((row) => row.split(' | ')[0].slice(2));
+}
