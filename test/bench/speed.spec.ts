@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { BENCH, bench, benchQuickly, PATIENCE_MS, rowsOf } from './run-bench';
+import { BENCH, bench, benchQuickly, interrupt, PATIENCE_MS, rowsOf } from './run-bench';
 
 describe('the benchmark of throughput', () => {
   interface Figures {
@@ -70,6 +70,21 @@ describe('the benchmark of items that compute', () => {
 
       expect(result).toMatchObject({ items: 20, recorded: 20, runs: [{ pool: {}, service: {} }] });
       expect(rowsOf(stdout)).toEqual(['bare pool', 'the service']);
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('a benchmark that is interrupted', () => {
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
+    'ends at a %s without a word, with its servers and their files',
+    async (signal, code) => {
+      const ended = await interrupt(signal, 'throughput', '--quick', '--rounds', '1000', '--only', 'copy,insert-select');
+
+      expect(ended).toEqual({ code, stderr: '', left: [] });
     },
     PATIENCE_MS,
   );
