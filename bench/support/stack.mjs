@@ -97,7 +97,7 @@ async function emptied({ postgres, redis }) {
 }
 
 /** One process of the built service, with the operations of ./service.mjs. */
-export async function startService(role, { postgres, redis, env }) {
+async function startService(role, { postgres, redis, env }) {
   const addresses = { DATABASE_URL: postgres.url, REDIS_URL: redis.url };
   const variables = { PATH: process.env.PATH, ...VARIABLES, ROLE: role, ...addresses, ...env };
   const child = forkChild(SERVICE, [], { env: variables, execArgv: ['--heap-growing-percent=40', '--max-semi-space-size=32'] });

@@ -1,4 +1,4 @@
-import { benchQuickly, PATIENCE_MS, rowsOf } from './run-bench';
+import { benchQuickly, PATIENCE_MS, rowsOf } from './run-bench.js';
 
 describe('the benchmark of a batch of one item', () => {
   interface Figures {

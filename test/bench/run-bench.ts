@@ -44,5 +44,5 @@ export async function interrupt(signal: NodeJS.Signals, name: string, ...args: s
 /** The cells of the first column of the table that was printed. */
 export function rowsOf(stdout: string): string[] {
   const [, , ...rows] = stdout.split('\n').filter((line) => line.startsWith('| '));
-  return rows.map((row) => row.split(' | ')[0].slice(2));
+  return rows.map((row) => row.slice(2, row.indexOf(' | ')));
 }

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { BENCH, bench, benchQuickly, interrupt, PATIENCE_MS, rowsOf } from './run-bench';
+import { BENCH, bench, benchQuickly, interrupt, PATIENCE_MS, rowsOf } from './run-bench.js';
 
 describe('the benchmark of throughput', () => {
   interface Figures {
