@@ -1,23 +1,24 @@
 // How long a batch of one item takes, from its request to the event that tells of its end; in turns with a job of Bull that writes one row.
 // Then both once more, while a hundred batches run beside.
 //   npm run bench:latency -- [--batches 500] [--out result.json] [--quick]
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import Queue from 'bull';
 import { ask, connect } from './support/client.mjs';
 import { assertCount, present, readOptions, short } from './support/command.mjs';
+import { forkChild } from './support/ends.mjs';
 import { allEnded, cancelAll, create, createWaiting, sideBySide, startAll, valueOf, withDatabase } from './support/load.mjs';
 import { percentile } from './support/measure.mjs';
 import { withStack } from './support/stack.mjs';
 import { itemOf } from './support/workload.mjs';
 
-const options = readOptions({ batches: { full: 500, quick: 20 } });
-const WARM_UP = options.quick ? 5 : 50;
-const BESIDE = { batches: options.quick ? 10 : 100, items: options.quick ? 400 : 2_000, itemMs: 200, concurrency: 5 };
+const options = readOptions({ batches: { full: 500, quick: 10 } });
+const WARM_UP = options.quick ? 2 : 50;
+const BESIDE = { batches: options.quick ? 4 : 100, items: options.quick ? 200 : 2_000, itemMs: 200, concurrency: 5 };
 const WHAT = { answer: 'batch, to the answer', event: 'batch, to the event of its end', bull: 'job of Bull' };
 
 const samples = {};
+let recorded;
 await withStack({ roles: ['all'], env: {} }, ({ url, postgres, redis }) =>
   withDatabase(postgres, async (database) => {
     const bull = await startBull(redis, postgres);
@@ -29,7 +30,7 @@ await withStack({ roles: ['all'], env: {} }, ({ url, postgres, redis }) =>
       samples.beside = await inTurns(options.batches, batch, bull);
       await endLoad(url, beside);
       await allEnded(database);
-      await check(database);
+      recorded = await check(database);
     } finally {
       batch.close();
       await bull.close();
@@ -75,7 +76,7 @@ async function batchOfOne(url) {
 async function startBull(redis, postgres) {
   const queue = new Queue('one-row', redis.url);
   await queue.isReady();
-  const worker = fork(join(import.meta.dirname, 'support/bull-worker.mjs'), [redis.url, postgres.url]);
+  const worker = forkChild(join(import.meta.dirname, 'support/bull-worker.mjs'), [redis.url, postgres.url]);
   await once(worker, 'message');
   let jobs = 0;
   return {
@@ -113,11 +114,14 @@ async function endLoad(url, ids) {
   );
 }
 
+/** @returns how much of each is there */
 async function check(database) {
   const expected = WARM_UP + 2 * options.batches;
   const succeeded = `SELECT count(*)::int FROM outcome o JOIN batch b ON b.run_id = o.run_id WHERE b.operation = 'amount' AND o.status = 1`;
-  assertCount('outcomes', await valueOf(database, succeeded), expected);
-  assertCount('rows of jobs', await valueOf(database, 'SELECT count(*)::int FROM bull_row'), expected);
+  const [outcomes, jobs] = [await valueOf(database, succeeded), await valueOf(database, 'SELECT count(*)::int FROM bull_row')];
+  assertCount('outcomes', outcomes, expected);
+  assertCount('rows of jobs', jobs, expected);
+  return { outcomes: outcomes - WARM_UP, jobs: jobs - WARM_UP };
 }
 
 function report() {
@@ -139,7 +143,7 @@ function report() {
       columns: ['When', 'What', '>Median', '>p95', '>p99', '>Times Bull’s median'],
       rows,
       notes: [`Beside: ${BESIDE.batches} batches, of each ${BESIDE.concurrency} items side by side that wait ${BESIDE.itemMs} ms.`],
-      result: { batches: options.batches, beside: BESIDE, figures, samples },
+      result: { batches: options.batches, beside: BESIDE, recorded, figures, samples },
     },
     options,
   );

@@ -9,19 +9,19 @@ import { readRoutes } from './support/read-routes.mjs';
 import { withStack } from './support/stack.mjs';
 
 const options = readOptions({
-  batches: { full: 100_000, quick: 1_000 },
-  items: { full: 1_000_000, quick: 10_000 },
-  ms: { full: 5_000, quick: 100 },
+  batches: { full: 100_000, quick: 300 },
+  items: { full: 1_000_000, quick: 2_000 },
+  ms: { full: 5_000, quick: 1 },
 });
-const CONNECTIONS = 8;
+const CONNECTIONS = options.quick ? 2 : 8;
 /** Of requests that come alone. */
 const ALONE_MS = options.ms / 5;
 const SLOW_MS = 100;
-const BESIDE = { items: options.quick ? 20_000 : 600_000, itemMs: 200, concurrency: 100 };
+const BESIDE = { items: options.quick ? 10_000 : 600_000, itemMs: 200, concurrency: 100 };
 /** Nothing is too old to be kept. */
 const env = { BATCH_RETENTION_DAYS: '36500', DOCUMENT_RETENTION_HOURS: '876000' };
 
-const figures = await withStack({ roles: ['api', 'worker'], env }, ({ url, postgres }) =>
+const figures = await withStack({ roles: options.quick ? ['all'] : ['api', 'worker'], env }, ({ url, postgres }) =>
   withDatabase(postgres, async (database) => {
     const startedAt = performance.now();
     const large = await fill(url, database, options);

@@ -2,12 +2,22 @@
 //   npm run bench:scale -- [--largest 10000000] [--out result.json] [--quick]
 import { cpuOf, median, withMemory } from './support/measure.mjs';
 import { present, readOptions, short } from './support/command.mjs';
-import { allEnded, assertAllSucceeded, create, createAll, sideBySide, startAll, valueOf, withDatabase } from './support/load.mjs';
+import {
+  allEnded,
+  assertAllSucceeded,
+  countOutcomes,
+  create,
+  createAll,
+  sideBySide,
+  startAll,
+  valueOf,
+  withDatabase,
+} from './support/load.mjs';
 import { submit } from './support/client.mjs';
-import { withStack } from './support/stack.mjs';
+import { withStacks } from './support/stack.mjs';
 import { itemOf } from './support/workload.mjs';
 
-const options = readOptions({ largest: { full: 10_000_000, quick: 10_000 } });
+const options = readOptions({ largest: { full: 10_000_000, quick: 1_000 } });
 const SIZES = [1_000, 10_000, 100_000, 1_000_000, 10_000_000].filter((size) => size <= options.largest);
 /** Small batches are over before a single measurement says much. */
 const REPETITIONS = options.quick ? {} : { 1_000: 9, 10_000: 5, 100_000: 3 };
@@ -18,7 +28,7 @@ const MICROSECONDS = 1_000_000;
 const REFERENCE = '1 × 100,000';
 /** Requests at a time of a user who brings many batches. */
 const REQUESTS = 4;
-const MANY = options.quick ? { thousands: 10, tens: 100, atOnce: 10 } : { thousands: 1_000, tens: 10_000, atOnce: 100 };
+const MANY = options.quick ? { thousands: 2, tens: 10, atOnce: 2 } : { thousands: 1_000, tens: 10_000, atOnce: 100 };
 
 const CASES = [
   ...SIZES.map((size) => ({ name: `1 × ${count(size)}`, items: size, repetitions: REPETITIONS[size] ?? 1, work: oneBatch(size) })),
@@ -28,11 +38,13 @@ const CASES = [
 ];
 
 const results = [];
-for (const each of CASES) {
-  const runs = await withStack({ roles: ['all'], env: {} }, (stack) => withDatabase(stack.postgres, (db) => runsOf(each, stack, db)));
-  results.push({ name: each.name, items: each.items, runs });
-  console.log(`${each.name}: ${short(median(runs.map(({ seconds }) => seconds)))} s`);
-}
+await withStacks({ quick: options.quick, roles: ['all'], env: {} }, async (onStack) => {
+  for (const each of CASES) {
+    const runs = await onStack((stack) => withDatabase(stack.postgres, (database) => runsOf(each, stack, database)));
+    results.push({ name: each.name, items: each.items, runs });
+    console.log(`${each.name}: ${short(median(runs.map(({ seconds }) => seconds)))} s`);
+  }
+});
 report();
 
 function count(number) {
@@ -64,13 +76,16 @@ function batchOf(size) {
 
 /** After a first batch, with which the service's code gets warm. */
 async function runsOf({ items, repetitions, prepare, work }, stack, database) {
+  const before = await countOutcomes(database);
   await submit(stack.url, { items: WARM_UP, options: { concurrency: CONCURRENCY } });
   await allEnded(database);
   const runs = [];
   for (let n = 1; n <= repetitions; n += 1) {
     const prepared = await prepare?.(stack.url);
-    runs.push(await measure(items, stack, database, () => work(stack.url, prepared)));
-    await assertAllSucceeded(database, WARM_UP + n * items);
+    const recordedBefore = await countOutcomes(database);
+    const measured = await measure(items, stack, database, () => work(stack.url, prepared));
+    await assertAllSucceeded(database, before + WARM_UP + n * items);
+    runs.push({ ...measured, recorded: (await countOutcomes(database)) - recordedBefore });
   }
   return runs;
 }

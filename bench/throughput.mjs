@@ -2,15 +2,15 @@
 // Every run has a PostgreSQL and a Redis of its own, and a fresh client process; the order of a round's runs is random.
 //   npm run bench -- [--items 100000] [--rounds 5] [--only batchwise,bull] [--out result.json] [--quick]
 // --quick shows in a minute that every system runs; its figures mean nothing.
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { namesOf, wholeNumber } from './support/arguments.mjs';
+import { forkChild } from './support/ends.mjs';
 import { surroundings } from './support/surroundings.mjs';
 import { reportOf } from './support/report.mjs';
-import { withStack } from './support/stack.mjs';
+import { withStackOfEach } from './support/stack.mjs';
 
 const SYSTEMS = [
   'batchwise',
@@ -27,7 +27,7 @@ const SYSTEMS = [
   'copy',
   'insert-select',
 ];
-const QUICK = { items: '2000', rounds: '1' };
+const QUICK = { items: '500', rounds: '1' };
 const FULL = { items: '100000', rounds: '5' };
 const RUN_SYSTEM = join(import.meta.dirname, 'run-system.mjs');
 const LONGEST_RUN_MS = 30 * 60_000;
@@ -51,24 +51,26 @@ const systems = await Promise.all(names.map(async (name) => ({ name, ...(await i
 
 const runs = [];
 let conditions;
-for (let round = 1; round <= rounds; round += 1) {
-  for (const system of shuffled(systems)) {
-    const run = await runOf(system);
-    runs.push({ round, system: system.name, ...run });
-    console.log(`round ${round} of ${rounds}: ${system.name}, ${Math.round(run.itemsPerSecond).toLocaleString('en')} items/s`);
+await withStackOfEach(given, async (withStack) => {
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const system of shuffled(systems)) {
+      const run = await runOf(system, withStack);
+      runs.push({ round, system: system.name, ...run });
+      console.log(`round ${round} of ${rounds}: ${system.name}, ${Math.round(run.itemsPerSecond).toLocaleString('en')} items/s`);
+    }
   }
-}
+});
 const result = { items, rounds, ...conditions, systems: systems.map(({ name, title, stores }) => ({ name, title, stores })), runs };
 console.log(`\n${reportOf(result)}`);
 if (given.out) writeFileSync(given.out, `${JSON.stringify(result)}\n`);
 
 /** A share of the items goes to systems that take very long. */
-function runOf({ name, roles = [], share = 1 }) {
+function runOf({ name, roles = [], share = 1 }, withStack) {
   return withStack({ roles, env: {} }, async ({ url, services, postgres, redis }) => {
     conditions ??= await surroundings({ postgres, redis, packages: [...new Set(systems.flatMap(({ packages }) => packages))] });
     const stack = { url, postgres, redis, services: services.map(({ pid }) => ({ pid })) };
     const task = { system: name, items: Math.round(items * share), warmUp: Math.round(warmUp * share), stack };
-    const child = fork(RUN_SYSTEM, [JSON.stringify(task)], { timeout: LONGEST_RUN_MS, killSignal: 'SIGKILL' });
+    const child = forkChild(RUN_SYSTEM, [JSON.stringify(task)], { timeout: LONGEST_RUN_MS, killSignal: 'SIGKILL' });
     const exited = once(child, 'exit');
     const [measured] = await Promise.race([once(child, 'message'), exited]);
     if (typeof measured !== 'object' || measured === null) throw new Error(`${name} failed; what it said is above`);

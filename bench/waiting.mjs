@@ -2,31 +2,42 @@
 // to be read.
 //   npm run bench:waiting -- [--items 20000] [--each 2000] [--out result.json] [--quick]
 import { percent, present, readOptions, short } from './support/command.mjs';
-import { allEnded, assertAllSucceeded, createWaiting, sideBySide, startAll, valueOf, withDatabase } from './support/load.mjs';
+import {
+  allEnded,
+  assertAllSucceeded,
+  countOutcomes,
+  createWaiting,
+  sideBySide,
+  startAll,
+  valueOf,
+  withDatabase,
+} from './support/load.mjs';
 import { cpuOf, percentile } from './support/measure.mjs';
 import { ResultReader } from './support/result-reader.mjs';
-import { withStack } from './support/stack.mjs';
+import { withStacks } from './support/stack.mjs';
 
-const options = readOptions({ items: { full: 20_000, quick: 2_000 }, each: { full: 2_000, quick: 50 } });
+const options = readOptions({ items: { full: 20_000, quick: 400 }, each: { full: 2_000, quick: 20 } });
 const ITEM_MS = 50;
-const WARM_UP = 500;
+const WARM_UP = options.quick ? 20 : 500;
 const POLL_MS = 25;
 const TARGET_MS = 300;
 /** So that all batches are worked at once: by default a process works 64 lanes. */
 const WORKER_LANES = '128';
 const CASES = [
   { name: 'one batch', batches: 1, items: options.items, concurrency: 200 },
-  { name: 'many at once', batches: options.quick ? 20 : 100, items: options.each, concurrency: 5 },
+  { name: 'many at once', batches: options.quick ? 5 : 100, items: options.each, concurrency: 5 },
 ];
 
 const figures = [];
-for (const each of CASES) {
-  const run = (stack) => withDatabase(stack.postgres, (database) => measure(each, stack, database));
-  figures.push({ ...each, ...(await withStack({ roles: ['api', 'worker'], env: { WORKER_LANES } }, run)) });
-}
+await withStacks({ quick: options.quick, roles: ['api', 'worker'], env: { WORKER_LANES } }, async (onStack) => {
+  for (const each of CASES) {
+    figures.push({ ...each, ...(await onStack((stack) => withDatabase(stack.postgres, (database) => measure(each, stack, database)))) });
+  }
+});
 report();
 
 async function measure({ batches, items, concurrency }, stack, database) {
+  const before = await countOutcomes(database);
   await startAll(stack.url, [await createWaiting(stack.url, { items: WARM_UP, itemMs: ITEM_MS, concurrency: 50 })]);
   await allEnded(database);
   const ids = await sideBySide(batches, 4, () => createWaiting(stack.url, { items, itemMs: ITEM_MS, concurrency }));
@@ -34,8 +45,8 @@ async function measure({ batches, items, concurrency }, stack, database) {
   const reader = new ResultReader(database, runIds);
   const { cpu } = await cpuOf(stack, () => Promise.all([startAll(stack.url, ids), reader.readAll(batches * items, POLL_MS)]));
   await allEnded(database);
-  await assertAllSucceeded(database, WARM_UP + batches * items);
-  return { cpu, ...figuresOf(reader.results, batches * concurrency) };
+  await assertAllSucceeded(database, before + WARM_UP + batches * items);
+  return { cpu, results: reader.results.length, ...figuresOf(reader.results, batches * concurrency) };
 }
 
 /** @param slots items that may be at work at a time */

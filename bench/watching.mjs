@@ -1,18 +1,18 @@
 // A thousand sockets watch while a hundred batches run: how many messages a second arrive, how late, and whether everybody hears of every end.
 //   npm run bench:watching -- [--sockets 1000] [--batches 100] [--items 1000] [--out result.json] [--quick]
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { assertCount, percent, present, readOptions, short } from './support/command.mjs';
+import { forkChild } from './support/ends.mjs';
 import { allEnded, assertAllSucceeded, createWaiting, sideBySide, startAll, withDatabase } from './support/load.mjs';
 import { cpuSeconds } from './support/measure.mjs';
 import { withStack } from './support/stack.mjs';
 
 const options = readOptions({
-  sockets: { full: 1_000, quick: 50 },
-  batches: { full: 100, quick: 10 },
-  items: { full: 1_000, quick: 200 },
+  sockets: { full: 1_000, quick: 10 },
+  batches: { full: 100, quick: 4 },
+  items: { full: 1_000, quick: 50 },
 });
 const PROCESSES = 2;
 const ITEM_MS = 20;
@@ -39,7 +39,7 @@ report();
 assertCount('sockets that heard of every end', measured.complete, measured.sockets);
 
 async function watch(url, count) {
-  const watcher = fork(join(import.meta.dirname, 'support/watchers.mjs'), [url, String(count)]);
+  const watcher = forkChild(join(import.meta.dirname, 'support/watchers.mjs'), [url, String(count)]);
   await once(watcher, 'message');
   return watcher;
 }

@@ -65,6 +65,10 @@ export async function allEnded(database, everyMs = 20) {
   while ((await valueOf(database, COUNT_OPEN)) > 0) await delay(everyMs);
 }
 
+export function countOutcomes(database) {
+  return valueOf(database, 'SELECT count(*)::int FROM outcome');
+}
+
 const COUNT_WRONG = `
   SELECT count(*)::int FROM run r LEFT JOIN (
     SELECT run_id, count(*) AS items, count(*) FILTER (WHERE status = 1) AS succeeded FROM outcome GROUP BY run_id
@@ -73,6 +77,6 @@ const COUNT_WRONG = `
 
 /** @throws unless every batch has ended with one outcome an item, all of them successes, and there are so many of them in all */
 export async function assertAllSucceeded(database, items) {
-  assertCount('outcomes', await valueOf(database, 'SELECT count(*)::int FROM outcome'), items);
+  assertCount('outcomes', await countOutcomes(database), items);
   assertCount('batches with wrong counts', await valueOf(database, COUNT_WRONG), 0);
 }

@@ -2,7 +2,8 @@ import { Queue, Worker } from 'bullmq';
 import { DoneCount } from '../support/done-count.mjs';
 import { slicesOf, workItem } from '../support/workload.mjs';
 
-const CONCURRENCY = 50;
+/** A few hundredths faster than 50; Bull is not. Without the jobs that are done neither is faster. */
+const CONCURRENCY = 200;
 
 export default {
   title: 'BullMQ, a job an item',
