@@ -83,15 +83,12 @@ export const KNOWN_READS: Record<string, string> = {
   ...because('outcomes have no index of their keys, which every item would pay for', {
     'results of one run: a key': ofRun('outcome'),
     'results of one run: a key (2)': ofRun('outcome'),
-    'results of two runs: a key': ofRun('outcome'),
     'results of two runs: a key (2)': ofRun('outcome'),
     'select-external-item-states': ofRun('outcome'),
   }),
   ...because('ends with the page, and passes over what does not count: that is all of it only when nothing counts', {
     'first-outputs-of-batches': ofRun('outcome'),
-    'results of one run: a late page': ofRun('outcome'),
     'results of one run: no filter': ofRun('outcome'),
-    'results of two runs: no filter': ofRun('outcome'),
   }),
   ...because('of a run that has nothing left but items that wait for another try', {
     'find-stuck-runs': ofRun('retry'),

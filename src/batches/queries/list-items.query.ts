@@ -30,6 +30,7 @@ export class ListItems extends Query<Page<ItemView>> {
 
 /**
  * Chunks of the first run in order with the number of items before each, so that a page is found without unpacking what is not on it.
+ * Where every position that was reserved holds an item, that number is the chunk's own, and no chunk before the page is looked at.
  * A page ends after about 16 MB of payloads. Chunks of retries hold items that are in a chunk already.
  */
 const SELECT_CHUNKS: Statement = {
@@ -39,8 +40,13 @@ const SELECT_CHUNKS: Statement = {
     SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, least(l.width, l.granted) AS width, (SELECT gate FROM run WHERE id = $1) AS gate,
       sum(octet_length(i.items)) OVER (ORDER BY c.no) - octet_length(i.items) AS bytes_before
     FROM (
-      SELECT no, size, state, settled, lane, (sum(size) OVER (ORDER BY no) - size)::int AS before
-      FROM chunk WHERE run_id = $1 AND no >= 0 AND state <> 3
+      SELECT no, size, state, settled, lane, (first + sum(size) OVER (ORDER BY no) - size)::int AS before
+      FROM (
+        SELECT CASE WHEN total = next_seq THEN coalesce((SELECT max(no) FROM chunk WHERE run_id = $1 AND no BETWEEN 0 AND $2 AND state <> 3), 0)
+            ELSE 0 END AS first,
+          CASE WHEN total = next_seq THEN $2::bigint + $3::int ELSE 2147483648 END AS beyond
+        FROM run WHERE id = $1
+      ) list JOIN chunk ON run_id = $1 AND no >= first AND no < beyond AND state <> 3
     ) c
     JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
     LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane
