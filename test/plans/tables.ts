@@ -81,10 +81,7 @@ export const KNOWN_READS: Record<string, string> = {
     'mark-undone-keys': ofRun('external_result'),
     'wake-items': ofRun('retry'),
   }),
-  ...because('outcomes have no index of their keys, which every item would pay for', {
-    'results of one run: a key': ofRun('outcome'),
-    'results of one run: a key (2)': ofRun('outcome'),
-    'results of two runs: a key (2)': ofRun('outcome'),
+  ...because('results from outside come in any order, and outcomes have no index of their keys, which every item would pay for', {
     'select-external-item-states': ofRun('outcome'),
   }),
   ...because('ends with the page, and passes over what does not count: that is all of it only when nothing counts', {

@@ -7,6 +7,7 @@ import type { Page } from '../batch.view.js';
 import type { OutcomeView } from '../item.view.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 import { selectBatch, selectRunIds } from '../store/lock-batch.js';
+import { positionsOfKey } from '../store/positions-of-key.js';
 import { startOfPage } from '../store/start-of-page.js';
 import { OUTCOME_COLUMNS, type OutcomeRow, toOutcomeView } from '../store/outcome-rows.js';
 import type { BatchRow } from '../store/select-batches.js';
@@ -44,7 +45,9 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomes> {
     const runIds = await selectRunIds(pool, batch);
     const limit = input.limit ?? 100;
     const offset = input.offset ?? 0;
-    const values = [runIds, input.status ? OUTCOME_STATUS[input.status] : null, input.key ?? null, input.history ?? false];
+    const positions = input.key === undefined || batch.external ? null : await positionsOfKey(pool, runIds, input.key);
+    const status = input.status ? OUTCOME_STATUS[input.status] : null;
+    const values = [runIds, status, input.key ?? null, input.history ?? false, positions];
     const isAll = input.status === undefined && input.key === undefined && !(input.history && runIds.length > 1);
     const start = isAll && !batch.external && offset >= SHORT_WAY ? startOfPage(offset) : `SELECT 0 AS seq, ${offset} AS skipped`;
     const page = runIds.length === 1 ? pageOfOne(limit, offset) : pageOfSeveral(limit);
@@ -72,7 +75,8 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomes> {
   }
 }
 
-const WANTED = `($2::smallint IS NULL OR o.status = $2) AND ($3::text IS NULL OR o.key = $3) AND ($4::boolean OR o.repeated_in IS NULL)`;
+const WANTED = `($2::smallint IS NULL OR o.status = $2) AND ($3::text IS NULL OR o.key = $3) AND ($4::boolean OR o.repeated_in IS NULL)
+  AND ($5::int[] IS NULL OR o.seq = ANY ($5))`;
 
 /** One run's outcomes lie in their index in the items' order. Those that are passed over are counted, and nothing else is made of them. */
 function pageOfOne(limit: number, offset: number): string {
