@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ended } from './client.mjs';
 import { assertCount } from './command.mjs';
+import { countEnded, foldEndedTotals } from '../../dist/batches/store/ended-totals.js';
 import { copyBatches, withoutGuards } from './copied-rows.mjs';
 import { enlarge } from './large-batch.mjs';
 import { cancelAll, create, valueOf } from './load.mjs';
@@ -36,9 +37,20 @@ export async function fill(url, database, wanted) {
     await copyBatches(database, wanted.batches, { templates, ...MANY });
     await enlarge(database, large, { size, times: Math.ceil(wanted.items / size) });
   });
+  await countAgain(database);
   await database.query('VACUUM ANALYZE');
   assertCount('batches', await valueOf(database, 'SELECT count(*)::int FROM batch'), wanted.batches + templates.length + 1);
   return large;
+}
+
+const ENDED = `
+  SELECT r.*, b.tenant, b.dialect, b.operation, b.options FROM batch b JOIN run r ON r.id = b.run_id WHERE r.ended_at IS NOT NULL`;
+
+/** The service counts what ends; copies were never worked. */
+async function countAgain(database) {
+  await database.query('DELETE FROM ended_total');
+  await database.query(countEnded(1, ENDED));
+  await foldEndedTotals(database);
 }
 
 function items(count, payloadOf) {

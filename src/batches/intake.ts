@@ -5,6 +5,7 @@ import type { IntakeReport, LineProblem } from './batch.view.js';
 import { laneWidths } from './dialects.js';
 import { CHUNK_STATE } from './entities/chunk.entity.js';
 import type { ItemSource } from './item-source.js';
+import { summaryOf } from './key-summary.js';
 import { acceptIntake, discardIntake, insertChunks, type PackedChunk } from './store/insert-chunks.js';
 
 /** Rows travel in statements of about this many items, or this many characters when items are large. */
@@ -33,6 +34,7 @@ export interface IntakeTarget {
 export class Intake {
   private readonly report: IntakeReport = { added: 0, skipped: 0, problems: [] };
   private texts: string[] = [];
+  private keys: (string | undefined)[] = [];
   private characters = 0;
 
   constructor(
@@ -45,7 +47,7 @@ export class Intake {
     for await (const slice of source) {
       for (const item of slice) {
         if ('problem' in item) this.note(item.line, item.problem);
-        else this.push(item.text);
+        else this.push(item.text, item.key);
       }
       if (this.isFull()) await this.flush();
       if (onInvalid === 'refuse' && this.report.problems.length >= MAX_PROBLEMS) break;
@@ -74,8 +76,9 @@ export class Intake {
     if (this.report.problems.length < MAX_PROBLEMS) this.report.problems.push({ line, message });
   }
 
-  private push(text: string): void {
+  private push(text: string, key: string | undefined): void {
     this.texts.push(text);
+    this.keys.push(key);
     this.characters += text.length;
   }
 
@@ -85,9 +88,10 @@ export class Intake {
 
   /** @param within the transaction that accepts the intake */
   private async flush(within?: Connection): Promise<void> {
-    const texts = this.texts;
+    const { texts, keys } = this;
     if (texts.length === 0) return;
     this.texts = [];
+    this.keys = [];
     this.characters = 0;
     const { runId, options } = this.target;
     const staged = this.target.staged && !within;
@@ -98,22 +102,30 @@ export class Intake {
       await insertChunks(
         within ?? connection,
         { runId, state, intake: staged ? this.id : null },
-        packChunks(texts, chunkSize, (index) => firstSeq + index),
+        packChunks({ texts, keys }, chunkSize, (index) => firstSeq + index),
       );
     });
     this.report.added += texts.length;
   }
 }
 
-/** @param seqOf the position of each item */
-export function packChunks(texts: string[], chunkSize: number, seqOf: (index: number) => number): PackedChunk[] {
+/**
+ * @param keys those that the items were given; left out for a run that repeats items: nobody looks for a key there
+ * @param seqOf the position of each item
+ */
+export function packChunks(
+  { texts, keys }: { texts: string[]; keys?: (string | undefined)[] },
+  chunkSize: number,
+  seqOf: (index: number) => number,
+): PackedChunk[] {
   const chunks: PackedChunk[] = [];
   let from = 0;
   while (from < texts.length) {
     let to = from;
     let characters = 0;
     while (to < texts.length && to - from < chunkSize && characters < CHUNK_CHARACTERS) characters += texts[to++]!.length;
-    chunks.push({ firstSeq: seqOf(from), size: to - from, items: `[${texts.slice(from, to).join(',')}]` });
+    const items = `[${texts.slice(from, to).join(',')}]`;
+    chunks.push({ firstSeq: seqOf(from), size: to - from, items, keys: keys ? summaryOf(keys.slice(from, to)) : null });
     from = to;
   }
   return chunks;

@@ -2,8 +2,8 @@ import { linesOf } from '../common/lines.js';
 import { isTooDeep, toStorableText, unsafeKey } from '../common/safe-json.js';
 import type { NewItem } from '../operations/item-handler.js';
 
-/** An item on its way in: the JSON text of `{ key?, payload? }`, or what is wrong with it. Lines count from 1. */
-export type SourceItem = { line: number; text: string } | { line: number; problem: string };
+/** An item on its way in: the JSON text of `{ key?, payload? }` and its key, or what is wrong with it. Lines count from 1. */
+export type SourceItem = { line: number; text: string; key: string | undefined } | { line: number; problem: string };
 
 /** Items in slices: a slice is what one read brought, so that an item costs no await of its own. */
 export type ItemSource = AsyncIterable<SourceItem[]>;
@@ -53,7 +53,7 @@ function parseLine(text: string, line: number): SourceItem {
     return { line, problem: `not JSON: ${(error as Error).message}` };
   }
   const problem = itemProblem(value, text);
-  return problem ? { line, problem } : { line, text };
+  return problem ? { line, problem } : { line, text, key: (value as NewItem).key };
 }
 
 function toSourceItem(value: unknown, line: number): SourceItem {
@@ -65,7 +65,7 @@ function toSourceItem(value: unknown, line: number): SourceItem {
     return { line, problem: `not a JSON value: ${(error as Error).message}` };
   }
   const problem = text === undefined ? 'not a JSON value' : itemProblem(item, text);
-  return problem ? { line, problem } : { line, text: text };
+  return problem ? { line, problem } : { line, text: text, key: (item as NewItem).key };
 }
 
 function itemProblem(item: unknown, text: string): string | undefined {

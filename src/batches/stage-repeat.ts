@@ -36,7 +36,7 @@ export async function stageRepeat(connection: Connection, repeat: StagedRepeat):
     await insertChunks(
       connection,
       where,
-      packChunks(texts, chunkSize, (index) => seqs[index]!),
+      packChunks({ texts }, chunkSize, (index) => seqs[index]!),
     );
   }
 }

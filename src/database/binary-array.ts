@@ -6,7 +6,7 @@ const LENGTH_BYTES = 4;
 /** The length of a null. */
 const NULL = -1;
 /** Object IDs of the elements' types, from pg_type. */
-const OID = { bigint: 20, smallint: 21, integer: 23, text: 25, real: 700 } as const;
+const OID = { bytea: 17, bigint: 20, smallint: 21, integer: 23, text: 25, real: 700 } as const;
 
 export function textArray(values: readonly (string | null)[]): Buffer {
   const lengths = values.map((value) => (value === null ? NULL : Buffer.byteLength(value)));
@@ -15,6 +15,19 @@ export function textArray(values: readonly (string | null)[]): Buffer {
   values.forEach((value, index) => {
     at = array.writeInt32BE(lengths[index]!, at);
     if (value !== null) at += array.write(value, at);
+  });
+  return array;
+}
+
+export function byteaArray(values: readonly (Buffer | null)[]): Buffer {
+  const array = withHeader(
+    OID.bytea,
+    values.map((value) => value?.length ?? NULL),
+  );
+  let at = HEADER_BYTES;
+  values.forEach((value) => {
+    at = array.writeInt32BE(value?.length ?? NULL, at);
+    if (value) at += value.copy(array, at);
   });
   return array;
 }

@@ -4,6 +4,7 @@ import { BatchMetricEntity } from '../batches/entities/batch-metric.entity.js';
 import { BatchEntity } from '../batches/entities/batch.entity.js';
 import { ChunkEntity, ChunkItemsEntity } from '../batches/entities/chunk.entity.js';
 import { CompensationEntity, RollbackTurnEntity } from '../batches/entities/compensation.entity.js';
+import { EndedTotalEntity } from '../batches/entities/ended-total.entity.js';
 import { ItemEditEntity } from '../batches/entities/item-edit.entity.js';
 import { LaneEntity } from '../batches/entities/lane.entity.js';
 import { OutcomeEntity } from '../batches/entities/outcome.entity.js';
@@ -29,6 +30,7 @@ export const ENTITIES = [
   ItemEditEntity,
   RetryEntity,
   BatchEventEntity,
+  EndedTotalEntity,
   BatchMetricEntity,
   RateBucketEntity,
   AuditEntryEntity,

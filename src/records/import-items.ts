@@ -5,8 +5,8 @@ import type { ParsedRow, Problem } from './parse/line.js';
 
 const MAX_REPORTED = 100;
 
-/** What AddItems takes: the JSON text of an item, or why there is none. */
-export type ImportItem = { line: number; text: string } | Problem;
+/** What AddItems takes: the JSON text of an item and its key, or why there is none. */
+export type ImportItem = { line: number; text: string; key: string } | Problem;
 
 /** Rows as items: the key is the row's key field, or else the row's number; the payload is the row, word for word. */
 export async function* toImportItems(rows: AsyncIterable<ParsedRow[]>, keyField?: string): AsyncGenerator<ImportItem[]> {
@@ -15,7 +15,9 @@ export async function* toImportItems(rows: AsyncIterable<ParsedRow[]>, keyField?
     yield block.map((parsed) => {
       number += 1;
       const keyed = withKey(parsed, number, keyField);
-      return 'problem' in keyed ? keyed : { line: keyed.line, text: `{"key":${JSON.stringify(keyed.key)},"payload":${keyed.text}}` };
+      if ('problem' in keyed) return keyed;
+      const { line, key } = keyed;
+      return { line, text: `{"key":${JSON.stringify(key)},"payload":${keyed.text}}`, key };
     });
   }
 }

@@ -1,6 +1,7 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
 import { deleteExpiredBatches } from '../batches/store/delete-batches.js';
+import { foldEndedTotals } from '../batches/store/ended-totals.js';
 import { findUnendedRuns, findWaitingRuns, timeOutRuns } from '../batches/store/find-work.js';
 import { discardAbandonedIntakes } from '../batches/store/insert-chunks.js';
 import { settleRun } from '../batches/store/settle-run.js';
@@ -18,6 +19,7 @@ import { RepeatedBells } from './repeated-bells.js';
 import { Rollbacks } from './rollbacks.js';
 
 const CLEAN_UP_MS = 3_600_000;
+const FOLD_MS = 30_000;
 /** Runs that one sweep of a busy process looks at, to ring again for those that need it. */
 const MAX_REPEATED = 20;
 
@@ -33,6 +35,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private sweeping = Promise.resolve();
   private readonly repeated: RepeatedBells;
   private cleanedUpAt = 0;
+  private foldedAt = 0;
 
   constructor(
     private readonly database: Database,
@@ -73,6 +76,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       for (const runId of await findUnendedRuns(this.database.pool)) await this.end(runId);
       for (const runId of await findStuckRuns(this.database.pool, this.config.stuckAfterMs)) await this.tellOfStuck(runId);
       await this.rollbacks.begin();
+      if (Date.now() - this.foldedAt > FOLD_MS) await this.fold();
       if (Date.now() - this.cleanedUpAt > CLEAN_UP_MS) await this.cleanUp();
     } catch (error) {
       this.logger.warn({ err: error }, 'a sweep failed; the next one tries again');
@@ -114,6 +118,11 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
       for (let lane = 0; lane < lanes && left > 0; lane += 1, left -= 1) void this.worker.hear(bell);
       if (left === 0 && (orphans > 0 || waitedMs > patienceMs)) this.repeated.ring(bell, Math.max(1, orphans), patienceMs);
     }
+  }
+
+  private async fold(): Promise<void> {
+    this.foldedAt = Date.now();
+    await foldEndedTotals(this.database.pool);
   }
 
   private async cleanUp(): Promise<void> {

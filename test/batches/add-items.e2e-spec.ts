@@ -241,7 +241,7 @@ test('the audit tells how many items each request added, also one that broke off
   await expect(addAs(ndjson(['{"key":"d"}', 'not json']))).rejects.toMatchObject({ code: 'INVALID_INPUT' });
   await addAs(ndjson(['not json']), { onInvalid: 'skip' });
   const breaksOff = async function* (): ItemSource {
-    yield keys(5_000).map((key) => ({ line: Number(key), text: `{"key":"${key}"}` }));
+    yield keys(5_000).map((key) => ({ line: Number(key), text: `{"key":"${key}"}`, key }));
     await Promise.reject(new Error('the client is gone'));
   };
   await expect(addAs(breaksOff(), { onInvalid: 'skip' })).rejects.toThrow('the client is gone');

@@ -8,11 +8,11 @@ async function read(source: ItemSource): Promise<SourceItem[]> {
   return items;
 }
 
-test('a list gives an item for each of its values, with its line', async () => {
+test('a list gives an item for each of its values, with its line and its key', async () => {
   expect(await read(itemsFromArray(['a', 7, { key: 'b', payload: [1] }, {}, { payload: null }]))).toEqual([
-    { line: 1, text: '{"key":"a"}' },
-    { line: 2, text: '{"key":"7"}' },
-    { line: 3, text: '{"key":"b","payload":[1]}' },
+    { line: 1, text: '{"key":"a"}', key: 'a' },
+    { line: 2, text: '{"key":"7"}', key: '7' },
+    { line: 3, text: '{"key":"b","payload":[1]}', key: 'b' },
     { line: 4, text: '{}' },
     { line: 5, text: '{"payload":null}' },
   ]);
@@ -60,11 +60,11 @@ test('NDJSON is the same wherever it is cut, and keeps the text of a payload as 
   const bytes = Buffer.from(lines.join('\n'));
   const whole = await read(itemsFromNdjson(Readable.from([bytes])));
   expect(whole).toEqual([
-    { line: 1, text: '{"key":"ä😀"}' },
+    { line: 1, text: '{"key":"ä😀"}', key: 'ä😀' },
     { line: 3, text: '{"payload":{"n":1.0, "s":"\\u0041"}}' },
     { line: 4, problem: expect.stringMatching(/^not JSON: /) },
     { line: 5, problem: expect.stringMatching(/must be an object/) },
-    { line: 6, text: '{"key":"x","payload":12345678901234567890}' },
+    { line: 6, text: '{"key":"x","payload":12345678901234567890}', key: 'x' },
   ]);
   for (let at = 1; at < bytes.length; at += 1) {
     expect(await read(itemsFromNdjson(Readable.from([bytes.subarray(0, at), bytes.subarray(at)])))).toEqual(whole);

@@ -181,7 +181,10 @@ describe('cleaning up', () => {
         ({ status }) => status === 'completed',
       );
       await engine.sql('ALTER TABLE run DISABLE TRIGGER run_is_finished');
-      await engine.sql(`UPDATE run SET ended_at = now() - $2 * interval '1 day' WHERE batch_id = $1`, [id, daysAgo]);
+      await engine.sql(
+        `UPDATE run SET started_at = started_at - $2 * interval '1 day', ended_at = ended_at - $2 * interval '1 day' WHERE batch_id = $1`,
+        [id, daysAgo],
+      );
       await engine.sql('ALTER TABLE run ENABLE TRIGGER run_is_finished');
       return id;
     };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Client } from 'pg';
-import { bigintArray, integerArray, realArray, smallintArray, textArray } from '../../src/database/binary-array.js';
+import { bigintArray, byteaArray, integerArray, realArray, smallintArray, textArray } from '../../src/database/binary-array.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 let database: TestDatabase;
@@ -25,6 +25,11 @@ async function read<T>(type: string, array: Buffer): Promise<T[]> {
 test('any texts and nulls arrive as they are', async () => {
   const text = fc.option(fc.string({ unit: 'grapheme' }).map((value) => value.replaceAll('\0', '').toWellFormed()));
   await fc.assert(fc.asyncProperty(fc.array(text), async (values) => expect(await read('text', textArray(values))).toEqual(values)));
+});
+
+test('any bytes and nulls arrive as they are', async () => {
+  const bytes = fc.option(fc.uint8Array().map((value) => Buffer.from(value)));
+  await fc.assert(fc.asyncProperty(fc.array(bytes), async (values) => expect(await read('bytea', byteaArray(values))).toEqual(values)));
 });
 
 test('any whole numbers arrive as they are, to the ends of their types', async () => {

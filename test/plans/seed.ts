@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BatchOptions } from '../../src/batches/batch.options.js';
+import { countEnded, foldEndedTotals } from '../../src/batches/store/ended-totals.js';
 import { Tally } from '../../src/batches/tally.js';
 import type { Connection } from '../../src/database/sql.js';
 
@@ -32,8 +33,9 @@ export function batchId(n: number): string {
 
 /** Fills the database with what a service of some tenants holds after a month. Everything follows from row numbers: no plan differs by chance. */
 export async function fillDatabase(connection: Connection, options: BatchOptions): Promise<void> {
-  const statements = [...QUIET, ...batches(options), ...WORK, ...RESULTS, ...LOGS, ...RECORDS, ...GUARDS];
+  const statements = [...QUIET, ...batches(options), ...WORK, ...RESULTS, ...LOGS, ...RECORDS, ...GUARDS, countEnded(1, ENDED_RUNS)];
   for (const statement of statements) await connection.query(statement);
+  await foldEndedTotals(connection);
 }
 
 const ID = 'md5(n::text)::uuid::text';
@@ -45,6 +47,9 @@ const OF_ENDED = `generate_series(1, ${SIZES.ended}) n`;
 const AT = `now() - (${SIZES.batches} - n) * interval '2 minutes'`;
 const HAS_REPEAT = 'n % 100 = 50';
 const IS_EXTERNAL = 'n % 25 = 5';
+
+const ENDED_RUNS = `
+  SELECT r.*, b.tenant, b.dialect, b.operation, b.options FROM batch b JOIN run r ON r.id = b.run_id WHERE r.ended_at IS NOT NULL`;
 
 /** Statistics gathered meanwhile, of a part of the rows, would make other plans. */
 const QUIET = [

@@ -1,4 +1,5 @@
 import type { Caller } from '../../src/common/procedure.js';
+import { countEnded } from '../../src/batches/store/ended-totals.js';
 import type { Engine } from './engine.js';
 
 /** A batch as its original was, of a tenant of its own. */
@@ -15,6 +16,10 @@ const COPY_PARTS = OF_THE_RUN.map(
     FROM ${table} t, copies c WHERE t.run_id = (SELECT run_id FROM original))`,
 );
 
+const COPY_IF_ENDED = `
+  SELECT r.*, c.id AS tenant, b.dialect, b.operation, b.options FROM copies c, batch b JOIN run r ON r.id = b.run_id
+  WHERE b.id = $1 AND r.ended_at IS NOT NULL`;
+
 /** All in one statement: thousands of batches to race with would take minutes to create one by one. */
 const COPY_BATCH = `
   WITH original AS (SELECT run_id FROM batch WHERE id = $1),
@@ -29,7 +34,7 @@ const COPY_BATCH = `
   ), events AS (
     INSERT INTO batch_event SELECT (jsonb_populate_record(t, jsonb_build_object('batch_id', c.id, 'run_id', c.run_id))).*
     FROM batch_event t, copies c WHERE t.batch_id = $1
-  ), ${COPY_PARTS.join(', ')}
+  ), counted AS (${countEnded(1, COPY_IF_ENDED)}), ${COPY_PARTS.join(', ')}
   SELECT id, run_id FROM copies`;
 
 /** @param batchId a batch in its first run */

@@ -55,6 +55,20 @@ const FORBIDDEN: Record<string, string> = {
   'a run that ended by itself left nothing undone': `
     SELECT r.id FROM run r JOIN batch b ON b.id = r.batch_id AND NOT b.external WHERE r.status IN ('completed', 'failed') AND r.ends_as IS NULL
       AND (EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2) OR EXISTS (SELECT FROM retry t WHERE t.run_id = r.id))`,
+  'batches that have ended are counted as what they are': `
+    SELECT * FROM (
+      SELECT tenant, dialect, operation, status, priority, sum(batches) AS batches, sum(total) AS total, sum(succeeded) AS succeeded,
+        sum(failed) AS failed, sum(skipped) AS skipped, sum(timed) AS timed, sum(duration_us) AS duration_us, sum(processed) AS processed
+      FROM ended_total GROUP BY 1, 2, 3, 4, 5 HAVING sum(batches) <> 0 OR sum(total) <> 0 OR sum(duration_us) <> 0
+    ) counted FULL JOIN (
+      SELECT b.tenant, b.dialect, b.operation, r.status, b.options ->> 'priority' AS priority, count(*) AS batches,
+        sum(r.total + carried_succeeded + carried_failed + carried_skipped + carried_cancelled) AS total,
+        sum(succeeded + carried_succeeded) AS succeeded, sum(failed + carried_failed) AS failed, sum(skipped + carried_skipped) AS skipped,
+        count(started_at) AS timed, coalesce(sum(extract(epoch FROM ended_at - started_at) * 1000000), 0) AS duration_us,
+        coalesce(sum(succeeded + failed + skipped) FILTER (WHERE started_at IS NOT NULL), 0) AS processed
+      FROM batch b JOIN run r ON r.id = b.run_id WHERE r.status IN ${TERMINAL} GROUP BY 1, 2, 3, 4, 5
+    ) found USING (tenant, dialect, operation, status, priority, batches, total, succeeded, failed, skipped, timed, duration_us, processed)
+    WHERE counted IS NULL OR found IS NULL`,
   'events are numbered from 1 without a gap': `
     SELECT b.id, b.event_seq, e.n, e.last FROM batch b,
       LATERAL (SELECT count(*)::int AS n, min(seq) AS first, max(seq) AS last FROM batch_event WHERE batch_id = b.id) e

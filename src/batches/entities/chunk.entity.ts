@@ -31,4 +31,6 @@ export class ChunkItemsEntity {
   @PrimaryColumn('bigint', { name: 'run_id' }) runId: string;
   @PrimaryColumn('bigint') no: string;
   @Column('text') items: string;
+  /** Which keys the items may have, see `summaryOf`; null for chunks in which nobody looks for a key, or that are older than summaries. */
+  @Column('bytea', { nullable: true }) keys: Buffer | null;
 }

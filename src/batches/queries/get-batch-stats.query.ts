@@ -3,6 +3,7 @@ import { IsIn, IsOptional } from 'class-validator';
 import { type Caller, type Dialect, DIALECTS } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import type { BatchStats, BatchView } from '../batch.view.js';
+import { TOTALS } from '../store/ended-totals.js';
 
 /** How many batches the tenant has, by status and by operation. */
 export class GetBatchStats extends Query<BatchStats> {
@@ -14,11 +15,7 @@ export class GetBatchStats extends Query<BatchStats> {
 
 const COUNT_BATCHES: Statement = {
   name: 'count-batches',
-  text: `
-    SELECT b.operation, CASE r.status WHEN 'stopping' THEN r.ends_as ELSE r.status END AS status, count(*)::int AS batches
-    FROM batch b JOIN run r ON r.id = b.run_id
-    WHERE b.tenant = $1 AND ($2::text IS NULL OR b.dialect = $2)
-    GROUP BY 1, 2`,
+  text: `SELECT operation, status, sum(batches)::int AS batches FROM (${TOTALS}) t GROUP BY 1, 2 HAVING sum(batches) > 0`,
 };
 
 @QueryHandler(GetBatchStats)

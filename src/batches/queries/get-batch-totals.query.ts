@@ -4,6 +4,7 @@ import { type Caller, type Dialect, DIALECTS } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import type { Priority } from '../batch.options.js';
 import type { BatchTotals, BatchView } from '../batch.view.js';
+import { TOTALS } from '../store/ended-totals.js';
 
 /** The tenant's batches and their items, added up. */
 export class GetBatchTotals extends Query<BatchTotals> {
@@ -16,31 +17,19 @@ export class GetBatchTotals extends Query<BatchTotals> {
 const SUM_BATCHES: Statement = {
   name: 'sum-batches',
   text: `
-    SELECT CASE r.status WHEN 'stopping' THEN r.ends_as ELSE r.status END AS status, b.options ->> 'priority' AS priority,
-      count(*)::int AS batches,
-      sum(r.total + r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled)::float8 AS total,
-      sum(coalesce(done.succeeded, r.succeeded) + r.carried_succeeded)::float8 AS succeeded,
-      sum(coalesce(done.failed, r.failed) + r.carried_failed)::float8 AS failed,
-      sum(coalesce(done.skipped, r.skipped) + r.carried_skipped)::float8 AS skipped,
-      count(*) FILTER (WHERE timed.ms IS NOT NULL)::int AS ended, coalesce(sum(timed.ms), 0)::float8 AS duration_ms,
-      coalesce(sum(r.succeeded + r.failed + r.skipped) FILTER (WHERE timed.ms IS NOT NULL), 0)::float8 AS processed,
-      count(*) FILTER (WHERE r.status = 'running' AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
-        AND EXISTS (SELECT FROM retry t WHERE t.run_id = r.id))::int AS retrying
-    FROM batch b JOIN run r ON r.id = b.run_id
-    LEFT JOIN LATERAL (
-      SELECT sum(l.succeeded) AS succeeded, sum(l.failed) AS failed, sum(l.skipped) AS skipped
-      FROM lane l WHERE l.run_id = r.id AND r.ended_at IS NULL
-    ) done ON true
-    CROSS JOIN LATERAL (SELECT extract(epoch FROM r.ended_at - r.started_at) * 1000 AS ms) timed
-    WHERE b.tenant = $1 AND ($2::text IS NULL OR b.dialect = $2)
-    GROUP BY 1, 2`,
+    SELECT status, priority, sum(batches)::int AS batches, sum(total)::float8 AS total, sum(succeeded)::float8 AS succeeded,
+      sum(failed)::float8 AS failed, sum(skipped)::float8 AS skipped,
+      sum(timed)::int AS ended, sum(duration_us)::float8 / 1000 AS duration_ms, sum(processed)::float8 AS processed,
+      count(*) FILTER (WHERE running_run IS NOT NULL AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = running_run AND c.state < 2)
+        AND EXISTS (SELECT FROM retry r WHERE r.run_id = running_run))::int AS retrying
+    FROM (${TOTALS}) t GROUP BY 1, 2`,
 };
 
 const COUNT_OPERATIONS: Statement = {
   name: 'count-operations',
   text: `
-    SELECT operation, count(*)::int AS batches FROM batch WHERE tenant = $1 AND ($2::text IS NULL OR dialect = $2)
-    GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 100`,
+    SELECT operation, sum(batches)::int AS batches FROM (${TOTALS}) t
+    GROUP BY 1 HAVING sum(batches) > 0 ORDER BY 2 DESC, 1 LIMIT 100`,
 };
 
 interface SumRow {

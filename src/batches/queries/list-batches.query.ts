@@ -2,9 +2,10 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { Type } from 'class-transformer';
 import { IsArray, IsIn, IsInt, IsISO8601, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { type Caller, type Dialect, DIALECTS } from '../../common/procedure.js';
-import { Database } from '../../database/sql.js';
+import { Database, run, type Statement } from '../../database/sql.js';
 import { RUN_STATUSES } from '../batch.state.js';
 import type { BatchView, Page } from '../batch.view.js';
+import { TOTALS } from '../store/ended-totals.js';
 import { type BatchRow, SELECT_BATCHES, toBatchView } from '../store/select-batches.js';
 
 const SHOWN_STATUSES = RUN_STATUSES.filter((status) => status !== 'stopping');
@@ -29,6 +30,13 @@ export class ListBatches extends Query<Page<BatchView>> {
   caller: Caller;
 }
 
+const COUNT_LISTED: Statement = {
+  name: 'count-listed-batches',
+  text: `
+    SELECT coalesce(sum(batches), 0)::int AS total FROM (${TOTALS}) t
+    WHERE ($3::text IS NULL OR operation = $3) AND ($4::text[] IS NULL OR status = ANY ($4))`,
+};
+
 @QueryHandler(ListBatches)
 export class ListBatchesHandler implements IQueryHandler<ListBatches> {
   constructor(private readonly database: Database) {}
@@ -41,13 +49,29 @@ export class ListBatchesHandler implements IQueryHandler<ListBatches> {
     // The page is cut before counts are added up: only its own batches cost a look at their lanes.
     const page = `SELECT b.id ${from} ORDER BY b.created_at DESC, b.id DESC LIMIT ${limit} OFFSET ${offset}`;
     const { pool } = this.database;
-    const [rows, count] = await Promise.all([
+    const [rows, total] = await Promise.all([
       pool.query<BatchRow>(`${SELECT_BATCHES} WHERE b.id IN (${page}) ORDER BY b.created_at DESC, b.id DESC`, values),
-      pool.query<{ total: number }>(`SELECT count(*)::int AS total ${from}`, values),
+      isTotalled(input)
+        ? this.total(input)
+        : pool.query<{ total: number }>(`SELECT count(*)::int AS total ${from}`, values).then(({ rows }) => rows[0]!.total),
     ]);
-    const total = count.rows[0]!.total;
     return { rows: rows.rows.map(toBatchView), total, limit, offset, hasMore: offset + rows.rows.length < total };
   }
+
+  private async total({ dialect, operation, status, caller }: ListBatches): Promise<number> {
+    const [counted] = await run<{ total: number }>(this.database.pool, COUNT_LISTED, [
+      caller.tenant,
+      dialect ?? null,
+      operation ?? null,
+      status ?? null,
+    ]);
+    return counted!.total;
+  }
+}
+
+/** Whether batches are counted by what they are asked for. */
+function isTotalled({ createdAfter, createdBefore, createdBy, name }: ListBatches): boolean {
+  return [createdAfter, createdBefore, createdBy, name].every((filter) => filter === undefined);
 }
 
 function conditions(input: ListBatches): { where: string; values: unknown[] } {

@@ -30,19 +30,29 @@ export class ListItems extends Query<Page<ItemView>> {
 
 /**
  * Chunks of the first run in order with the number of items before each, so that a page is found without unpacking what is not on it.
+ * Where every position that was reserved holds an item, that number is the chunk's own, and no chunk before the page is looked at.
+ * LIMIT 1 has their items looked up one by one, not joined with all that a run has.
  * A page ends after about 16 MB of payloads. Chunks of retries hold items that are in a chunk already.
  */
 const SELECT_CHUNKS: Statement = {
   name: 'select-chunks-of-page',
   text: `
+    WITH list AS MATERIALIZED (
+      SELECT gate,
+        CASE WHEN total = next_seq THEN coalesce((SELECT max(no) FROM chunk WHERE run_id = $1 AND no BETWEEN 0 AND $2 AND state <> 3), 0)
+          ELSE 0 END AS first,
+        CASE WHEN total = next_seq THEN $2::bigint + $3::int ELSE 2147483648 END AS beyond
+      FROM run WHERE id = $1
+    )
     SELECT * FROM (
-    SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, least(l.width, l.granted) AS width, (SELECT gate FROM run WHERE id = $1) AS gate,
+    SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, least(l.width, l.granted) AS width,
+      (SELECT gate FROM list) AS gate,
       sum(octet_length(i.items)) OVER (ORDER BY c.no) - octet_length(i.items) AS bytes_before
     FROM (
-      SELECT no, size, state, settled, lane, (sum(size) OVER (ORDER BY no) - size)::int AS before
-      FROM chunk WHERE run_id = $1 AND no >= 0 AND state <> 3
+      SELECT no, size, state, settled, lane, ((SELECT first FROM list) + sum(size) OVER (ORDER BY no) - size)::int AS before
+      FROM chunk WHERE run_id = $1 AND no >= (SELECT first FROM list) AND no < (SELECT beyond FROM list) AND state <> 3
     ) c
-    JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
+    CROSS JOIN LATERAL (SELECT items FROM chunk_items WHERE run_id = $1 AND no = c.no LIMIT 1) i
     LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane
     WHERE c.before < $2::int + $3::int AND c.before + c.size > $2
     ) page WHERE bytes_before < 16000000 ORDER BY no`,

@@ -7,11 +7,16 @@ import type { Page } from '../batch.view.js';
 import type { OutcomeView } from '../item.view.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 import { selectBatch, selectRunIds } from '../store/lock-batch.js';
+import { positionsOfKey } from '../store/positions-of-key.js';
+import { startOfPage } from '../store/start-of-page.js';
 import { OUTCOME_COLUMNS, type OutcomeRow, toOutcomeView } from '../store/outcome-rows.js';
 import type { BatchRow } from '../store/select-batches.js';
 
 /** A page ends after about so many bytes of outputs, however many rows were asked for. */
 const MAX_PAGE_BYTES = 16_000_000;
+
+/** So many outcomes are passed over as fast as anything else could find the page. */
+const SHORT_WAY = 1_000;
 
 type OutcomeStatus = Exclude<OutcomeView['status'], 'cancelled'>;
 const OUTCOMES: OutcomeStatus[] = ['succeeded', 'failed', 'skipped'];
@@ -40,10 +45,15 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomes> {
     const runIds = await selectRunIds(pool, batch);
     const limit = input.limit ?? 100;
     const offset = input.offset ?? 0;
-    const values = [runIds, input.status ? OUTCOME_STATUS[input.status] : null, input.key ?? null, input.history ?? false];
-    const page = runIds.length === 1 ? pageOfOne(limit, offset) : pageOfSeveral(limit, offset);
+    const positions = input.key === undefined || batch.external ? null : await positionsOfKey(pool, runIds, input.key);
+    const status = input.status ? OUTCOME_STATUS[input.status] : null;
+    const values = [runIds, status, input.key ?? null, input.history ?? false, positions];
+    const isAll = input.status === undefined && input.key === undefined && !(input.history && runIds.length > 1);
+    const start = isAll && !batch.external && offset >= SHORT_WAY ? startOfPage(offset) : `SELECT 0 AS seq, ${offset} AS skipped`;
+    const page = runIds.length === 1 ? pageOfOne(limit, offset) : pageOfSeveral(limit);
     const found = await pool.query<OutcomeRow>(
-      `SELECT page.*, r.no AS run FROM (
+      `WITH start AS MATERIALIZED (${start})
+       SELECT page.*, r.no AS run FROM (
          SELECT p.*, sum(size) OVER (ORDER BY seq, run_id) - size AS before FROM (${page}) p
        ) page JOIN run r ON r.id = page.run_id AND r.id = ANY ($1::bigint[]) WHERE before < ${MAX_PAGE_BYTES} ORDER BY seq, run_id`,
       values,
@@ -65,19 +75,23 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomes> {
   }
 }
 
-const WANTED = `($2::smallint IS NULL OR o.status = $2) AND ($3::text IS NULL OR o.key = $3) AND ($4::boolean OR o.repeated_in IS NULL)`;
+const WANTED = `($2::smallint IS NULL OR o.status = $2) AND ($3::text IS NULL OR o.key = $3) AND ($4::boolean OR o.repeated_in IS NULL)
+  AND ($5::int[] IS NULL OR o.seq = ANY ($5))`;
 
-/** One run's outcomes lie in their index in the items' order. */
+/** One run's outcomes lie in their index in the items' order. Those that are passed over are counted, and nothing else is made of them. */
 function pageOfOne(limit: number, offset: number): string {
-  return `SELECT ${OUTCOME_COLUMNS} FROM outcome o WHERE o.run_id = ($1::bigint[])[1] AND ${WANTED} ORDER BY o.seq LIMIT ${limit} OFFSET ${offset}`;
+  const ofRun = `FROM outcome o WHERE o.run_id = ($1::bigint[])[1] AND ${WANTED}`;
+  const first = `SELECT o.seq ${ofRun} AND o.seq >= (SELECT seq FROM start) ORDER BY o.seq LIMIT 1 OFFSET (SELECT skipped FROM start)`;
+  return `SELECT ${OUTCOME_COLUMNS} ${ofRun} ${offset > 0 ? `AND o.seq >= (${first})` : ''} ORDER BY o.seq LIMIT ${limit}`;
 }
 
 /** Of each run the first ones in that order, merged; outputs are read only of those on the page. */
-function pageOfSeveral(limit: number, offset: number): string {
+function pageOfSeveral(limit: number): string {
   return `
     SELECT ${OUTCOME_COLUMNS} FROM (
       SELECT f.run_id, f.seq FROM unnest($1::bigint[]) AS r (id), LATERAL (
-        SELECT o.run_id, o.seq FROM outcome o WHERE o.run_id = r.id AND ${WANTED} ORDER BY o.seq LIMIT ${limit + offset}
-      ) f ORDER BY f.seq, f.run_id LIMIT ${limit} OFFSET ${offset}
+        SELECT o.run_id, o.seq FROM outcome o WHERE o.run_id = r.id AND ${WANTED} AND o.seq >= (SELECT seq FROM start)
+        ORDER BY o.seq LIMIT ${limit} + (SELECT skipped FROM start)
+      ) f ORDER BY f.seq, f.run_id LIMIT ${limit} OFFSET (SELECT skipped FROM start)
     ) place JOIN outcome o ON o.run_id = place.run_id AND o.seq = place.seq`;
 }

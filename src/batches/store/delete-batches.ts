@@ -1,7 +1,10 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
+import { countEnded } from './ended-totals.js';
 
 const BATCHES = 'ARRAY(SELECT id FROM gone)';
 const RUNS = 'ARRAY(SELECT id FROM runs)';
+const ENDED = `
+  SELECT runs.*, gone.tenant, gone.dialect, gone.operation, gone.options FROM gone JOIN runs ON runs.id = gone.run_id WHERE runs.ended_at IS NOT NULL`;
 
 /**
  * Batches with everything that belongs to their runs. There are no foreign keys that would do it. Rows are named by arrays of ids, which
@@ -10,8 +13,9 @@ const RUNS = 'ARRAY(SELECT id FROM runs)';
 const DELETE_BATCHES: Statement = {
   name: 'delete-batches',
   text: `
-    WITH gone AS (DELETE FROM batch WHERE id = ANY ($1::text[]) RETURNING id, tenant),
-      runs AS (DELETE FROM run WHERE batch_id = ANY (${BATCHES}) RETURNING id),
+    WITH gone AS (DELETE FROM batch WHERE id = ANY ($1::text[]) RETURNING id, run_id, tenant, dialect, operation, options),
+      runs AS (DELETE FROM run WHERE batch_id = ANY (${BATCHES}) RETURNING *),
+      uncounted AS (${countEnded(-1, ENDED)}),
       lanes AS (DELETE FROM lane WHERE run_id = ANY (${RUNS})),
       chunks AS (DELETE FROM chunk WHERE run_id = ANY (${RUNS})),
       items AS (DELETE FROM chunk_items WHERE run_id = ANY (${RUNS})),

@@ -1,6 +1,8 @@
 import { AppError, invalidField } from '../../common/app-error.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
+import { hashesOf } from '../key-summary.js';
 import { keyOf, type PackedItem } from '../packed-item.js';
+import { mayHoldKey, placeOfKey } from './positions-of-key.js';
 
 /** By its key or by its position. */
 export interface ItemName {
@@ -16,14 +18,16 @@ export interface FoundItem {
 }
 
 /**
- * The next chunks in which an item of the key `$3` may be: those whose text has the key, or an escape that may spell it, and the one
- * with the item that is called so by its number, `$4`. A million small items are looked through in about a second. LIMIT 1 has the items
+ * The next chunks in which an item of the key `$3` may be: of those whose summary may hold it, the ones whose text has the key, or an
+ * escape that may spell it; and the one with the item that is called so by its number, `$4`. LIMIT 1 has the items
  * looked up chunk by chunk: in a join of a large run's chunks with their items PostgreSQL may compare each with each.
  */
 const MAY_HOLD_KEY: Statement = {
   name: 'select-chunks-that-may-hold-key',
   text: `
-    SELECT c.no, i.items FROM chunk c CROSS JOIN LATERAL (SELECT items FROM chunk_items WHERE run_id = c.run_id AND no = c.no LIMIT 1) i
+    SELECT c.no, i.items FROM chunk c CROSS JOIN LATERAL (
+      SELECT items FROM chunk_items i WHERE i.run_id = c.run_id AND i.no = c.no AND ${mayHoldKey({ first: '$5', step: '$6', place: '$4' })} LIMIT 1
+    ) i
     WHERE c.run_id = $1 AND c.no > $2 AND c.no >= 0 AND c.state <> 3
       AND (strpos(i.items, $3) > 0 OR strpos(i.items, '\\') > 0 OR ($4::bigint >= c.no AND $4 < c.no + c.size))
     ORDER BY c.no LIMIT 10`,
@@ -71,10 +75,10 @@ async function findBySeq(connection: Connection, runId: string, seq: number): Pr
 /** @returns at most some of them */
 async function findByKey(connection: Connection, runId: string, key: string): Promise<FoundItem[]> {
   const found: FoundItem[] = [];
-  const place = /^[1-9]\d{0,9}$/.test(key) ? Number(key) - 1 : -1;
+  const names = [key, placeOfKey(key), ...hashesOf(key)];
   let after = '-1';
   for (;;) {
-    const chunks = await run<ChunkRow>(connection, MAY_HOLD_KEY, [runId, after, key, place]);
+    const chunks = await run<ChunkRow>(connection, MAY_HOLD_KEY, [runId, after, ...names]);
     found.push(...chunks.flatMap(unpack).filter((item) => item.key === key));
     if (chunks.length === 0 || found.length > 1) return found;
     after = chunks.at(-1)!.no;

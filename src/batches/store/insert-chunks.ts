@@ -1,4 +1,4 @@
-import { bigintArray, integerArray, textArray } from '../../database/binary-array.js';
+import { bigintArray, byteaArray, integerArray, textArray } from '../../database/binary-array.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 
 /** Chunks with their packed items, all of one intake, in one statement. The arrays run side by side. */
@@ -9,8 +9,8 @@ const INSERT_CHUNKS: Statement = {
       INSERT INTO chunk (run_id, no, size, state, intake)
       SELECT $1, c.no, c.size, $2, $3 FROM unnest($4::bigint[], $5::integer[]) AS c (no, size)
     )
-    INSERT INTO chunk_items (run_id, no, items)
-    SELECT $1, i.no, i.items FROM unnest($4::bigint[], $6::text[]) AS i (no, items)`,
+    INSERT INTO chunk_items (run_id, no, items, keys)
+    SELECT $1, i.no, i.items, i.keys FROM unnest($4::bigint[], $6::text[], $7::bytea[]) AS i (no, items, keys)`,
 };
 
 export interface PackedChunk {
@@ -19,6 +19,8 @@ export interface PackedChunk {
   size: number;
   /** JSON array of `{ key?, payload? }` */
   items: string;
+  /** Which keys they may have, see `summaryOf`; null: any. */
+  keys: Buffer | null;
 }
 
 export async function insertChunks(
@@ -33,6 +35,7 @@ export async function insertChunks(
     bigintArray(chunks.map((chunk) => chunk.firstSeq)),
     integerArray(chunks.map((chunk) => chunk.size)),
     textArray(chunks.map((chunk) => chunk.items)),
+    byteaArray(chunks.map((chunk) => chunk.keys)),
   ]);
 }
 

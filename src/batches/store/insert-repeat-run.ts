@@ -1,5 +1,8 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
+import { countEnded } from './ended-totals.js';
 import type { Repeated } from './mark-repeated.js';
+
+const RUN_BEFORE = `SELECT r.*, b.tenant, b.dialect, b.operation, b.options FROM run r JOIN batch b ON b.run_id = r.id WHERE r.id = $2::bigint`;
 
 /** What the run before counted and this one does not repeat is carried on. */
 const INSERT_REPEAT_RUN: Statement = {
@@ -14,7 +17,7 @@ const INSERT_REPEAT_RUN: Statement = {
       RETURNING batch_id
     ), lanes AS (
       INSERT INTO lane (run_id, no, width) SELECT $1, w.no - 1, w.width FROM unnest($8::smallint[]) WITH ORDINALITY AS w (width, no)
-    )
+    ), uncounted AS (${countEnded(-1, RUN_BEFORE)})
     UPDATE batch b SET run_id = $1 FROM made WHERE b.id = made.batch_id`,
 };
 

@@ -4,6 +4,7 @@ import type { BatchEventRecord, BatchEventType } from '../events/batch.events.js
 import { type Connection, type Database, run, type Statement } from '../../database/sql.js';
 import { appendEvent } from './append-event.js';
 import { demandRollbackOfFailure } from './demand-rollback.js';
+import { countEnded } from './ended-totals.js';
 import { judgeRun, type Verdict } from './judge-run.js';
 import { evictDeadLanes } from './surrender-lane.js';
 
@@ -24,6 +25,7 @@ const LOCK_RUN: Statement = {
 const END_RUN: Statement = {
   name: 'end-run',
   text: `
+    WITH ended AS (
     UPDATE run r SET
       status = CASE
         WHEN r.status = 'stopping' THEN r.ends_as
@@ -46,7 +48,9 @@ const END_RUN: Statement = {
         AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
         AND NOT EXISTS (SELECT FROM retry t WHERE t.run_id = r.id))
     )
-    RETURNING r.batch_id, r.status`,
+    RETURNING r.*, b.tenant, b.dialect, b.operation, b.options
+    ), counted AS (${countEnded(1, 'SELECT * FROM ended')})
+    SELECT batch_id, status FROM ended`,
 };
 
 const END_EVENTS: Partial<Record<BatchView['status'], BatchEventType>> = {

@@ -14,6 +14,8 @@ import { CircuitBreakers1764000013000 } from './1764000013000-circuit-breakers.j
 import { Compensations1764000014000 } from './1764000014000-compensations.js';
 import { Workers1764000016000 } from './1764000016000-workers.js';
 import { BatchByRun1764000017000 } from './1764000017000-batch-by-run.js';
+import { EndedTotals1764000018000 } from './1764000018000-ended-totals.js';
+import { KeySummaries1764000019000 } from './1764000019000-key-summaries.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -33,4 +35,6 @@ export const MIGRATIONS = [
   Compensations1764000014000,
   Workers1764000016000,
   BatchByRun1764000017000,
+  EndedTotals1764000018000,
+  KeySummaries1764000019000,
 ];

@@ -1,5 +1,6 @@
 import { deleteExpiredBatches } from '../../../src/batches/store/delete-batches.js';
 import { findDueRollbacks } from '../../../src/batches/store/demand-rollback.js';
+import { foldEndedTotals } from '../../../src/batches/store/ended-totals.js';
 import { findUnendedRuns, findWaitingRuns, timeOutRuns } from '../../../src/batches/store/find-work.js';
 import { discardAbandonedIntakes } from '../../../src/batches/store/insert-chunks.js';
 import { settleRun } from '../../../src/batches/store/settle-run.js';
@@ -27,6 +28,7 @@ export async function sweeping(engine: Engine, recorder: Recorder): Promise<void
   await timeOutRuns(pool);
   await settleRun(database, String(SIZES.batches));
 
+  await foldEndedTotals(pool);
   await discardAbandonedIntakes(pool);
   await deleteIdleBuckets(pool);
   await forgetKeys(pool);
