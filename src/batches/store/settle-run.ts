@@ -26,29 +26,29 @@ const END_RUN: Statement = {
   name: 'end-run',
   text: `
     WITH ended AS (
-    UPDATE run r SET
-      status = CASE
-        WHEN r.status = 'stopping' THEN r.ends_as
-        WHEN done.succeeded + done.skipped + r.carried_succeeded + r.carried_skipped > 0 OR r.total = 0 THEN 'completed'
-        ELSE 'failed' END,
-      reason = CASE WHEN r.status = 'running' AND done.succeeded + done.skipped + r.carried_succeeded + r.carried_skipped = 0 AND r.total > 0
-        THEN 'every item failed' ELSE r.reason END,
-      succeeded = done.succeeded, failed = done.failed, skipped = done.skipped,
-      cancelled = r.total - done.succeeded - done.failed - done.skipped,
-      sealed = true, ended_at = clock_timestamp()
-    FROM (
-      SELECT coalesce(sum(succeeded), 0)::int AS succeeded, coalesce(sum(failed), 0)::int AS failed,
-        coalesce(sum(skipped), 0)::int AS skipped, coalesce(bool_or(lease_until > '-infinity'), false) AS held
-      FROM lane WHERE run_id = $1
-    ) done, batch b
-    WHERE r.id = $1 AND b.id = r.batch_id AND (
-      (r.status = 'stopping' AND NOT done.held)
-      OR (r.status = 'running' AND r.sealed AND b.external AND done.succeeded + done.failed + done.skipped >= r.total)
-      OR (r.status = 'running' AND r.sealed AND NOT b.external
-        AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
-        AND NOT EXISTS (SELECT FROM retry t WHERE t.run_id = r.id))
-    )
-    RETURNING r.*, b.tenant, b.dialect, b.operation, b.options
+      UPDATE run r SET
+        status = CASE
+          WHEN r.status = 'stopping' THEN r.ends_as
+          WHEN done.succeeded + done.skipped + r.carried_succeeded + r.carried_skipped > 0 OR r.total = 0 THEN 'completed'
+          ELSE 'failed' END,
+        reason = CASE WHEN r.status = 'running' AND done.succeeded + done.skipped + r.carried_succeeded + r.carried_skipped = 0 AND r.total > 0
+          THEN 'every item failed' ELSE r.reason END,
+        succeeded = done.succeeded, failed = done.failed, skipped = done.skipped,
+        cancelled = r.total - done.succeeded - done.failed - done.skipped,
+        sealed = true, ended_at = clock_timestamp()
+      FROM (
+        SELECT coalesce(sum(succeeded), 0)::int AS succeeded, coalesce(sum(failed), 0)::int AS failed,
+          coalesce(sum(skipped), 0)::int AS skipped, coalesce(bool_or(lease_until > '-infinity'), false) AS held
+        FROM lane WHERE run_id = $1
+      ) done, batch b
+      WHERE r.id = $1 AND b.id = r.batch_id AND (
+        (r.status = 'stopping' AND NOT done.held)
+        OR (r.status = 'running' AND r.sealed AND b.external AND done.succeeded + done.failed + done.skipped >= r.total)
+        OR (r.status = 'running' AND r.sealed AND NOT b.external
+          AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
+          AND NOT EXISTS (SELECT FROM retry t WHERE t.run_id = r.id))
+      )
+      RETURNING r.*, b.tenant, b.dialect, b.operation, b.options
     ), counted AS (${countEnded(1, 'SELECT * FROM ended')})
     SELECT batch_id, status FROM ended`,
 };
