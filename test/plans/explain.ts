@@ -19,7 +19,7 @@ export interface Plan {
 
 /** The planner's settings that PostgreSQL comes with: plans are compared from one server to another. */
 const SETTINGS = `
-  SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = '4MB'; SET effective_cache_size = '4GB';
+  SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = '4MB'; SET effective_cache_size = '4GB';
   SET seq_page_cost = 1; SET random_page_cost = 4; SET cpu_tuple_cost = 0.01; SET cpu_index_tuple_cost = 0.005; SET cpu_operator_cost = 0.0025`;
 
 export class Explainer {
