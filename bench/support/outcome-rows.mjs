@@ -17,7 +17,7 @@ export function outcomeTable({ name = 'outcome', unlogged = false, primaryKey = 
       key text NOT NULL,
       error_kind text,
       error text,
-      output jsonb,
+      output json,
       recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
       ${primaryKey ? ', PRIMARY KEY (run_id, seq)' : ''}
     );`;

@@ -266,6 +266,15 @@ describe('analytics', () => {
   });
 });
 
+test('an output comes back with its fields in the order in which the handler gave them', async () => {
+  const batch = await engine.run(() => ({ output: { title: 'z', id: 7, nested: { last: 1.5, by: null } } }), { items: ['a'] });
+  await engine.ended(batch);
+
+  const [outcome] = await engine.outcomes(batch);
+
+  expect(JSON.stringify(outcome!.output)).toBe('{"title":"z","id":7,"nested":{"last":1.5,"by":null}}');
+});
+
 test('every snapshot of a running batch adds up, and its progress only rises', async () => {
   const batch = await engine.run(
     async ({ attempt, key }) => {

@@ -21,7 +21,7 @@ export class OutcomeEntity {
   @Column('text', { nullable: true }) error: string | null;
   /** Where a handler's error was thrown, of the first failures of a worker's turn. */
   @Column('text', { name: 'error_stack', nullable: true }) errorStack: string | null;
-  @Column('jsonb', { nullable: true }) output: unknown;
+  @Column('json', { nullable: true }) output: unknown;
   @Column('timestamptz', { name: 'recorded_at', default: () => 'now()' }) recordedAt: Date;
   /** The later run that repeats the item; null while this outcome counts. */
   @Column('bigint', { name: 'repeated_in', nullable: true }) repeatedIn: string | null;

@@ -25,7 +25,7 @@ const RECORD_OUTCOMES: Statement = {
       INSERT INTO outcome (run_id, seq, status, attempts, duration_ms, quality, key, error_kind, error, error_stack, output)
       SELECT $1, o.* FROM ROWS FROM (
         unnest($11::int[], $12::smallint[], $13::smallint[], $14::real[], $15::real[], $16::text[], $17::text[], $18::text[], $19::text[]),
-        jsonb_array_elements($20::jsonb)
+        json_array_elements($20::json)
       ) AS o WHERE EXISTS (SELECT FROM held)
     ), compensations AS (
       INSERT INTO compensation (run_id, seq, value)
