@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import { Pool } from 'pg';
+import { PLAN_SETTINGS } from './plan-settings.js';
 
 /** Its statements touch a few rows by their keys: one that takes longer waits for somebody, and the next heartbeat tries again. */
 const STATEMENT_MS = 2_500;
@@ -18,6 +19,7 @@ export function openHeartbeatPool(url: string): Pool {
   const pool = new Pool({
     connectionString: url,
     application_name: 'batchwise heartbeat',
+    options: PLAN_SETTINGS,
     max: 2,
     connectionTimeoutMillis: CONNECT_MS,
     idleTimeoutMillis: IDLE_MS,

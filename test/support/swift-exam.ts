@@ -12,7 +12,7 @@ const MISMATCHES = 20;
 const MISMATCHED = `
   WITH expected AS (${EXPECTED}), recorded AS (
     SELECT seq, seq - (SELECT min(no) FROM chunk WHERE run_id = $1 AND no >= 0 AND state <> 3) AS place,
-      key, status::int, attempts::int, error_kind, output
+      key, status::int, attempts::int, error_kind, output::jsonb AS output
     FROM outcome WHERE run_id = $1
   )
   SELECT coalesce(r.place, e.place)::int AS place, r.seq, r.error_kind AS kind, to_json(e) AS expected, to_json(r) AS recorded
