@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import type { Connection } from '../../src/database/sql.js';
 import type { Recorded } from './recorder.js';
 
 /** A node of a plan, as far as anybody looks at it. */
@@ -17,17 +17,18 @@ export interface Plan {
   Plans?: Plan[];
 }
 
-/** The planner's settings that PostgreSQL comes with: plans are compared from one server to another. */
+/** The planner's other settings, as PostgreSQL comes with them: plans are compared from one server to another. */
 const SETTINGS = `
-  SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = '4MB'; SET effective_cache_size = '4GB';
+  SET max_parallel_workers_per_gather = 0; SET work_mem = '4MB'; SET effective_cache_size = '4GB';
   SET seq_page_cost = 1; SET random_page_cost = 4; SET cpu_tuple_cost = 0.01; SET cpu_index_tuple_cost = 0.005; SET cpu_operator_cost = 0.0025`;
 
 export class Explainer {
-  private constructor(private readonly client: Client) {}
+  constructor(private readonly connection: Connection) {}
 
-  static async on(client: Client): Promise<Explainer> {
-    await client.query(SETTINGS);
-    return new Explainer(client);
+  /** On any server alike. */
+  static async onAnyServer(connection: Connection): Promise<Explainer> {
+    await connection.query(SETTINGS);
+    return new Explainer(connection);
   }
 
   /** The plan for just these values, which PostgreSQL makes for the first five executions on a connection, and for statements without a name. */
@@ -41,7 +42,7 @@ export class Explainer {
   }
 
   private async explain(options: string, text: string, values?: unknown[]): Promise<Plan> {
-    const { rows } = await this.client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`EXPLAIN (${options}) ${text}`, values);
+    const { rows } = await this.connection.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`EXPLAIN (${options}) ${text}`, values);
     return rows[0]!['QUERY PLAN'][0].Plan;
   }
 }

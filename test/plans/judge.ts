@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import type { Connection } from '../../src/database/sql.js';
 import type { Plan } from './explain.js';
 import { FEW_ROWS, GROWING_TABLES, OWNERS } from './tables.js';
 
@@ -11,8 +11,8 @@ interface Index {
 
 export type Indexes = Map<string, Index>;
 
-export async function readIndexes(client: Client): Promise<Indexes> {
-  const { rows } = await client.query<Index & { name: string }>(`
+export async function readIndexes(connection: Connection): Promise<Indexes> {
+  const { rows } = await connection.query<Index & { name: string }>(`
     SELECT i.indexrelid::regclass::text AS name, i.indrelid::regclass::text AS table, i.indpred IS NOT NULL AS "isPartial",
       trim(pg_get_indexdef(i.indexrelid, 1, true), '()') AS first
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = 'public'::regnamespace`);

@@ -13,7 +13,7 @@ interface Planned {
   reads: Set<string>;
 }
 
-const CAN_BE_PLANNED = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
+export const CAN_BE_PLANNED = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
 
 /** The statements that were recorded, with their plans. */
 export class PlannedStatements {
@@ -28,7 +28,7 @@ export class PlannedStatements {
   ) {}
 
   static async on(client: Client): Promise<PlannedStatements> {
-    return new PlannedStatements(await Explainer.on(client), await readIndexes(client));
+    return new PlannedStatements(await Explainer.onAnyServer(client), await readIndexes(client));
   }
 
   /** Also of statements that read no table. */

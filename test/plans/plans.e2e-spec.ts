@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { completeOptions } from '../../src/batches/dialects.js';
 import { Config } from '../../src/config.js';
+import { PLAN_SETTINGS } from '../../src/database/plan-settings.js';
 import { Engine } from '../support/engine.js';
 import { changing } from './calls/changing.js';
 import { reading } from './calls/reading.js';
@@ -27,7 +28,7 @@ beforeAll(async () => {
   engine = await Engine.start({ ROLE: 'api' });
   const { database, service } = engine;
   await fillDatabase(database.pool, completeOptions({}, 'native', { config: service.app.get(Config), concurrency: 10 }));
-  client = new Client({ connectionString: service.databaseUrl });
+  client = new Client({ connectionString: service.databaseUrl, options: PLAN_SETTINGS });
   await client.connect();
   // Of so many rows that statistics are of all of them, and not of some that were drawn.
   await client.query('SET default_statistics_target = 1000');
