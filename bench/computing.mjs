@@ -1,11 +1,10 @@
 // Items that compute, in threads: how much longer a batch of them takes than a bare pool of as many threads does with the same list, and how
 // busy the cores are. Both take turns.
 //   npm run bench:computing -- [--items 1000] [--rounds 3] [--item-ms 20] [--out result.json] [--quick]
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
-import { connect } from './support/client.mjs';
+import { watchEnds } from './support/client.mjs';
 import { assertCount, percent, present, readOptions, short } from './support/command.mjs';
 import hashes from './support/hashing.mjs';
 import { assertAllSucceeded, countOutcomes, create, valueOf, withDatabase } from './support/load.mjs';
@@ -48,11 +47,10 @@ function hashesWithin(milliseconds) {
 
 /** Who asks the database again and again whether it is over takes time of the cores that are measured. */
 async function batchOf(count, { url }) {
-  const socket = await connect(url);
-  const ended = Promise.race(['batch.completed', 'batch.failed'].map((event) => once(socket, event)));
-  await create(url, { operation: 'hashing', items: Array.from({ length: count }, () => ({ payload: { rounds: HASHES } })) });
-  await ended;
-  socket.disconnect();
+  const ends = await watchEnds(url);
+  const list = Array.from({ length: count }, () => ({ payload: { rounds: HASHES } }));
+  await ends.ended(await create(url, { operation: 'hashing', items: list }));
+  ends.close();
 }
 
 async function measureService(stack) {

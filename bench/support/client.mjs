@@ -54,6 +54,28 @@ export async function ended(url, id, everyMs = 20) {
   }
 }
 
+/** For batches that will be created: their ends, by the service's events, which cost it less than to be asked. */
+export async function watchEnds(url) {
+  const socket = await connect(url);
+  const known = new Set();
+  let look;
+  for (const event of ['batch.completed', 'batch.failed']) {
+    socket.on(event, ({ batchId }) => {
+      known.add(batchId);
+      look?.();
+    });
+  }
+  return {
+    /** Resolves when the batch has ended, also when that was told before anybody knew its ID. One at a time. */
+    ended: (id) =>
+      new Promise((resolve) => {
+        look = () => known.has(id) && resolve();
+        look();
+      }),
+    close: () => socket.disconnect(),
+  };
+}
+
 /** A connected socket. */
 export async function connect(url) {
   const socket = io(url, { transports: ['websocket'], forceNew: true, auth: { apiKey: API_KEY } });

@@ -1,6 +1,6 @@
 // The service as its clients know it: items go in as NDJSON over HTTP, its event on Socket.IO tells that all of their outcomes are stored.
 import pg from 'pg';
-import { ask, connect, submit } from '../support/client.mjs';
+import { ask, submit, watchEnds } from '../support/client.mjs';
 
 export default batchwise({ title: 'Batchwise, one process', roles: ['all'], options: { concurrency: 100 } });
 
@@ -14,11 +14,11 @@ export function batchwise({ title, roles, options }) {
 
     async start({ url, postgres, fail }) {
       const client = new pg.Client(postgres.url);
-      const [completed] = await Promise.all([completions(url), client.connect()]);
+      const [ends] = await Promise.all([watchEnds(url), client.connect()]);
       return {
         async work(items) {
           const id = await submit(url, { items, options });
-          await completed(id);
+          await ends.ended(id);
           const { counts } = await ask(url, 'GET', `/api/batches/${id}`);
           if (counts.succeeded !== items) fail(new Error(`${counts.succeeded} of ${items} succeeded`));
         },
@@ -26,20 +26,4 @@ export function batchwise({ title, roles, options }) {
       };
     },
   };
-}
-
-/** @returns what resolves when the batch of an ID is completed, also when that was told before anybody knew the ID */
-async function completions(url) {
-  const socket = await connect(url);
-  const known = new Set();
-  let look;
-  socket.on('batch.completed', ({ batchId }) => {
-    known.add(batchId);
-    look?.();
-  });
-  return (id) =>
-    new Promise((resolve) => {
-      look = () => known.has(id) && resolve();
-      look();
-    });
 }
