@@ -40,7 +40,7 @@ function find(value: unknown, at: string): string | undefined {
 
 const UNSTORABLE = /\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})/;
 
-/** JSON text that PostgreSQL can read: NUL and lone surrogates, which it cannot, become U+FFFD. */
+/** JSON text that PostgreSQL takes as json and as jsonb: NUL and lone surrogates, which jsonb refuses, become U+FFFD. */
 export function toStorableJson(value: unknown): string | undefined {
   const text = JSON.stringify(value) as string | undefined;
   if (text === undefined || !UNSTORABLE.test(text)) return text;
