@@ -5,10 +5,11 @@ import { checkInput } from '../common/check-input.js';
 import { isTooDeep, toStorableJson, unsafeKey } from '../common/safe-json.js';
 import { handlerLogger } from '../operations/handler-logger.js';
 import { ItemHandlerRegistry, type RegisteredHandler } from '../operations/item-handler.registry.js';
-import type { BatchContext } from '../operations/item-handler.js';
+import type { SelectionContext } from '../operations/item-handler.js';
 import type { BatchOptionsInput } from './batch.options.js';
 import { assertLimitsCanBeKept } from './resource-limits.options.js';
 import { itemsFromArray, itemsFromGenerator, type ItemSource } from './item-source.js';
+import type { Warnings } from './warnings.js';
 
 /** Operations that the documents name; without an item handler their results come from outside. */
 const DOCUMENTED_OPERATIONS = ['annotate', 'import', 'export', 'transform', 'report', 'validate', 'cleanup'];
@@ -47,7 +48,8 @@ export class BatchPlanner {
   constructor(private readonly registry: ItemHandlerRegistry) {}
 
   /** @throws AppError INVALID_INPUT or UNPROCESSABLE that names the field */
-  plan(input: BatchRequest, batchId: string, maxItems: number): BatchPlan {
+  plan(input: BatchRequest, batchId: string, limits: { maxItems: number; warnings: Warnings }): BatchPlan {
+    const { maxItems, warnings } = limits;
     assertFreeJson('filters', input.filters);
     assertFreeJson('parameters', input.parameters);
     if (input.items && input.items.length > maxItems) {
@@ -65,20 +67,27 @@ export class BatchPlanner {
     if (!registered && input.external === false) {
       throw unprocessable('external', `no item handler does ${input.operation} here: its results must come from outside`);
     }
-    return registered && input.external !== true ? this.planHandled(input, registered, batchId) : planExternal(input, registered);
+    return registered && input.external !== true
+      ? this.planHandled(input, registered, { batchId, warnings })
+      : planExternal(input, registered);
   }
 
-  private planHandled(input: BatchRequest, registered: RegisteredHandler, batchId: string): BatchPlan {
+  private planHandled(
+    input: BatchRequest,
+    registered: RegisteredHandler,
+    { batchId, warnings }: { batchId: string; warnings: Warnings },
+  ): BatchPlan {
     assertLimitsCanBeKept(input.options?.resourceLimits, whyNotLimited(registered));
     const parameters = checkParameters(registered, input.parameters ?? {});
     const open = input.open ?? false;
     const starts = input.start ?? !open;
-    const context: BatchContext = {
+    const context: SelectionContext = {
       batchId,
       tenant: input.caller.tenant,
       operation: input.operation,
       parameters,
       logger: handlerLogger(input.operation, batchId),
+      warn: (sentence) => warnings.add(sentence),
     };
     const source = chooseSource(input, registered, context);
     const oneByOne = registered.handler.slotsPerWorker !== undefined;
@@ -171,7 +180,7 @@ function unknownParameters(registered: RegisteredHandler, parameters: Record<str
   }
 }
 
-function chooseSource(input: BatchRequest, registered: RegisteredHandler, context: BatchContext): ItemSource {
+function chooseSource(input: BatchRequest, registered: RegisteredHandler, context: SelectionContext): ItemSource {
   const { operation, handler, filters: filterClass } = registered;
   if (input.source) return input.source;
   if (input.items) {

@@ -44,6 +44,8 @@ export class BatchView {
   options: BatchOptions;
   filters: Record<string, unknown>;
   parameters: Record<string, unknown>;
+  /** What whoever created it should know: settings without effect, rows that were read otherwise than written, a batch that did nothing. */
+  warnings: string[];
   /** Number of the current run, from 1. */
   run: number;
   /** Milliseconds until the end at the run's mean speed, and within its rate limit; null when unknown. */

@@ -7,6 +7,7 @@ import { CHUNK_STATE } from './entities/chunk.entity.js';
 import type { ItemSource } from './item-source.js';
 import { summaryOf } from './key-summary.js';
 import { acceptIntake, discardIntake, insertChunks, type PackedChunk } from './store/insert-chunks.js';
+import type { Warnings } from './warnings.js';
 
 /** Rows travel in statements of about this many items, or this many characters when items are large. */
 const SLICE_ITEMS = 5_000;
@@ -23,6 +24,8 @@ export interface IntakeTarget {
   staged: boolean;
   /** The last slice, of most intakes the only one, is written when the intake is accepted, and is never staged. */
   lastWithAccept?: boolean;
+  /** Takes the source's warnings. */
+  warnings: Warnings;
   /** Runs `write` with a connection and the first free position of `count` new items. */
   reserve(count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void>;
 }
@@ -47,6 +50,7 @@ export class Intake {
     for await (const slice of source) {
       for (const item of slice) {
         if ('problem' in item) this.note(item.line, item.problem);
+        else if ('warning' in item) this.target.warnings.add(item.warning);
         else this.push(item.text, item.key);
       }
       if (this.isFull()) await this.flush();

@@ -2,8 +2,11 @@ import { linesOf } from '../common/lines.js';
 import { isTooDeep, toStorableText, unsafeKey } from '../common/safe-json.js';
 import type { NewItem } from '../operations/item-handler.js';
 
-/** An item on its way in: the JSON text of `{ key?, payload? }` and its key, or what is wrong with it. Lines count from 1. */
-export type SourceItem = { line: number; text: string; key: string | undefined } | { line: number; problem: string };
+/**
+ * An item on its way in: the JSON text of `{ key?, payload? }` and its key, or what is wrong with it. Lines count from 1. A warning is
+ * something that the batch's creator should know of the whole.
+ */
+export type SourceItem = { line: number; text: string; key: string | undefined } | { line: number; problem: string } | { warning: string };
 
 /** Items in slices: a slice is what one read brought, so that an item costs no await of its own. */
 export type ItemSource = AsyncIterable<SourceItem[]>;

@@ -9,7 +9,6 @@ import type { FieldsPatch } from '../records/store/merge-fields.js';
 import type { StoredRecord } from '../records/store/select-records-by-keys.js';
 import { annotationConflict } from './annotation-conflict.js';
 import {
-  type BatchContext,
   type ChunkContext,
   type Item,
   ItemHandler,
@@ -17,6 +16,7 @@ import {
   type ItemOutcome,
   type NewItem,
   PermanentError,
+  type SelectionContext,
 } from './item-handler.js';
 
 export class AnnotateParameters {
@@ -44,7 +44,10 @@ export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotatePa
     private readonly files: FileStore,
   ) {}
 
-  async *selectItems(filters: Record<string, unknown>, { tenant, parameters }: BatchContext<AnnotateParameters>): AsyncGenerator<NewItem> {
+  async *selectItems(
+    filters: Record<string, unknown>,
+    { tenant, parameters }: SelectionContext<AnnotateParameters>,
+  ): AsyncGenerator<NewItem> {
     for await (const key of this.records.keysMatching({ tenant, collection: parameters.collection }, filters)) yield { key };
   }
 

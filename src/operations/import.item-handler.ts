@@ -11,7 +11,6 @@ import { RecordStore } from '../records/record-store.js';
 import type { Inserted } from '../records/store/insert-records.js';
 import type { NewRecord, Upserted } from '../records/store/upsert-records.js';
 import {
-  type BatchContext,
   type ChunkContext,
   type Item,
   ItemHandler,
@@ -19,6 +18,7 @@ import {
   type ItemOutcome,
   type NewItem,
   PermanentError,
+  type SelectionContext,
 } from './item-handler.js';
 
 export class ImportFilters {
@@ -50,7 +50,7 @@ export class ImportItemHandler implements ItemHandlerClass<unknown, ImportParame
     private readonly files: FileStore,
   ) {}
 
-  async *selectItems(filters: ImportFilters, { parameters, tenant }: BatchContext<ImportParameters>): AsyncGenerator<NewItem> {
+  async *selectItems(filters: ImportFilters, { parameters, tenant }: SelectionContext<ImportParameters>): AsyncGenerator<NewItem> {
     const { fileId, format, keyField, cells } = { ...parameters, ...withoutUndefined(filters) };
     if (fileId === undefined) throw invalidField('parameters.fileId', 'name a stored file (POST /api/files), or give the rows as items');
     if (keyField !== parameters.keyField && parameters.keyField !== undefined) {

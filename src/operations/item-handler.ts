@@ -44,6 +44,12 @@ export interface BatchContext<Parameters = unknown> {
   readonly logger: HandlerLogger;
 }
 
+/** The batch as it is being created. */
+export interface SelectionContext<Parameters = unknown> extends BatchContext<Parameters> {
+  /** Keeps a sentence with the batch, for whoever created it: what was chosen or read otherwise than they may think. */
+  warn(sentence: string): void;
+}
+
 export interface HandlerLogger {
   info(message: string, fields?: object): void;
   warn(message: string, fields?: object): void;
@@ -110,7 +116,7 @@ export interface ItemHandlerClass<Payload = unknown, Parameters = unknown, Filte
   run?(item: Item<Payload>, context: ItemContext<Parameters>): Promise<ItemResult | void>;
   runChunk?(items: Item<Payload>[], context: ChunkContext<Parameters>): Promise<ItemOutcome[]>;
   /** Chooses a batch's items when it is created with filters instead of a list. Streamed: never held whole in memory. */
-  selectItems?(filters: Filters, context: BatchContext<Parameters>): AsyncIterable<NewItem>;
+  selectItems?(filters: Filters, context: SelectionContext<Parameters>): AsyncIterable<NewItem>;
   /**
    * Undoes one item's work, by what `run` or `runChunk` returned as its `compensation`. Called when the batch is rolled back: for each
    * item that has one, the last recorded first, one after the other. Errors mean what they mean for items, with the batch's retry

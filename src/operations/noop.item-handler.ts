@@ -1,7 +1,6 @@
 import { IsInt, IsNumber, IsOptional, Max, Min } from 'class-validator';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  type BatchContext,
   type Item,
   type ItemContext,
   ItemHandler,
@@ -10,6 +9,7 @@ import {
   type NewItem,
   PermanentError,
   RetryLaterError,
+  type SelectionContext,
 } from './item-handler.js';
 
 /** What one item does; a batch's parameters do it to all of its items. Nothing of it: the item succeeds at once. */
@@ -62,7 +62,7 @@ export class NoopItemHandler implements ItemHandlerClass<NoopPayload | undefined
     return this.work(item, context, { ...payload, durationMs, failureRate });
   }
 
-  async *selectItems(filters: NoopFilters, context: BatchContext<NoopParameters>): AsyncGenerator<NewItem> {
+  async *selectItems(filters: NoopFilters, context: SelectionContext<NoopParameters>): AsyncGenerator<NewItem> {
     const count = filters.count ?? context.parameters.count ?? 0;
     for (let number = 1; number <= count; number += 1) yield { key: String(number) };
   }

@@ -164,7 +164,7 @@ describe('the native REST interface', () => {
     const { id } = await create({ open: true, start: false });
     const asJson = await api.post(`/api/batches/${id}/items`, { items: ['a', { key: 'b', payload: { x: 1 } }] });
     expect(asJson.status).toBe(200);
-    expect(asJson.body).toEqual({ success: true, data: { added: 2, skipped: 0, problems: [], total: 2 } });
+    expect(asJson.body).toEqual({ success: true, data: { added: 2, skipped: 0, problems: [], total: 2, warnings: [] } });
     expect((await ndjson(id, '{"key":"c"}\n\n{"payload":{"y":2}}', '?seal=true')).body.data).toMatchObject({ added: 2, total: 4 });
     const late = await api.post<Problem>(`/api/batches/${id}/items`, { items: ['z'] });
     expect(late.status).toBe(409);

@@ -33,6 +33,7 @@ const rows: fc.Arbitrary<BatchRow> = fc
       total,
       started_at,
       ends_as: 'cancelled',
+      warnings: [],
       processed_before: 0,
       options,
       created_at: new Date(),

@@ -14,6 +14,7 @@ import { ringRun } from '../ring-run.js';
 import { appendAudit } from '../store/append-audit.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
 import type { BatchRow } from '../store/select-batches.js';
+import { Warnings } from '../warnings.js';
 
 /**
  * Adds items to an open batch, from a list or a stream of any length; memory does not grow with it. It may be running.
@@ -32,6 +33,8 @@ export class AddItems extends Command<AddedItems> {
 export class AddedItems extends IntakeReport {
   /** Items of the batch now. */
   total: number;
+  /** What the sender should know of them. */
+  warnings: string[];
 }
 
 const NEXT_INTAKE: Statement = { name: 'next-intake-id', text: `SELECT nextval('intake_id') AS id` };
@@ -62,10 +65,12 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
     const onInvalid = input.onInvalid ?? 'refuse';
     if (onInvalid === 'skip' && input.caller.once) throw notAllAtOnce();
     const [next] = await run<{ id: string }>(this.database.pool, NEXT_INTAKE, []);
-    const intake = this.newIntake(batch, next!.id, onInvalid === 'refuse');
+    const warnings = new Warnings();
+    const intake = this.newIntake(batch, next!.id, { staged: onInvalid === 'refuse', warnings });
     try {
       const report = await intake.take(input.source, onInvalid);
-      const added = await this.accept(input, intake, report);
+      if (report.added + report.skipped === 0) warnings.add('nothing was added: no items came');
+      const added = await this.accept(input, intake, { ...report, warnings: warnings.list() });
       await ringRun(this.lanes, batch);
       return added;
     } catch (error) {
@@ -76,7 +81,7 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
     }
   }
 
-  private newIntake(batch: BatchRow, id: string, staged: boolean): Intake {
+  private newIntake(batch: BatchRow, id: string, { staged, warnings }: { staged: boolean; warnings: Warnings }): Intake {
     const reserve = async (count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void> => {
       await this.database.transaction(async (connection) => {
         const [reserved] = await run<{ first_seq: number }>(connection, RESERVE, [batch.run_id, count, staged ? 0 : count]);
@@ -88,7 +93,7 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
       });
       if (!staged) await ringRun(this.lanes, batch);
     };
-    return new Intake({ runId: batch.run_id, options: batch.options, staged, reserve }, id);
+    return new Intake({ runId: batch.run_id, options: batch.options, staged, warnings, reserve }, id);
   }
 
   /** What was added before a request broke off stays. The lock keeps the batch from being deleted without its entry. */
@@ -99,7 +104,7 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
     });
   }
 
-  private accept(input: AddItems, intake: Intake, report: IntakeReport): Promise<AddedItems> {
+  private accept(input: AddItems, intake: Intake, report: Omit<AddedItems, 'total'>): Promise<AddedItems> {
     const staged = input.onInvalid === 'skip' ? 0 : report.added;
     return this.database.transaction(async (connection) => {
       assertOpen(await lockBatch(connection, input.caller.tenant, input.batchId));

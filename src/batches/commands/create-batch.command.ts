@@ -24,6 +24,7 @@ import { expectExternalKeys } from '../store/record-external-outcome.js';
 import { appendFirstEvents } from '../store/append-event.js';
 import { toBatchView } from '../store/select-batches.js';
 import { setGoing } from '../store/start-run.js';
+import { Warnings } from '../warnings.js';
 
 const MAX_ITEMS_PER_REQUEST = 100_000;
 
@@ -43,6 +44,8 @@ export class CreateBatch extends Command<BatchView> {
   @OptionalAnyJsonList() @IsOptional() @Opaque() @IsArray() items?: unknown[];
   /** The items as a stream of any length, for callers in this process. */
   @IsOptional() @Opaque() @ApiHideProperty() source?: ItemSource;
+  /** What its creator should know of it, for callers in this process that know more than the command. */
+  @IsOptional() @ApiHideProperty() @IsArray() @IsString({ each: true }) warnings?: string[];
   /** Number of results to expect from outside, when there is no list of items. */
   @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) totalItems?: number;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => BatchOptionsInput) options?: BatchOptionsInput;
@@ -67,8 +70,8 @@ const INSERT_BATCH: Statement = {
     ), lanes AS (
       INSERT INTO lane (run_id, no, width) SELECT $1, w.no - 1, w.width FROM unnest($7::smallint[]) WITH ORDINALITY AS w (width, no)
     )
-    INSERT INTO batch (id, tenant, dialect, operation, name, description, filters, parameters, options, external, created_by, run_id)
-    VALUES ($2, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $1)`,
+    INSERT INTO batch (id, tenant, dialect, operation, name, description, filters, parameters, options, external, created_by, warnings, run_id)
+    VALUES ($2, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $1)`,
 };
 
 @CommandHandler(CreateBatch)
@@ -85,7 +88,9 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
   async execute(input: CreateBatch): Promise<BatchView> {
     const dialect = input.caller.dialect ?? 'native';
     const id = newBatchId(dialect);
-    const plan = this.planner.plan(input, id, MAX_ITEMS_PER_REQUEST);
+    const warnings = new Warnings();
+    input.warnings?.forEach((sentence) => warnings.add(sentence));
+    const plan = this.planner.plan(input, id, { maxItems: MAX_ITEMS_PER_REQUEST, warnings });
     const { concurrency, oneByOne } = plan;
     const given = { ...input.options, resourceLimits: changedLimits(null, input.options?.resourceLimits) };
     const options = completeOptions(given, dialect, { config: this.config, concurrency, oneByOne });
@@ -93,7 +98,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     assertCanaryOfKnown(plan.starts && !plan.sealed ? 'open' : 'known', options);
     const [ids] = await run<{ run_id: string; intake_id: string }>(this.database.pool, NEXT_IDS, []);
     const runId = ids!.run_id;
-    const intake = this.newIntake(runId, ids!.intake_id, options);
+    const intake = this.newIntake(runId, ids!.intake_id, { options, warnings });
     try {
       const { added } = await intake.take(plan.source, 'refuse');
       const total = plan.external ? (input.totalItems ?? added) : added;
@@ -101,7 +106,8 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       if (dialect === 'native' && (input.totalItems ?? total) !== total) {
         throw invalidField('totalItems', `is ${input.totalItems}, but the filters choose ${total} items; leave it out`);
       }
-      const batch = { id, runId, total, added, input, plan, options };
+      if (plan.sealed && total === 0) warnings.add(whyEmpty(input));
+      const batch = { id, runId, total, added, input, plan, options, warnings };
       const { view, events } = await this.database.transaction((connection) => this.insert(connection, batch, intake));
       const rung = plan.starts ? ringRun(this.lanes, { tenant: input.caller.tenant, run_id: runId, options }, added) : undefined;
       await Promise.all([this.publisher.publish(events), rung]);
@@ -112,13 +118,13 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     }
   }
 
-  private newIntake(runId: string, intakeId: string, options: BatchOptions): Intake {
+  private newIntake(runId: string, intakeId: string, settings: { options: BatchOptions; warnings: Warnings }): Intake {
     let nextSeq = 0;
     const reserve = async (count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void> => {
       await write(this.database.pool, nextSeq);
       nextSeq += count;
     };
-    return new Intake({ runId, options, staged: true, lastWithAccept: true, reserve }, intakeId);
+    return new Intake({ runId, ...settings, staged: true, lastWithAccept: true, reserve }, intakeId);
   }
 
   private async insert(connection: Connection, batch: NewBatch, intake: Intake) {
@@ -142,6 +148,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       options,
       plan.external,
       caller.subject ?? null,
+      batch.warnings.list(),
     ]);
     await intake.accept(connection);
     if (plan.external && input.items) await expectExternalKeys(connection, batch.runId, expectedKeys(input.items));
@@ -161,4 +168,11 @@ interface NewBatch {
   input: CreateBatch;
   plan: BatchPlan;
   options: BatchOptions;
+  warnings: Warnings;
+}
+
+/** Why a batch that takes no more items has none. */
+function whyEmpty({ items, source }: CreateBatch): string {
+  if (items) return 'there is nothing to do: the list of items is empty';
+  return source ? 'there is nothing to do: no items came' : 'there is nothing to do: the filters choose no items';
 }

@@ -17,6 +17,8 @@ export class BatchEntity {
   @Column('jsonb') options: BatchOptions;
   /** Results come from outside instead of from an item handler. */
   @Column('boolean') external: boolean;
+  /** What its creator should know of it. */
+  @Column('text', { array: true, default: [] }) warnings: string[];
   @Column('text', { name: 'created_by', nullable: true }) createdBy: string | null;
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' }) createdAt: Date;
   /** The current run. */

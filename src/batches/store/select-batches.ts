@@ -13,7 +13,7 @@ const MINUTE_MS = 60_000;
  * batch's items carries the counts of the others.
  */
 export const SELECT_BATCHES = `
-  SELECT b.id, b.tenant, b.dialect, b.operation, b.name, b.description, b.filters, b.parameters, b.options, b.external,
+  SELECT b.id, b.tenant, b.dialect, b.operation, b.name, b.description, b.filters, b.parameters, b.options, b.external, b.warnings,
     b.created_by, b.created_at, b.event_seq, r.id AS run_id, r.no AS run_no, r.status, r.ends_as, r.reason, r.sealed,
     r.total + r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled AS total,
     r.started_at, r.ended_at, r.cancelled + r.carried_cancelled AS cancelled,
@@ -55,6 +55,7 @@ export interface BatchRow {
   parameters: Record<string, unknown>;
   options: BatchOptions;
   external: boolean;
+  warnings: string[];
   created_by: string | null;
   created_at: Date;
   event_seq: number;
@@ -98,6 +99,7 @@ export function toBatchView(row: BatchRow): BatchView {
     options: row.options,
     filters: row.filters,
     parameters: row.parameters,
+    warnings: toWarnings(row, counts),
     run: row.run_no,
     etaMs: toEta(row, counts),
     meanDurationMs: row.mean_duration_ms,
@@ -114,6 +116,12 @@ export function toBatchView(row: BatchRow): BatchView {
 /** One of an earlier version of the service tells nothing of compensations. */
 function toRollback({ status, compensated = 0, compensationsFailed = 0, restored, removed, leftAlone, at }: RollbackView): RollbackView {
   return { status, compensated, compensationsFailed, restored, removed, leftAlone, at: new Date(at).toISOString() };
+}
+
+/** Those of its creation, and that it came to its end without having done anything. */
+function toWarnings({ warnings, status }: BatchRow, { total, skipped }: BatchCounts): string[] {
+  const didNothing = status === 'completed' && total > 0 && skipped === total;
+  return didNothing ? [...warnings, `nothing was done: all ${total} items were skipped`] : warnings;
 }
 
 function shownStatus(row: BatchRow): BatchView['status'] {

@@ -14,6 +14,7 @@ import type { AnnotationTier, BatchJobProgress, BatchJobStarted, CancelJobReply 
 import type { CreateBatchJobRequest, JobStatusQuery } from './annotations.request.js';
 import { toBatchJobProgress, toJobStatus } from './batch-job.js';
 import { estimateDurationMinutes } from './duration-estimate.js';
+import { nonEmpty } from '../../common/non-empty.js';
 
 const DEFAULT_CONCURRENCY = 5;
 const MAX_ID_LENGTH = 512;
@@ -49,6 +50,7 @@ export class AnnotationJobs {
       concurrency,
       rateLimitPerMinute: perMinute,
       estimatedDurationMinutes: estimateDurationMinutes(batch.counts.total, { requestsPerMinute: perMinute }),
+      warnings: nonEmpty(batch.warnings),
     };
   }
 

@@ -18,6 +18,8 @@ export class BatchJobStarted {
   rateLimitPerMinute: number;
   /** What the rate alone makes of it; the first minute's worth may start at once. */
   estimatedDurationMinutes: number;
+  /** What whoever started it should know; left out when there is nothing. */
+  warnings?: string[];
 }
 
 export class BatchJobCounts {
@@ -55,6 +57,8 @@ export class BatchJobProgress {
   paused?: boolean;
   /** Why the whole job failed or was cancelled. */
   reason?: string;
+  /** What whoever started it should know; left out when there is nothing. */
+  warnings?: string[];
   concurrency: number;
   createdAt: string;
   startedAt?: string;

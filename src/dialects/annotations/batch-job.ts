@@ -1,6 +1,7 @@
 import type { BatchView, ItemTotals, Page } from '../../batches/batch.view.js';
 import type { OutcomeView } from '../../batches/item.view.js';
 import type { BatchJob, BatchJobError, BatchJobProgress, BatchJobStatus, JobStatsReply } from './annotations.reply.js';
+import { nonEmpty } from '../../common/non-empty.js';
 
 /** Jobs know neither pauses nor time limits. */
 const JOB_STATUS: Record<BatchView['status'], BatchJobStatus> = {
@@ -37,6 +38,7 @@ export function toBatchJobProgress(batch: BatchView, failures: Page<OutcomeView>
     estimatedTimeRemaining: batch.etaMs || undefined,
     paused: batch.status === 'paused' || undefined,
     reason: batch.reason ?? undefined,
+    warnings: nonEmpty(batch.warnings),
     concurrency: batch.options.concurrency,
     createdAt: batch.createdAt,
     startedAt: batch.startedAt ?? undefined,

@@ -9,11 +9,11 @@ const IN_BOTH = ['id', 'name', 'description', 'status', 'progress', 'createdAt',
  * A batch over HTTP: every field of the engine's view as it is, and beside them those of the batch service. The status of a batch
  * made with `data` is in the batch service's words.
  */
-export class BatchResource extends IntersectionType(OmitType(BatchView, ['status']), OmitType(Batch, IN_BOTH)) {
+export class BatchResource extends IntersectionType(OmitType(BatchView, ['status', 'warnings']), OmitType(Batch, IN_BOTH)) {
   /** `timed_out` of other batches than those made with `data`, `retrying` only of those. */
   @ApiProperty({ enum: STATUSES }) status: BatchView['status'] | BatchStatus;
 }
 
 export function toBatchResource(view: BatchView, batch: Batch): BatchResource {
-  return { ...batch, ...view, status: view.dialect === 'batch-service' ? batch.status : view.status };
+  return { ...batch, ...view, status: view.dialect === 'batch-service' ? batch.status : view.status, warnings: batch.warnings };
 }

@@ -116,9 +116,12 @@ function toTimeout({ reason, endedAt }: BatchView): BatchError {
   return { message: reason ?? 'the batch ran out of time', severity: 'critical', context: { kind: 'batch-timeout' }, timestamp };
 }
 
-/** What the caller should know about how the batch is worked. */
-export function warningsOfWork({ id, dialect, operation, external, options, rollback }: BatchView): string[] {
-  if (dialect !== 'batch-service') return [];
+/** What the caller should know about the batch, and about how it is worked. */
+export function warningsOfWork(batch: BatchView): string[] {
+  return [...batch.warnings, ...(batch.dialect === 'batch-service' ? warningsOfData(batch) : [])];
+}
+
+function warningsOfData({ id, operation, external, options, rollback }: BatchView): string[] {
   const failed = rollback?.compensationsFailed ?? 0;
   if (failed > 0) return [`what ${failed} items did could not be undone; GET /api/batches/${id}/rollback says which, and why`];
   if (!external) return [];

@@ -6,6 +6,7 @@ import { toStorableText } from '../../common/safe-json.js';
 import type { CreatedDocumentJob } from './documents.reply.js';
 import type { CreateDocumentJobRequest } from './documents.request.js';
 import { toJobStatus } from './document-job.js';
+import { nonEmpty } from '../../common/non-empty.js';
 
 const MAX_ID_LENGTH = 512;
 const MAX_CONCURRENT = 1_000;
@@ -28,7 +29,13 @@ export async function createJob(procedures: Procedures, request: CreateDocumentJ
     options: { concurrency: maxConcurrent && Math.min(maxConcurrent, MAX_CONCURRENT), batchTimeout: timeout, retryAttempts, retryDelay },
   };
   const batch = await procedures.call(CreateBatch, input, caller);
-  return { jobId: batch.id, status: toJobStatus(batch.status), documentCount: batch.counts.total, type };
+  return {
+    jobId: batch.id,
+    status: toJobStatus(batch.status),
+    documentCount: batch.counts.total,
+    type,
+    warnings: nonEmpty(batch.warnings),
+  };
 }
 
 function assertDocumentIds(ids: unknown[]): void {

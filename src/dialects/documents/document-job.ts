@@ -9,6 +9,7 @@ import type {
   DocumentResult,
 } from './documents.reply.js';
 import type { ProcessingJobStatus } from './documents.request.js';
+import { nonEmpty } from '../../common/non-empty.js';
 
 type Status = BatchView['status'];
 
@@ -61,6 +62,7 @@ export function toJobSummary(batch: BatchView): DocumentJobSummary {
     startedAt: batch.startedAt ?? undefined,
     completedAt: batch.endedAt ?? undefined,
     error: batch.reason ?? undefined,
+    warnings: nonEmpty(batch.warnings),
     options: toJobOptions(batch.options),
     totalDocuments: batch.counts.total,
     processedDocuments: processedOf(batch.counts),

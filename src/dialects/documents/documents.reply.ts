@@ -5,6 +5,8 @@ export class CreatedDocumentJob {
   status: ProcessingJobStatus;
   documentCount: number;
   type: string;
+  /** What whoever created it should know; left out when there is nothing. */
+  warnings?: string[];
 }
 
 export class CreatedDocumentJobReply {
@@ -50,6 +52,8 @@ export class DocumentJobSummary {
   completedAt?: string;
   /** Why it failed, timed out or was cancelled. */
   error?: string;
+  /** What whoever created it should know; left out when there is nothing. */
+  warnings?: string[];
   options: DocumentJobOptions;
   totalDocuments: number;
   /** Done, however they ended. */

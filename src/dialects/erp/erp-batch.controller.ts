@@ -27,6 +27,7 @@ import {
   ErpVisualizationReply,
 } from './erp.reply.js';
 import { CreateErpBatchRequest, ErpCleanupQuery, ErpCleanupRequest, ErpHistoryQuery, ErpResultsQuery } from './erp.request.js';
+import { nonEmpty } from '../../common/non-empty.js';
 
 const HISTORY_LIMIT = 50;
 const MAX_HISTORY_LIMIT = 100;
@@ -46,8 +47,8 @@ export class ErpBatchController {
   @LimitCreation()
   async create(@Body() request: CreateErpBatchRequest, @CurrentCaller('erp') caller: Caller): Promise<ErpCreatedReply> {
     const batch = await inErpWords(() => this.procedures.call(CreateBatch, toCreateInput(request), caller));
-    const warnings = creationWarnings(batch, request);
-    return { success: true, batch: toErpBatch(batch), warnings: warnings.length > 0 ? warnings : undefined };
+    const warnings = [...batch.warnings, ...creationWarnings(batch, request)];
+    return { success: true, batch: toErpBatch(batch), warnings: nonEmpty(warnings) };
   }
 
   /** Finds batches, newest first. */

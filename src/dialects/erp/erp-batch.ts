@@ -1,6 +1,7 @@
 import type { BatchCounts, BatchStats, BatchView } from '../../batches/batch.view.js';
 import type { ErpBatch, ErpStats } from './erp.reply.js';
 import type { ErpStatus } from './erp.request.js';
+import { nonEmpty } from '../../common/non-empty.js';
 
 type Status = BatchView['status'];
 
@@ -34,6 +35,7 @@ export interface BatchFacts {
   reason: string | null;
   progress: number;
   counts: BatchCounts;
+  warnings?: string[];
   createdAt: string;
   startedAt: string | null;
   endedAt: string | null;
@@ -50,6 +52,7 @@ export function toErpBatch(batch: BatchFacts): ErpBatch {
     name: batch.name ?? undefined,
     description: batch.description ?? undefined,
     error: batch.reason ?? undefined,
+    warnings: nonEmpty(batch.warnings),
     created_at: batch.createdAt,
     started_at: batch.startedAt ?? undefined,
     completed_at: batch.endedAt ?? undefined,

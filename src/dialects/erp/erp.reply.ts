@@ -13,6 +13,8 @@ export class ErpBatch {
   description?: string;
   /** Why it failed or was cancelled. */
   error?: string;
+  /** What whoever created it should know; left out when there is nothing, and by events. */
+  warnings?: string[];
   created_at: string;
   started_at?: string;
   completed_at?: string;

@@ -2,6 +2,7 @@ import type { BatchView } from '../../batches/batch.view.js';
 import type { ItemView, OutcomeView } from '../../batches/item.view.js';
 import type { UploadedFile, UploadJob, UploadJobDetails, UploadSummary } from './uploads.reply.js';
 import type { UploadStatus } from './uploads.request.js';
+import { nonEmpty } from '../../common/non-empty.js';
 
 type Status = BatchView['status'];
 
@@ -48,6 +49,7 @@ export function toUploadJob(batch: BatchView): UploadJob {
     started_at: batch.startedAt,
     completed_at: batch.endedAt,
     error: batch.status === 'cancelled' ? CANCELLED : batch.reason,
+    warnings: nonEmpty(batch.warnings),
   };
 }
 

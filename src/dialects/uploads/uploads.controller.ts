@@ -17,6 +17,7 @@ import { fromUploadStatus, toUploadDetails, toUploadJob } from './upload-job.js'
 import { UploadsEnabledGuard } from './uploads-enabled.guard.js';
 import { AcceptedUploadReply, UploadJobReply, UploadJobsReply } from './uploads.reply.js';
 import { UploadJobsQuery } from './uploads.request.js';
+import { nonEmpty } from '../../common/non-empty.js';
 
 const MAX_FILES_SHOWN = 1_000;
 
@@ -52,7 +53,14 @@ export class UploadsController {
     const parts = formParts(request, this.config.uploadMaxFiles);
     const { batch, files } = await this.procedures.call(ReceiveUpload, { parts, address: request.ip }, caller);
     const accepted = files.map(({ id, name, size }) => ({ id, filename: name, fileSize: size, status: 'pending' as const }));
-    return { success: true, data: { batchId: batch.id, totalFiles: files.length, status: 'pending', files: accepted } };
+    const data = {
+      batchId: batch.id,
+      totalFiles: files.length,
+      status: 'pending' as const,
+      files: accepted,
+      warnings: nonEmpty(batch.warnings),
+    };
+    return { success: true, data };
   }
 
   /** Finds uploads, newest first. */

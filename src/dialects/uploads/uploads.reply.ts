@@ -14,6 +14,8 @@ export class AcceptedUpload {
   status: 'pending';
   /** In the order of the form. */
   files: AcceptedFile[];
+  /** What the uploader should know; left out when there is nothing. */
+  warnings?: string[];
 }
 
 export class AcceptedUploadReply {
@@ -35,6 +37,8 @@ export class UploadJob {
   completed_at: string | null;
   /** Why it failed as a whole: "cancelled", say. */
   error: string | null;
+  /** What the uploader should know; left out when there is nothing. */
+  warnings?: string[];
 }
 
 export class UploadPagination {
