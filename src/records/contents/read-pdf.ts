@@ -1,35 +1,27 @@
 import { setImmediate } from 'node:timers/promises';
-import { getDocumentProxy } from 'unpdf';
 import { Excerpt, type PdfContents, type ReadOptions } from './contents.js';
-
-type PdfDocument = Awaited<ReturnType<typeof getDocumentProxy>>;
+import { openPdf } from './pdf/open-pdf.js';
+import { textOfPage } from './pdf/page-text.js';
 
 /** A PDF is read out of memory: pdf.js jumps about in it. */
 export const MAX_PDF_BYTES = 209_715_200;
 
 /** @param bytes given away: pdf.js may detach them */
 export async function readPdf(bytes: Uint8Array, options: Required<ReadOptions>): Promise<PdfContents> {
-  // Without `verbosity` pdf.js tells the console about every oddity of a file.
-  const document = await getDocumentProxy(bytes, { verbosity: 0 });
+  const document = await openPdf(bytes);
   try {
     const excerpt = new Excerpt(options.maxTextCharacters);
     for (let number = 1; number <= document.numPages; number += 1) {
-      // A page holds the processor: heartbeats, requests and other files get their turn between two pages.
       await setImmediate();
       options.signal.throwIfAborted();
       if (number > 1) excerpt.add('\n');
-      excerpt.add(await textOfPage(document, number));
+      const page = await document.getPage(number);
+      excerpt.add((await textOfPage(page)).text);
+      page.cleanup();
       options.onProgress((100 * number) / document.numPages);
     }
     return { kind: 'pdf', pages: document.numPages, ...excerpt.toText() };
   } finally {
     await document.destroy();
   }
-}
-
-async function textOfPage(document: PdfDocument, number: number): Promise<string> {
-  const page = await document.getPage(number);
-  const { items } = await page.getTextContent();
-  page.cleanup();
-  return items.map((item) => ('str' in item ? `${item.str}${item.hasEOL ? '\n' : ''}` : '')).join('');
 }

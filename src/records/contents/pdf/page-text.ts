@@ -1,0 +1,82 @@
+import type { PdfPage } from './open-pdf.js';
+import { type Annotation, fillInsOf } from './fill-ins.js';
+import { layOut } from './lay-out.js';
+import type { Piece } from './piece.js';
+
+/** A piece of text as pdf.js tells it. */
+interface TextItem {
+  str: string;
+  /** a, b, c, d: direction and size; e, f: place. */
+  transform: number[];
+  width: number;
+  height: number;
+  fontName: string;
+}
+
+interface TextChunk {
+  items: (TextItem | { type: string })[];
+  styles: Record<string, { vertical?: boolean }>;
+}
+
+/** Of one page; a larger one would take the memory of the thread. */
+const MAX_CHARACTERS = 2_000_000;
+/** What is no text inside of a line: line ends, tabs, and control characters, which no writer wrote. */
+const WHITE_SPACE = /[\t\n\v\f\r\x85\u2028\u2029]/g;
+const CONTROL = /\p{Cc}/gu;
+
+export interface PageText {
+  text: string;
+  /** Whether the page has more than is read of one. */
+  cut: boolean;
+}
+
+/** The text of a page, what was filled into its form and written on it included. */
+export async function textOfPage(page: PdfPage): Promise<PageText> {
+  const { pieces, cut } = await drawnPieces(page);
+  const fillIns = fillInsOf((await page.getAnnotations()) as Annotation[], page.rotate);
+  const text = layOut([...pieces, ...fillIns.pieces]);
+  const known = withoutSpaces(text);
+  // Some readers copy what is marked into the remark about it.
+  const remarks = fillIns.remarks.filter((remark) => !known.includes(withoutSpaces(remark.slice(remark.indexOf(': ') + 2))));
+  return { text: clean([text, ...new Set(remarks)].filter(Boolean).join('\n\n')), cut };
+}
+
+async function drawnPieces(page: PdfPage): Promise<{ pieces: Piece[]; cut: boolean }> {
+  const pieces: Piece[] = [];
+  const vertical = new Set<string>();
+  let characters = 0;
+  let spaced = false;
+  for await (const { items, styles } of page.streamTextContent() as AsyncIterable<TextChunk>) {
+    for (const [font, style] of Object.entries(styles)) if (style.vertical) vertical.add(font);
+    for (const item of items) {
+      if (!('str' in item)) continue;
+      const piece = toPiece(item, vertical.has(item.fontName), spaced);
+      const before = pieces.at(-1);
+      spaced = item.str.trim() === '' ? spaced || item.str !== '' : false;
+      if (piece) pieces.push(piece);
+      else if (spaced && before) before.spaced.after = true;
+      characters += item.str.length;
+      if (characters > MAX_CHARACTERS) return { pieces, cut: true };
+    }
+  }
+  return { pieces, cut: false };
+}
+
+function toPiece({ str, transform, width, height, fontName }: TextItem, isVertical: boolean, spaced: boolean): Piece | undefined {
+  const text = str.replace(WHITE_SPACE, ' ').trim();
+  const [a = 0, b = 0, c = 0, d = 0, x = 0, y = 0] = transform;
+  if (text === '' || ![a, b, c, d, x, y, width, height].every(Number.isFinite)) return undefined;
+  const angle = isVertical ? Math.atan2(-d, -c) : Math.atan2(b, a);
+  const drawn = isVertical ? height : width;
+  const size = (isVertical ? width : height) || Math.hypot(c, d) || 1;
+  const length = drawn > 0 ? drawn : text.length * size * 0.5;
+  return { text, x, y, length, size, angle, font: fontName, spaced: { before: spaced || /^\s/.test(str), after: /\s$/.test(str) } };
+}
+
+function withoutSpaces(text: string): string {
+  return text.replace(/\s+/g, '');
+}
+
+function clean(text: string): string {
+  return text.replace(CONTROL, (control) => (control === '\n' || control === '\t' ? control : '\uFFFD'));
+}
