@@ -4,46 +4,63 @@ import { runsFromTheRight } from './piece.js';
 
 /** Text of a line that hangs together; a wide gap parts it from the next. */
 export interface Cell {
-  text: string;
+  pieces: Placed[];
   left: number;
   right: number;
-  /** Number of its first piece in the order in which the page draws. */
-  order: number;
 }
 
 /** Gaps, as shares of the font size. A space is a quarter of it; justified lines stretch that to a whole and more. */
 const SPACE = 0.1;
+const NARROW = 0.5;
 const WIDE = 1.5;
 /** What begins so far before the end of what comes before is no part of its word. */
 const BACK = -0.3;
 /** Digits of one number stand closer than this. */
 const DIGITS = 0.06;
+/** A raised sign is so much smaller than what it stands at. */
+const SMALLER = 0.85;
 
 /** The cells of a line from left to right. */
-export function cellsOf(line: Line): Cell[] {
+export function cellsOf({ pieces }: Line): Cell[] {
+  return partedAt(pieces, WIDE);
+}
+
+/** A cell parted at its narrow gaps too: columns of a table may stand close. */
+export function partsOf({ pieces }: Cell): Cell[] {
+  return partedAt(pieces, NARROW);
+}
+
+/** Cells that follow each other, as one. */
+export function oneCell(cells: Cell[]): Cell {
+  return toCell(cells.flatMap(({ pieces }) => pieces));
+}
+
+function partedAt(pieces: Placed[], gap: number): Cell[] {
   const cells: Cell[] = [];
   let run: Placed[] = [];
   let right = -Infinity;
-  for (const piece of line.pieces) {
-    if (run.length > 0 && piece.left - right >= WIDE * emOf(run.at(-1)!, piece)) {
-      cells.push(cellOf(run));
+  for (const piece of pieces) {
+    if (run.length > 0 && piece.left - right >= gap * emOf(run.at(-1)!, piece)) {
+      cells.push(toCell(run));
       run = [];
     }
     run.push(piece);
     right = Math.max(right, piece.right);
   }
-  if (run.length > 0) cells.push(cellOf(run));
+  if (run.length > 0) cells.push(toCell(run));
   return cells;
 }
 
-function cellOf(pieces: Placed[]): Cell {
+function toCell(pieces: Placed[]): Cell {
   const { left } = pieces[0]!;
-  const right = pieces.reduce((most, piece) => Math.max(most, piece.right), left);
-  const order = pieces.reduce((first, piece) => Math.min(first, piece.order), Infinity);
+  return { pieces, left, right: pieces.reduce((most, piece) => Math.max(most, piece.right), left) };
+}
+
+export function textOfCell({ pieces }: Cell): string {
   const ordered = runsFromTheRight(pieces.map(({ text }) => text).join('')) ? fromTheRight(pieces) : pieces;
   let text = '';
   for (const [index, piece] of ordered.entries()) text += (index > 0 ? between(ordered[index - 1]!, piece) : '') + piece.text;
-  return { text, left, right, order };
+  return text;
 }
 
 /** Words from the right, but words and numbers of the other direction among them in their own order. */
@@ -65,8 +82,13 @@ function between(a: Placed, b: Placed): '' | ' ' {
   const em = emOf(a, b);
   const gap = (second.left - first.right) / em;
   if (gap >= SPACE || gap < BACK) return isSpelled(first, second) && gap < BACK ? '' : ' ';
-  if (first.spaced.after || second.spaced.before) return ' ';
+  if (first.spaced.after || second.spaced.before || isMarkBefore(a, b)) return ' ';
   return isDigit(a.text.at(-1)) && isDigit(b.text[0]) && !isOneNumber(a, b, gap) ? ' ' : '';
+}
+
+/** The number of a note stands before what it notes; behind a word it belongs to the word. */
+function isMarkBefore(a: Placed, b: Placed): boolean {
+  return a.size < SMALLER * b.size && isDigit(a.text.at(-1)) && /^\p{L}/u.test(b.text);
 }
 
 /** Letters drawn one by one, by a font that claims to be wider than it is. */

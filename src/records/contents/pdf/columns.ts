@@ -4,11 +4,12 @@ import { runsFromTheRight } from './piece.js';
 
 /** A gutter is at least as wide as this share of the font size. */
 const MIN_GUTTER = 0.8;
-/** A column has at least so many lines ... */
+/** A column has at least so many full lines ... */
 const MIN_LINES = 4;
-/** ... which have at least so many letters, half of them and more, ... */
+/** ... which hold this share of its letters; labels of a figure may stand among them. */
+const MIN_SHARE = 0.6;
+/** A full line has so many letters, and fills this share of the column's width. The cells of a table do not. */
 const MIN_LETTERS = 18;
-/** ... and fill this share of its width, half of them and more. The cells of a table do not. */
 const MIN_FILLED = 0.6;
 /** Of the lines of two columns, this share may be drawn in turns; a table is drawn row by row. */
 const MAX_TURNS = 0.25;
@@ -38,26 +39,34 @@ export function regionsOf(pieces: Placed[], depth = 0): Placed[][] {
   const regions: Placed[][] = [];
   let rest: Placed[] = [];
   for (const { across, members } of bandsOf(stretches, gutter)) {
-    const sides = across ? undefined : columnsOf(members, gutter);
+    const columns = across ? undefined : columnsOf(members, gutter, depth);
     // What is read across the page stays together: the rows of a table are looked at as a whole.
-    if (!sides) {
-      rest.push(...members.flatMap((stretch) => stretch.pieces));
+    if (!columns) {
+      for (const { pieces } of members) rest.push(...pieces);
       continue;
     }
-    regions.push(rest, ...sides.flatMap((side) => regionsOf(side, depth + 1)));
+    regions.push(rest, ...columns);
     rest = [];
   }
   return [...regions, rest].filter((region) => region.length > 0);
 }
 
-/** The two columns of a band in the order in which they are read, if it has columns. */
-function columnsOf(members: Stretch[], gutter: number): Placed[][] | undefined {
+/** The columns of a band in the order in which they are read, if it has columns. */
+function columnsOf(members: Stretch[], gutter: number, depth: number): Placed[][] | undefined {
   const left = members.filter(({ right }) => right <= gutter);
   const right = members.filter((stretch) => stretch.right > gutter);
-  if (!isRunningText(left) || !isRunningText(right) || !areDrawnApart(left, right)) return undefined;
-  const columns = [left, right].map((side) => side.flatMap((stretch) => stretch.pieces));
-  const text = columns.flat().map((piece) => piece.text);
-  return runsFromTheRight(text.join('')) ? columns.toReversed() : columns;
+  if (!areDrawnApart(left, right)) return undefined;
+  const sides: Placed[][][] = [];
+  for (const side of [left, right]) {
+    const columns = regionsOf(
+      side.flatMap(({ pieces }) => pieces),
+      depth + 1,
+    );
+    if (columns.length < 2 && !isRunningText(side)) return undefined;
+    sides.push(columns);
+  }
+  const text = members.flatMap(({ pieces }) => pieces.map((piece) => piece.text)).join('');
+  return (runsFromTheRight(text) ? sides.toReversed() : sides).flat();
 }
 
 function stretchesOf(pieces: Placed[]): Stretch[] {
@@ -139,11 +148,14 @@ function bandsOf(stretches: Stretch[], gutter: number): Band[] {
 }
 
 function isRunningText(stretches: Stretch[]): boolean {
-  if (stretches.length < MIN_LINES) return false;
   const from = stretches.reduce((least, { left }) => Math.min(least, left), Infinity);
   const to = stretches.reduce((most, { right }) => Math.max(most, right), -Infinity);
   const full = stretches.filter(({ left, right, letters }) => letters >= MIN_LETTERS && right - left >= MIN_FILLED * (to - from));
-  return full.length * 2 >= stretches.length;
+  return full.length >= MIN_LINES && lettersIn(full) >= MIN_SHARE * lettersIn(stretches);
+}
+
+function lettersIn(stretches: Stretch[]): number {
+  return stretches.reduce((sum, { letters }) => sum + letters, 0);
 }
 
 function areDrawnApart(left: Stretch[], right: Stretch[]): boolean {

@@ -15,6 +15,8 @@ const RIGHT_ANGLE = Math.PI / 2;
 const ASKEW = Math.PI / 60;
 /** A copy of a text that makes it bold is moved by less than this share of its size. */
 const FAKE_BOLD = 0.15;
+/** A copy is drawn soon after: a page of one letter a thousand times is not compared a million times. */
+const MAX_COMPARED = 50;
 
 /** Parts pieces by the direction in which they run, those with the most text first: notes at the margin and watermarks are no part of lines. */
 export function framesOf(pieces: Piece[]): Placed[][] {
@@ -26,7 +28,10 @@ export function framesOf(pieces: Piece[]): Placed[][] {
     else groups.set(direction, [{ piece, order }]);
   }
   return [...groups.values()]
-    .map((group) => withoutCopies(group.map(({ piece, order }) => place(piece, order, meanAngle(group)))))
+    .map((group) => {
+      const angle = meanAngle(group);
+      return withoutCopies(group.map(({ piece, order }) => place(piece, order, angle)));
+    })
     .map((placed) => ({ placed, characters: placed.reduce((sum, { text }) => sum + text.length, 0) }))
     .sort((a, b) => b.characters - a.characters)
     .map(({ placed }) => placed);
@@ -62,13 +67,10 @@ function withoutCopies(pieces: Placed[]): Placed[] {
   return pieces.filter((piece) => {
     const same = kept.get(piece.text) ?? [];
     if (same.some((other) => isCopy(piece, other))) return false;
-    // A page of one letter a thousand times is not compared a million times.
-    if (same.length < MAX_COMPARED) kept.set(piece.text, [...same, piece]);
+    kept.set(piece.text, [...same.slice(-MAX_COMPARED), piece]);
     return true;
   });
 }
-
-const MAX_COMPARED = 50;
 
 function isCopy(piece: Placed, other: Placed): boolean {
   const near = FAKE_BOLD * Math.min(piece.size, other.size);

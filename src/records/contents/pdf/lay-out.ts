@@ -1,4 +1,4 @@
-import { cellsOf } from './cells.js';
+import { cellsOf, textOfCell } from './cells.js';
 import { regionsOf } from './columns.js';
 import { framesOf, type Placed } from './frame.js';
 import { linesOf } from './lines.js';
@@ -42,10 +42,7 @@ function cellsText(cells: string[], fromTheRight: boolean): string {
 }
 
 function lineText({ cells }: Row, fromTheRight: boolean): string {
-  return labelled(
-    cells.map(({ text }) => text),
-    fromTheRight,
-  );
+  return labelled(cells.map(textOfCell), fromTheRight);
 }
 
 /** "Name: Anna" is one text, however wide apart. */
