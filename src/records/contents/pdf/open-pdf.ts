@@ -23,6 +23,8 @@ export async function openPdf(bytes: Uint8Array): Promise<PdfDocument> {
       standardFontDataUrl: `${DATA}standard_fonts/`,
       disableFontFace: true,
       useSystemFonts: false,
+      // Pictures are not decoded, only told of: a scan takes gigabytes.
+      maxImageSize: 0,
     });
   } catch (error) {
     if ((error as Error).name === 'PasswordException') throw unreadable('PDF', 'it needs a password; save it without one');

@@ -24,6 +24,9 @@ const MAX_CHARACTERS = 2_000_000;
 const WHITE_SPACE = /[\t\n\v\f\r\x85\u2028\u2029]/g;
 const CONTROL = /\p{Cc}/gu;
 
+/** `AnnotationMode.DISABLE` of pdf.js. */
+const WITHOUT_ANNOTATIONS = 0;
+
 export interface PageText {
   text: string;
   /** Whether the page has more than is read of one. */
@@ -39,6 +42,11 @@ export async function textOfPage(page: PdfPage): Promise<PageText> {
   // Some readers copy what is marked into the remark about it.
   const remarks = fillIns.remarks.filter((remark) => !known.includes(withoutSpaces(remark.slice(remark.indexOf(': ') + 2))));
   return { text: clean([text, ...new Set(remarks)].filter(Boolean).join('\n\n')), cut };
+}
+
+/** Has pdf.js look for pictures: it warns of each, as it is told to take none. */
+export async function lookForPictures(page: PdfPage): Promise<void> {
+  await page.getOperatorList({ annotationMode: WITHOUT_ANNOTATIONS });
 }
 
 async function drawnPieces(page: PdfPage): Promise<{ pieces: Piece[]; cut: boolean }> {
