@@ -7,7 +7,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 function batchIn(queue: ThreadQueue, limits: ReturnType<Waiter['limits']>) {
   const entered: string[] = [];
   const enter = async (name: string, memoryMb = 100): Promise<Place> => {
-    const place = await queue.enter({ batchId: 'b', memoryMb, limits: () => limits }, never);
+    const place = await queue.enter({ tenant: 't', batchId: 'b', memoryMb, limits: () => limits }, never);
     entered.push(name);
     return place;
   };

@@ -5,10 +5,24 @@ import { unreadable } from '../contents.js';
 export type PdfDocument = Awaited<ReturnType<typeof getDocumentProxy>>;
 export type PdfPage = Awaited<ReturnType<PdfDocument['getPage']>>;
 
-/** The build copies these folders from `pdfjs-dist`, of the version that is in `unpdf`, which comes without them. */
-const DATA = fileURLToPath(new URL('../../../pdfjs-dist/', import.meta.url));
+/**
+ * The build copies these folders from `pdfjs-dist`, of the version that is in `unpdf`, which comes without them. Through the package's
+ * root: sources that a test compiles in memory find them too.
+ */
+const DATA = fileURLToPath(new URL('../../../../dist/pdfjs-dist/', import.meta.url));
 /** `VerbosityLevel.WARNINGS` of pdf.js. */
 const WARNINGS = 1;
+
+/** Bytes of the largest array that is made in the thread. */
+const MAX_ARRAY = 134_217_728;
+
+// pdf.js unfolds some streams in one go, during which no timer can look at what a thread's Buffers take: a file of 4 kB took 3 GB.
+globalThis.Uint8Array = new Proxy(Uint8Array, {
+  construct(target, args: unknown[], newTarget) {
+    if (typeof args[0] === 'number' && args[0] > MAX_ARRAY) throw new RangeError(`an array of ${args[0]} bytes is too large`);
+    return Reflect.construct(target, args, newTarget) as Uint8Array;
+  },
+});
 
 /**
  * @param bytes given away: pdf.js may detach them

@@ -18,8 +18,9 @@ interface TextChunk {
   styles: Record<string, { vertical?: boolean }>;
 }
 
-/** Of one page; a larger one would take the memory of the thread. */
+/** What is read of one page: more would take the thread's memory, and more time than a page is worth. */
 const MAX_CHARACTERS = 2_000_000;
+const MAX_PIECES = 100_000;
 /** What is no text inside of a line: line ends, tabs, and control characters, which no writer wrote. */
 const WHITE_SPACE = /[\t\n\v\f\r\x85\u2028\u2029]/g;
 const CONTROL = /\p{Cc}/gu;
@@ -64,7 +65,7 @@ async function drawnPieces(page: PdfPage): Promise<{ pieces: Piece[]; cut: boole
       if (piece) pieces.push(piece);
       else if (spaced && before) before.spaced.after = true;
       characters += item.str.length;
-      if (characters > MAX_CHARACTERS) return { pieces, cut: true };
+      if (characters > MAX_CHARACTERS || pieces.length > MAX_PIECES) return { pieces, cut: true };
     }
   }
   return { pieces, cut: false };
