@@ -98,17 +98,20 @@ function choiceOf({ fieldValue, options }: Annotation): string {
   return chosen.map(shown).filter(Boolean).join(', ');
 }
 
-/** "newsletter: on" for a box, the chosen one of several buttons as "payment: card"; a button to push has only a caption. */
+/**
+ * "newsletter: on" for a box; of several buttons the chosen one as "payment: card", or "payment: on" where it has only a number: what
+ * stands beside it tells what was chosen. A button to push has only a caption.
+ */
 function buttonOf(annotation: Annotation): string {
   const { checkBox, radioButton, fieldValue, exportValue, buttonValue } = annotation;
   const name = nameOf(annotation);
-  if (checkBox === true) return `${name}: ${typeof fieldValue === 'string' && fieldValue !== 'Off' && isOn(fieldValue, exportValue) ? 'on' : 'off'}`;
-  if (radioButton === true && typeof buttonValue === 'string' && fieldValue === buttonValue) return `${name}: ${buttonValue}`;
-  return '';
+  if (checkBox === true) return `${name}: ${isOn(fieldValue, exportValue) ? 'on' : 'off'}`;
+  if (radioButton !== true || typeof buttonValue !== 'string' || fieldValue !== buttonValue) return '';
+  return `${name}: ${/^\d+$/.test(buttonValue) ? 'on' : buttonValue}`;
 }
 
-function isOn(value: string, exportValue: unknown): boolean {
-  return typeof exportValue !== 'string' || value === exportValue;
+function isOn(value: unknown, exportValue: unknown): boolean {
+  return typeof value === 'string' && value !== 'Off' && (typeof exportValue !== 'string' || value === exportValue);
 }
 
 /** What the form shows as its name, else the last part of the one that programs use. */

@@ -30,7 +30,7 @@ globalThis.Uint8Array = new Proxy(Uint8Array, {
  */
 export async function openPdf(bytes: Uint8Array): Promise<PdfDocument> {
   try {
-    return await getDocumentProxy(bytes, {
+    return await getDocumentProxy(withTrailer(bytes), {
       verbosity: WARNINGS,
       cMapUrl: `${DATA}cmaps/`,
       cMapPacked: true,
@@ -44,4 +44,17 @@ export async function openPdf(bytes: Uint8Array): Promise<PdfDocument> {
     if ((error as Error).name === 'PasswordException') throw unreadable('PDF', 'it needs a password; save it without one');
     throw error;
   }
+}
+
+/** How far before its type the number of an object is looked for. */
+const CATALOG_WITHIN = 4_000;
+
+/** A file that is cut off has lost the trailer, which tells where its pages are: pdf.js finds objects by itself, but not which comes first. */
+function withTrailer(bytes: Uint8Array): Uint8Array {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (file.includes('trailer') || file.includes('/XRef')) return bytes;
+  const at = file.indexOf('/Catalog');
+  const before = file.subarray(Math.max(0, at - CATALOG_WITHIN), Math.max(0, at)).toString('latin1');
+  const number = [...before.matchAll(/(\d+)\s+\d+\s+obj\b/g)].at(-1)?.[1];
+  return number === undefined ? bytes : new Uint8Array(Buffer.concat([file, Buffer.from(`\nendstream\nendobj\ntrailer\n<< /Root ${number} 0 R >>\n`)]));
 }
