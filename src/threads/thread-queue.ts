@@ -49,8 +49,8 @@ interface BatchQueue {
 }
 
 /**
- * The places for threads of one process. A free one goes to the tenant that has the fewest, of equal ones to the one that has waited
- * longest; its batches take turns, so that one with a thousand items does not hold up another.
+ * The places for threads of one process. A free one goes to the tenant that has the fewest, of equal ones to the one that had one last
+ * the longest ago; its batches take turns, so that one with a thousand items does not hold up another.
  */
 export class ThreadQueue {
   private readonly tenants = new Map<string, TenantQueue>();
@@ -112,23 +112,20 @@ export class ThreadQueue {
       if (this.taken >= this.places && tenant.running > 0) return false;
       const next = [...tenant.batches].find(([, batch]) => mayStart(batch));
       if (!next) continue;
-      // Both to the end of their lines.
-      this.tenants.delete(name);
-      this.tenants.set(name, tenant);
       const [id, batch] = next;
-      tenant.batches.delete(id);
-      tenant.batches.set(id, batch);
-      this.start(tenant, batch);
+      toEnd(tenant.batches, id, batch);
+      this.start(name, tenant, batch);
       return true;
     }
     return false;
   }
 
-  private start(tenant: TenantQueue, batch: BatchQueue): void {
+  private start(name: string, tenant: TenantQueue, batch: BatchQueue): void {
     const [waiting] = batch.waiting;
     batch.waiting.delete(waiting!);
     const memoryMb = memoryOf(waiting!);
     const count = (change: 1 | -1): void => {
+      toEnd(this.tenants, name, tenant);
       this.taken += change;
       tenant.running += change;
       batch.running += change;
@@ -160,6 +157,12 @@ export class ThreadQueue {
     }
     if (soonest < Infinity) this.timer = setTimeout(() => this.fill(), Math.max(1, soonest)).unref();
   }
+}
+
+/** Puts an entry behind all others. */
+function toEnd<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.delete(key);
+  map.set(key, value);
 }
 
 function getOrAdd<Value>(map: Map<string, Value>, key: string, create: () => Value): Value {
