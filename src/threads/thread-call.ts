@@ -110,7 +110,8 @@ export class ThreadCall {
     const busyMs = this.worker!.performance.eventLoopUtilization().active - this.atBegin!.active;
     this.charge(busyMs);
     const { ms, setBy } = this.limits.cpu!;
-    if (busyMs > ms) this.kill(new ResourceLimitError(`it kept its thread busy for ${Math.round(busyMs)} ms; ${Math.round(ms)} ms are ${setBy}`));
+    if (busyMs > ms)
+      this.kill(new ResourceLimitError(`it kept its thread busy for ${Math.round(busyMs)} ms; ${Math.round(ms)} ms are ${setBy}`));
   }
 
   /** @param busyMs since it began */

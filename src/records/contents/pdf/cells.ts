@@ -100,7 +100,10 @@ function isSpelled(a: Placed, b: Placed): boolean {
 function isOneNumber(a: Placed, b: Placed, gap: number): boolean {
   const em = emOf(a, b);
   return (
-    a.font === b.font && Math.abs(gap) < DIGITS && Math.abs(a.size - b.size) < DIGITS * em && Math.abs(a.baseline - b.baseline) < DIGITS * em
+    a.font === b.font &&
+    Math.abs(gap) < DIGITS &&
+    Math.abs(a.size - b.size) < DIGITS * em &&
+    Math.abs(a.baseline - b.baseline) < DIGITS * em
   );
 }
 

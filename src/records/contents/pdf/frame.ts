@@ -75,8 +75,6 @@ function withoutCopies(pieces: Placed[]): Placed[] {
 function isCopy(piece: Placed, other: Placed): boolean {
   const near = FAKE_BOLD * Math.min(piece.size, other.size);
   return (
-    Math.abs(piece.left - other.left) < near &&
-    Math.abs(piece.baseline - other.baseline) < near &&
-    Math.abs(piece.size - other.size) < near
+    Math.abs(piece.left - other.left) < near && Math.abs(piece.baseline - other.baseline) < near && Math.abs(piece.size - other.size) < near
   );
 }

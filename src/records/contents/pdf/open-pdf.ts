@@ -56,5 +56,7 @@ function withTrailer(bytes: Uint8Array): Uint8Array {
   const at = file.indexOf('/Catalog');
   const before = file.subarray(Math.max(0, at - CATALOG_WITHIN), Math.max(0, at)).toString('latin1');
   const number = [...before.matchAll(/(\d+)\s+\d+\s+obj\b/g)].at(-1)?.[1];
-  return number === undefined ? bytes : new Uint8Array(Buffer.concat([file, Buffer.from(`\nendstream\nendobj\ntrailer\n<< /Root ${number} 0 R >>\n`)]));
+  return number === undefined
+    ? bytes
+    : new Uint8Array(Buffer.concat([file, Buffer.from(`\nendstream\nendobj\ntrailer\n<< /Root ${number} 0 R >>\n`)]));
 }
