@@ -10,7 +10,7 @@ import { FileStore } from '../../src/records/file-store.js';
 import { FileCleaner } from '../../src/records/uploads/file-cleaner.js';
 import { Api, type Answer, type Problem } from '../contracts/api.js';
 import { eventually } from '../support/eventually.js';
-import { csvOf, encryptedPdf, pdfOf, workbookOf, zipOf } from '../support/sample-files.js';
+import { csvOf, drawn, encryptedPdf, pdfOf, rawPage, workbookOf, zipOf } from '../support/sample-files.js';
 import { startTestService, type TestService } from '../support/service.js';
 import { type FormFile, formOf, upload, uploadDone } from '../support/upload.js';
 
@@ -240,7 +240,7 @@ describe('an upload', () => {
   });
 
   test('takes PDFs that are damaged or have bytes around them: what can be read of them is, and the others fail alone', async () => {
-    const menu = (await pdfOf('Soup of the day')).toString('latin1');
+    const menu = rawPage({ content: drawn([50, 700, 'Soup of the day']) }).toString('latin1');
     const pdf = (name: string, text: string) => ({ name, bytes: Buffer.from(text, 'latin1') });
     const form = formOf([
       pdf(

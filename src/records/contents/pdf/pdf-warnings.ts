@@ -1,6 +1,7 @@
 /** Warnings of a file that are told. */
 const MAX_WARNINGS = 20;
 const MAX_CHARACTERS = 300;
+const MAX_RANGES = 10;
 /** Different messages that are kept while reading; a damaged file has one for every object. */
 const MAX_KEPT = 200;
 
@@ -60,13 +61,13 @@ function inWords(pages: number[]): string {
   return `page${pages.length > 1 ? 's' : ''} ${words}: `;
 }
 
-const MAX_RANGES = 10;
+const { console: output } = globalThis;
+const warn = output.warn.bind(output);
 
 /** Has pdf.js tell this listener what it would tell the console, which is its only way. A thread reads one file at a time. @returns how to end it */
 export function hearPdfMessages(listener: (message: string) => void): () => void {
-  const { warn } = console;
-  console.warn = (message: unknown) => listener(String(message).replace(/^Warning: /, ''));
+  output.warn = (message: unknown) => listener(String(message).replace(/^Warning: /, ''));
   return () => {
-    console.warn = warn;
+    output.warn = warn;
   };
 }
