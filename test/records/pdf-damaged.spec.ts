@@ -147,6 +147,16 @@ describe('what a PDF costs', () => {
     await expect(reading.pdf(bytes, { cpuMs: 60_000 })).rejects.toMatchObject({ message: expect.stringMatching(/bytes is too large/) });
   }, 120_000);
 
+  test('is that of a page at most of 50,000 pieces, and that is told', async () => {
+    const pieces = Array.from(
+      { length: 55_000 },
+      (_, at) => `1 0 0 1 ${(at % 50) * 12} ${800 - Math.floor(at / 50) * 0.7} Tm (${at % 9}) Tj`,
+    );
+    const { characters, warnings } = await reading.pdf(squeezed(Buffer.from(`BT /F1 0.5 Tf ${pieces.join(' ')} ET`)));
+    expect(characters).toBeGreaterThan(50_000);
+    expect(warnings).toContain('page 1: it has more text than is read of one page');
+  }, 120_000);
+
   test('is that of the pages that it takes to fill what was asked for', async () => {
     const count = 3_000;
     const kids = Array.from({ length: count }, (_, page) => `${5 + page} 0 R`).join(' ');

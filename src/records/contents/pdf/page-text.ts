@@ -20,7 +20,7 @@ interface TextChunk {
 
 /** What is read of one page: more would take the thread's memory, and more time than a page is worth. */
 const MAX_CHARACTERS = 2_000_000;
-const MAX_PIECES = 100_000;
+const MAX_PIECES = 50_000;
 /** What is no text inside of a line: line ends, tabs, and control characters, which no writer wrote. */
 const WHITE_SPACE = /[\t\n\v\f\r\x85\u2028\u2029]/g;
 const CONTROL = /\p{Cc}/gu;
@@ -51,24 +51,43 @@ export async function lookForPictures(page: PdfPage): Promise<void> {
 }
 
 async function drawnPieces(page: PdfPage): Promise<{ pieces: Piece[]; cut: boolean }> {
-  const pieces: Piece[] = [];
-  const vertical = new Set<string>();
-  let characters = 0;
-  let spaced = false;
-  for await (const { items, styles } of page.streamTextContent() as AsyncIterable<TextChunk>) {
-    for (const [font, style] of Object.entries(styles)) if (style.vertical) vertical.add(font);
-    for (const item of items) {
-      if (!('str' in item)) continue;
-      const piece = toPiece(item, vertical.has(item.fontName), spaced);
-      const before = pieces.at(-1);
-      spaced = item.str.trim() === '' ? spaced || item.str !== '' : false;
-      if (piece) pieces.push(piece);
-      else if (spaced && before) before.spaced.after = true;
-      characters += item.str.length;
-      if (characters > MAX_CHARACTERS || pieces.length > MAX_PIECES) return { pieces, cut: true };
-    }
+  const drawn = new Drawn();
+  const reader = page.streamTextContent().getReader() as ReadableStreamDefaultReader<TextChunk>;
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    drawn.add(chunk.value);
+    if (!drawn.isFull) continue;
+    // Leaving the loop of an iterator would cancel it without a reason, which pdf.js takes for an error.
+    await reader.cancel(new Error('the page has more text than is read'));
+    return { pieces: drawn.pieces, cut: true };
   }
-  return { pieces, cut: false };
+  return { pieces: drawn.pieces, cut: false };
+}
+
+/** Gathers the pieces of a page while pdf.js tells them. */
+class Drawn {
+  readonly pieces: Piece[] = [];
+  private readonly vertical = new Set<string>();
+  private characters = 0;
+  /** White space was drawn since the last piece. */
+  private spaced = false;
+
+  get isFull(): boolean {
+    return this.characters > MAX_CHARACTERS || this.pieces.length > MAX_PIECES;
+  }
+
+  add({ items, styles }: TextChunk): void {
+    for (const [font, style] of Object.entries(styles)) if (style.vertical) this.vertical.add(font);
+    for (const item of items) if ('str' in item) this.addItem(item);
+  }
+
+  private addItem(item: TextItem): void {
+    const last = this.pieces.at(-1);
+    const piece = toPiece(item, this.vertical.has(item.fontName), this.spaced);
+    if (piece) this.pieces.push(piece);
+    this.spaced = !piece && (this.spaced || item.str !== '');
+    if (this.spaced && last) last.spaced.after = true;
+    this.characters += item.str.length;
+  }
 }
 
 function toPiece({ str, transform, width, height, fontName }: TextItem, isVertical: boolean, spaced: boolean): Piece | undefined {
