@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/app-error.js';
+import { Config } from '../../config.js';
 import { Threads, type ThreadUser } from '../../threads/threads.js';
 import type { FileEntity } from '../entities/file.entity.js';
 import { FileStore } from '../file-store.js';
@@ -17,6 +18,7 @@ const THREAD = new URL('../../../dist/records/contents/read-contents.thread.js',
 @Injectable()
 export class FileContents {
   constructor(
+    private readonly config: Config,
     private readonly files: FileStore,
     private readonly threads: Threads,
   ) {}
@@ -35,7 +37,8 @@ export class FileContents {
       const kind = kindOf(head, file);
       if (!kind) throw await unknownKind(head);
       const input: ReadContentsInput = { kind, path: this.files.pathOf(file), size: Number(file.size), maxTextCharacters };
-      return await this.threads.run<Contents>({ module: THREAD, input, memoryMb: MEMORY_MB }, { signal, progress: onProgress, item });
+      const cpu = { ms: this.config.readCpuMs, setBy: 'allowed for a file (READ_CPU_MS)' };
+      return await this.threads.run<Contents>({ module: THREAD, input, memoryMb: MEMORY_MB, cpu }, { signal, progress: onProgress, item });
     } catch (error) {
       signal.throwIfAborted();
       if (isDiskError(error))

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { AppError } from '../../common/app-error.js';
 import { decodeText, encodingOf } from '../contents/decode-text.js';
-import { describeBytes, HEAD_BYTES, isPdf, isZip, kindOf } from '../contents/file-kind.js';
+import { describeBytes, HEAD_BYTES, isZip, kindOf } from '../contents/file-kind.js';
 import { isWorkbook } from '../contents/read-workbook.js';
 import { ZipDirectory } from '../contents/zip-directory.js';
 import type { AcceptedType } from './accepted-type.js';
@@ -21,7 +21,7 @@ export interface StoredUpload {
 const OLD_OFFICE = Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]);
 
 /**
- * Checks that a file is what its name says, and whole.
+ * Checks that a file is what its name says, and a workbook or a CSV whole.
  * @throws AppError UNSUPPORTED_TYPE for something else, INVALID_INPUT for a file that is empty or broken
  */
 export async function checkContent(type: AcceptedType, file: StoredUpload): Promise<void> {
@@ -37,18 +37,9 @@ export async function checkContent(type: AcceptedType, file: StoredUpload): Prom
   }
 }
 
-const PDF_TAIL_BYTES = 2_048;
-
-/** The end of a PDF says where its directory of objects begins; there it must be. */
+/** What can be read in spite of some damage, and what cannot, only its reader knows: a damaged PDF fails alone, with its reason. */
 async function checkPdf(head: Buffer, file: StoredUpload): Promise<void> {
-  if (!isPdf(head)) throw await notWhatItSays('a PDF', head, file);
-  const tail = await readRange(file.path, Math.max(0, file.size - PDF_TAIL_BYTES), PDF_TAIL_BYTES);
-  const [, offset] = [...tail.toString('latin1').matchAll(/startxref\s+(\d{1,15})\s+%%EOF/g)].at(-1) ?? [];
-  if (offset === undefined) throw broken(file, 'ends before its end mark (startxref and %%EOF)');
-  const directory = await readRange(file.path, Number(offset) + head.indexOf('%PDF-'), 64);
-  if (!/^\s*(?:xref|\d+\s+\d+\s+obj)/.test(directory.toString('latin1'))) {
-    throw broken(file, 'has no directory of objects where its end says it is');
-  }
+  if (kindOf(head, { name: file.name, mediaType: '' }) !== 'pdf') throw await notWhatItSays('a PDF', head, file);
 }
 
 async function checkWorkbook(head: Buffer, file: StoredUpload): Promise<void> {
