@@ -77,21 +77,23 @@ class WorkbookReading {
     return { kind: 'workbook', sheets: read, ...this.excerpt.toText(), ...(warnings.length > 0 && { warnings }) };
   }
 
-  /** Where the workbook's own list of references says they are; where such files usually have them when it has no such list. */
+  /** Where the workbook's own list of references says they are, and else where such files usually have them. */
   private async findParts({ sheets }: SheetList): Promise<{ sheets: Sheet[]; styles?: string; sharedStrings?: string }> {
     if (sheets.length === 0) throw unreadable('workbook', 'it names no sheets');
     if (sheets.length > MAX_SHEETS) throw unreadable('workbook', `it names ${sheets.length} sheets; at most ${MAX_SHEETS} are read`);
     const relations = await relationsIn(this.zip, this.workbook);
     const folder = this.workbook.slice(0, this.workbook.lastIndexOf('/') + 1);
-    const ofType = (type: string) => relations.find((relation) => relation.type === type)?.part;
-    if (relations.length > 0) {
-      const parts = new Map(relations.map(({ id, part }) => [id, part]));
-      const placed = sheets.map((sheet): Sheet => ({ ...sheet, part: parts.get(sheet.relation) }));
-      return { sheets: placed, styles: ofType('styles'), sharedStrings: ofType('sharedStrings') };
+    const partOf = (type: string): string | undefined => {
+      const usual = `${folder}${type.toLowerCase()}.xml`;
+      return relations.find((relation) => relation.type === type)?.part ?? (this.zip.has(usual) ? usual : undefined);
+    };
+    const parts = new Map(relations.map(({ id, part }) => [id, part]));
+    if (relations.length === 0) {
+      this.warnings.add('the workbook does not tell where its parts are; they were looked for where such files usually have them');
+      sheets.forEach(({ relation }, index) => parts.set(relation, `${folder}worksheets/sheet${index + 1}.xml`));
     }
-    this.warnings.add('the workbook does not tell where its parts are; they were looked for where such files usually have them');
-    const usual = sheets.map((sheet, index): Sheet => ({ ...sheet, part: `${folder}worksheets/sheet${index + 1}.xml` }));
-    return { sheets: usual, styles: `${folder}styles.xml`, sharedStrings: `${folder}sharedstrings.xml` };
+    const placed = sheets.map((sheet): Sheet => ({ ...sheet, part: parts.get(sheet.relation) }));
+    return { sheets: placed, styles: partOf('styles'), sharedStrings: partOf('sharedStrings') };
   }
 
   private limitCost(sheets: Sheet[], held: (string | undefined)[]): void {

@@ -13,6 +13,8 @@ export interface XmlListener {
   close?(name: string): void;
 }
 
+/** The namespace of prefixes that a program uses and does not declare. */
+export const UNDECLARED = 'undeclared';
 const MARKUP_COMPATIBILITY = 'http://schemas.openxmlformats.org/markup-compatibility/2006';
 /** Elements of this format lie in each other ten deep; each open one is held in memory. */
 const MAX_DEPTH = 100;
@@ -60,8 +62,7 @@ export async function rootOf(pieces: AsyncIterable<string>): Promise<string | un
 }
 
 function parserOf() {
-  // Some programs use prefixes that they do not declare; these stand for the format itself.
-  const parser = new SaxesParser({ xmlns: true, position: false, resolvePrefix: () => '' });
+  const parser = new SaxesParser({ xmlns: true, position: false, resolvePrefix: () => UNDECLARED });
   parser.on('doctype', () => {
     throw new Error('a part of it has a document type (<!DOCTYPE>)');
   });

@@ -1,6 +1,6 @@
 import { knownFormat, type NumberFormat, readFormat } from './number-format.js';
 import { partFrom } from './part-name.js';
-import { readXml, type XmlAttributes } from './read-xml.js';
+import { readXml, UNDECLARED, type XmlAttributes } from './read-xml.js';
 import { unescapeText } from './xml-text.js';
 
 type Xml = AsyncIterable<string>;
@@ -56,10 +56,10 @@ export async function readSheetList(xml: Xml): Promise<SheetList> {
   return list;
 }
 
-/** The `id` in the namespace of relationships, whatever its prefix; in no namespace where the prefix is not declared. */
+/** The `id` in the namespace of relationships, whatever its prefix. */
 function relationOf(attributes: XmlAttributes): string {
   const ids = Object.values(attributes).filter((attribute) => attribute?.local === 'id' && attribute.prefix !== '');
-  return ids.find((id) => id?.uri === '' || id?.uri.endsWith('/relationships'))?.value ?? '';
+  return ids.find((id) => id?.uri === UNDECLARED || id?.uri.endsWith('/relationships'))?.value ?? '';
 }
 
 /** Longer codes than any program writes are those of nobody's numbers. */
