@@ -318,7 +318,7 @@ describe('a zip', () => {
     const chunks: Buffer[] = [];
     const { PassThrough } = await import('node:stream');
     const stream = new PassThrough().on('data', (chunk: Buffer) => chunks.push(chunk));
-    const writer = new ExcelJS.stream.xlsx.WorkbookWriter({ stream, zip: options } as never);
+    const writer = new ExcelJS.stream.xlsx.WorkbookWriter({ stream, zip: options });
     writer.addWorksheet('One').addRow(['Order']).commit();
     await writer.commit();
     return Buffer.concat(chunks);
@@ -376,7 +376,7 @@ describe('a zip', () => {
     ] as const) {
       await expect(read(write(book, { type: 'buffer', bookType }) as Buffer)).rejects.toThrow(message);
     }
-    for (const bookType of ['xlsx', 'xlsm', 'xlam'] as const) {
+    for (const bookType of ['xlsx', 'xlsm'] as const) {
       expect((await read(write(book, { type: 'buffer', bookType }) as Buffer)).sheets).toEqual([ONE]);
     }
   });

@@ -78,7 +78,7 @@ describe('cells keep their columns', () => {
       { weight: 1, arbitrary: fc.boolean() },
       { weight: 1, arbitrary: fc.stringMatching(/^[ -~À-ž東京]{1,12}$/).filter((text) => !/_x[0-9a-f]{4}_/i.test(text)) },
     );
-    const shownOf = (rows: unknown[][]) =>
+    const shownOf = (rows: (string | number | boolean | null)[][]) =>
       rows
         .map((row) => row.map((value) => (value === null ? '' : String(value))).slice(0, row.findLastIndex((value) => value !== null) + 1))
         .filter((row) => row.length > 0);

@@ -37,7 +37,7 @@ export interface SheetContents {
   header: string[];
   /** Only for a sheet that is not shown. */
   state?: 'hidden' | 'veryHidden';
-  /** Only when asked for: its first rows, each from the first column on, and an empty one for blank rows between others. */
+  /** Only when asked for: its first rows, as far as its text is told, each from the first column on, and an empty one for blank rows. */
   cells?: string[][];
 }
 

@@ -9,7 +9,7 @@ import { readNumberFormats, readSharedStrings, readSheetList, type SheetList, ty
 import { WorkbookWarnings } from './workbook-warnings.js';
 import { ZipDirectory } from './zip-directory.js';
 
-/** Unpacked bytes of the parts that are read, a sheet as often as the workbook names it: some 40 s of a processor's time. */
+/** Unpacked bytes of the parts that are read, a sheet as often as the workbook names it: about a minute of a processor's time. */
 const MAX_BYTES = 1_073_741_824;
 /** Shared strings and styles are held in memory while the sheets are read. */
 const MAX_HELD_BYTES = 134_217_728;
@@ -121,7 +121,7 @@ class WorkbookReading {
   /** @returns undefined for what is no sheet of cells, and for one whose cells cannot be read */
   private async readSheet({ name, state, relation, part = '' }: Sheet, context: CellContext): Promise<SheetContents | undefined> {
     if (relation === '' && part === '') return this.leaveOut(name, 'it has no cells of its own');
-    const rows = new SheetRows(this.excerpt.free - name.length - 1);
+    const rows = new SheetRows(Math.max(0, this.excerpt.free - name.length - 1));
     const found = await this.attempt(part, `the cells of its sheet ${name.slice(0, MAX_NAME)}`, async () => ({
       otherwise: await readSheet(this.textOf(part), context, this.listenerOf(name, rows)),
     }));

@@ -20,6 +20,8 @@ const MARKUP_COMPATIBILITY = 'http://schemas.openxmlformats.org/markup-compatibi
 const MAX_DEPTH = 100;
 /** Characters without the begin or end of an element, which the parser holds until one comes. */
 const MAX_TOKEN = 16_777_216;
+/** Characters before the root of a document, when only that is asked for. */
+const MAX_PROLOG = 1_048_576;
 
 /**
  * Reads XML piece by piece.
@@ -56,7 +58,7 @@ export async function rootOf(pieces: AsyncIterable<string>): Promise<string | un
   for await (const piece of pieces) {
     parser.write(piece);
     seen += piece.length;
-    if (root || seen > MAX_TOKEN) break;
+    if (root || seen > MAX_PROLOG) break;
   }
   return root;
 }

@@ -62,8 +62,9 @@ export class SheetRows {
     return pieces.join('');
   }
 
-  /** Cells of the kept rows, each cut at some characters, and an empty row wherever the sheet has such between them. */
+  /** Cells of the rows whose text is told, each cut at some characters, and an empty row wherever the sheet has such between them. */
   grid(): string[][] {
+    if (this.maxCharacters === 0) return [];
     return this.kept.flatMap(({ number, cells }, index) => {
       const texts = inColumns(cells).map((text) => text.slice(0, MAX_GRID_CELL));
       const before = this.kept[index - 1];
