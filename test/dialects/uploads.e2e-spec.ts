@@ -98,13 +98,19 @@ describe('an upload that is refused', () => {
       /password or is of Excel before 2007/,
     ],
     'a binary workbook called .xlsx': [
-      () => formOf([{ name: 'a.xlsx', bytes: writeXlsx({ SheetNames: ['A'], Sheets: { A: {} } }, { type: 'buffer', bookType: 'xlsb' }) as Buffer }]),
+      () =>
+        formOf([
+          { name: 'a.xlsx', bytes: writeXlsx({ SheetNames: ['A'], Sheets: { A: {} } }, { type: 'buffer', bookType: 'xlsb' }) as Buffer },
+        ]),
       415,
       'file.0',
       /a\.xlsx is a binary workbook \(\.xlsb\); save it as \.xlsx/,
     ],
     'a spreadsheet of another office called .xlsx': [
-      () => formOf([{ name: 'a.xlsx', bytes: writeXlsx({ SheetNames: ['A'], Sheets: { A: {} } }, { type: 'buffer', bookType: 'ods' }) as Buffer }]),
+      () =>
+        formOf([
+          { name: 'a.xlsx', bytes: writeXlsx({ SheetNames: ['A'], Sheets: { A: {} } }, { type: 'buffer', bookType: 'ods' }) as Buffer },
+        ]),
       415,
       'file.0',
       /a\.xlsx is an OpenDocument file; save a spreadsheet \(\.ods\) as \.xlsx/,
