@@ -304,6 +304,12 @@ describe('a part that is missing or broken costs only what is in it:', () => {
     await expect(read(bytes)).rejects.toThrow(/the cells of its sheet Prices are broken/);
   });
 
+  test('a part whose check sum is another one', async () => {
+    const bytes = withCells(CELL, ORDER);
+    bytes.writeUInt32LE(7, bytes.lastIndexOf(SHEET) - 46 + 16);
+    await expect(read(bytes)).rejects.toThrow('the cells of its sheet One are broken: a part of it is damaged: its check sum is wrong');
+  });
+
   test('a part that is there twice is told, and the later one read', async () => {
     const twice = packed({ ...(await unpacked(withCells(CELL, ORDER))), 'XL/sharedstrings.xml': stringsXml('Later') });
     expect(await read(twice)).toMatchObject({
