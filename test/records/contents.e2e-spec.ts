@@ -42,7 +42,6 @@ describe('the contents of stored files', () => {
         text: 'Soup of the day\nMain course\nCheese',
         characters: 34,
         truncated: false,
-        warnings: [],
       });
       expect(percents).toEqual([33, 67, 100]);
     });
@@ -102,10 +101,10 @@ describe('the contents of stored files', () => {
       expect(found.sheets).toEqual([
         { name: 'Prices', rows: 3, columns: 3, header: ['Dish', 'Price', 'Since'] },
         { name: 'Empty', rows: 0, columns: 0, header: [] },
-        { name: 'Notes', rows: 2, columns: 3, header: ['Über', 'sofort'] },
+        { name: 'Notes', rows: 2, columns: 3, header: ['Über', '', 'sofort'] },
       ]);
       expect(found.text).toBe(
-        'Prices\nDish\tPrice\tSince\nSoup\t4.5\t2026-01-31\nFish\t18\t2026-02-28T12:30:00.000Z\nEmpty\nNotes\nÜber\tsofort\ntrue\n',
+        'Prices\nDish\tPrice\tSince\nSoup\t4.5\t2026-01-31\nFish\t18\t2026-02-28T12:30:00.000Z\nEmpty\nNotes\nÜber\t\tsofort\ntrue\n',
       );
       expect(found.characters).toBe(found.text.length);
     });
@@ -133,7 +132,7 @@ describe('the contents of stored files', () => {
     test('is not any other zip', async () => {
       await expect(refusal('other.xlsx', zipOf({ 'a.txt': Buffer.from('text') }))).rejects.toMatchObject({
         code: 'UNPROCESSABLE',
-        message: 'this workbook cannot be opened: it is a zip file without an Excel workbook in it',
+        message: expect.stringMatching(/^this workbook cannot be opened: it is a zip file without an Excel workbook in it/),
       });
     });
 
@@ -159,7 +158,7 @@ describe('the contents of stored files', () => {
       const parts = { ...PARTS, 'xl/worksheets/sheet1.xml': Buffer.from('<worksheet/>') };
       await expect(refusal('bomb.xlsx', zipOf(parts, 2_000_000_000))).rejects.toMatchObject({
         code: 'UNPROCESSABLE',
-        message: expect.stringMatching(/unpacks to 8000000000 bytes/),
+        message: expect.stringMatching(/unpacks to more than/),
       });
     });
   });

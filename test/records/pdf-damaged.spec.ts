@@ -91,7 +91,7 @@ describe('a PDF is read', () => {
       ]),
     );
     expect(found.text).toContain('The first page');
-    expect(found.warnings).toEqual(expect.arrayContaining([expect.stringMatching(/page 2: it is damaged and was left out|damaged/)]));
+    expect(found.warnings).toEqual(expect.arrayContaining([expect.stringMatching(/^page 2: it is damaged and was left out/)]));
   });
 });
 

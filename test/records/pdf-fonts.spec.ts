@@ -39,7 +39,8 @@ describe('a PDF whose fonts use one of the known character maps', () => {
     ['KSC-EUC-H', 'Korea1', 'c3bbb1b8bcad', '청구서'],
     ['UniKS-UCS2-H', 'Korea1', utf16('청구서 서울'), '청구서 서울'],
   ])('%s (%s) is read', async (encoding, ordering, codes, text) => {
-    expect(await reading.pdf(asianPage(encoding, ordering, codes))).toMatchObject({ text, warnings: [] });
+    const page = await reading.pdf(asianPage(encoding, ordering, codes));
+    expect([page.text, page.warnings]).toEqual([text, undefined]);
   });
 
   test('is read also when its characters are told by number only', async () => {
@@ -89,7 +90,8 @@ describe('a PDF whose text cannot be told', () => {
 
   test('but that holds text beside its pictures is no scan', async () => {
     const content = `q 500 0 0 700 50 50 cm /X Do Q ${drawn([72, 700, 'Invoice 17'])}`;
-    expect(await reading.pdf(rawPage({ content, objects: [image] }))).toMatchObject({ text: 'Invoice 17', warnings: [] });
+    const page = await reading.pdf(rawPage({ content, objects: [image] }));
+    expect([page.text, page.warnings]).toEqual(['Invoice 17', undefined]);
   });
 });
 

@@ -3,6 +3,7 @@ import { degrees, PDFDocument, StandardFonts } from 'pdf-lib';
 import { extract } from '../../src/ai/offline/document/extract.js';
 import { ReadingThread } from '../support/reading-thread.js';
 import { drawn, pdfStream, rawPage } from '../support/sample-files.js';
+import { toSourceDocument } from '../../src/ai/document/source-document.js';
 
 const reading = new ReadingThread();
 afterAll(() => reading.close());
@@ -48,7 +49,7 @@ describe('pieces of a PDF page', () => {
       [300, 680, '4 pieces'],
       [50, 680, 'Chair'],
     ];
-    const { amounts } = extract(await contentText(drawn(...rows)));
+    const { amounts } = extract(toSourceDocument({}, await contentText(drawn(...rows))));
     expect(amounts).toEqual([
       { text: 'EUR 499.00', value: 499, currency: 'EUR' },
       { text: 'EUR 80.00', value: 80, currency: 'EUR' },
@@ -223,7 +224,7 @@ describe('pieces of a PDF page', () => {
       }
     });
     expect((await textOf(bytes)).split('\n').map((line) => line.split('\t'))).toEqual(rows);
-    expect(extract(await textOf(bytes)).tables).toMatchObject([{ columns: rows[0], rows: rows.slice(1) }]);
+    expect(extract(toSourceDocument({}, await textOf(bytes))).tables).toMatchObject([{ columns: rows[0], rows: rows.slice(1) }]);
   });
 
   test('of two columns of running text are read column by column, below a title across both', async () => {

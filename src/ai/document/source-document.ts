@@ -8,6 +8,20 @@ export interface SourceDocument {
   text: string;
   /** True when it was longer. */
   truncated: boolean;
+  /** What of its file was not read, or not surely. */
+  warnings: string[];
+  /** What its fields say, as lines: the beginning of the text. */
+  fieldText: string;
+  /** Of a workbook: its sheets, as far as they are read. */
+  sheets?: SourceSheet[];
+}
+
+export interface SourceSheet {
+  name: string;
+  /** Rows of the whole sheet that hold something. */
+  rows: number;
+  /** Its first rows, each from the first column on, and an empty one for blank rows between others. */
+  cells: string[][];
 }
 
 /** Characters of a document that are read. */
@@ -19,12 +33,16 @@ const MAX_VALUE = 200;
 
 type Fields = Record<string, unknown>;
 
-/** @param cut whether the file's text was cut already */
-export function toSourceDocument(fields: Fields, fileText: string, cut = false): SourceDocument {
+/**
+ * @param cut whether the file's text was cut already
+ * @param warnings of whoever read the file
+ */
+export function toSourceDocument(fields: Fields, fileText: string, cut = false, warnings: string[] = []): SourceDocument {
   const lines: string[] = [];
   addFields(fields, lines, 0);
-  const text = [lines.join('\n'), fileText].filter(Boolean).join('\n\n').toWellFormed();
-  return { fields, fileText, text: text.slice(0, MAX_TEXT).toWellFormed(), truncated: cut || text.length > MAX_TEXT };
+  const fieldText = lines.join('\n').toWellFormed();
+  const text = [fieldText, fileText].filter(Boolean).join('\n\n').toWellFormed();
+  return { fields, fieldText, fileText, text: text.slice(0, MAX_TEXT).toWellFormed(), truncated: cut || text.length > MAX_TEXT, warnings };
 }
 
 /** "name: value" for each field, a row for each object of a list. */

@@ -8,6 +8,8 @@ export interface ReadOptions {
   onProgress?: (percent: number) => void;
   /** Of `text`; what is longer is cut. Default 100,000. */
   maxTextCharacters?: number;
+  /** Whether a workbook's cells are told too, as far as its text is. Default false. */
+  cells?: boolean;
 }
 
 /** What every kind of contents has. */
@@ -16,6 +18,8 @@ interface Text {
   text: string;
   /** Characters of the whole text. */
   characters: number;
+  /** What of the file was not read, or not surely, in sentences; left out when there is nothing. */
+  warnings?: string[];
 }
 
 export interface PdfContents extends Text {
@@ -23,8 +27,6 @@ export interface PdfContents extends Text {
   pages: number;
   /** True when its text is longer than what was asked for: then `characters` counts the pages that were read, and there are more. */
   truncated: boolean;
-  /** What was not read, or not surely, a sentence each, at most 20. */
-  warnings: string[];
 }
 
 export interface SheetContents {
@@ -33,8 +35,12 @@ export interface SheetContents {
   rows: number;
   /** The last column with a value, counted from 1. */
   columns: number;
-  /** The first row with a value in it, at most 100 cells of it. */
+  /** The first row with a value in it, at most 100 cells of it from the sheet's first column on. */
   header: string[];
+  /** Only for a sheet that is not shown. */
+  state?: 'hidden' | 'veryHidden';
+  /** Only when asked for: its first rows, as far as its text is told, each from the first column on, and an empty one for blank rows. */
+  cells?: string[][];
 }
 
 export interface WorkbookContents extends Text {
@@ -72,6 +78,16 @@ export function unreadable(what: string, why: string): AppError {
   return new AppError('UNPROCESSABLE', toStorableText(`this ${what} cannot be opened: ${why}`.slice(0, 1_000)));
 }
 
+/** An error of the operating system, unlike those that say what is wrong with the bytes. */
+export function isDiskError(error: unknown): error is NodeJS.ErrnoException {
+  return typeof error === 'object' && error !== null && 'syscall' in error;
+}
+
+/** The parsers throw errors, and now and then something else. */
+export function messageOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+}
+
 /** Gathers a text of any length, and keeps its beginning. */
 export class Excerpt {
   characters = 0;
@@ -80,13 +96,19 @@ export class Excerpt {
 
   constructor(private readonly maxCharacters: number) {}
 
-  add(text: string): void {
-    this.characters += text.length;
+  /** @param characters of the whole text, of which only the beginning is given */
+  add(text: string, characters = text.length): void {
+    this.characters += characters;
     const free = this.maxCharacters - this.kept;
     if (free <= 0) return;
     const part = text.slice(0, free);
     this.kept += part.length;
     this.parts.push(part);
+  }
+
+  /** Characters that are still kept. */
+  get free(): number {
+    return this.maxCharacters - this.kept;
   }
 
   toText(): Text {

@@ -4,7 +4,7 @@ import { Config } from '../../config.js';
 import { Threads, type ThreadUser } from '../../threads/threads.js';
 import type { FileEntity } from '../entities/file.entity.js';
 import { FileStore } from '../file-store.js';
-import type { Contents, ReadOptions } from './contents.js';
+import { type Contents, isDiskError, type ReadOptions } from './contents.js';
 import { HEAD_BYTES, kindOf, unknownKind } from './file-kind.js';
 import type { ReadContentsInput } from './read-contents.thread.js';
 
@@ -31,12 +31,12 @@ export class FileContents {
    */
   async read(tenant: string, fileId: string, options: ReadOptions = {}, item?: ThreadUser['item']): Promise<Contents> {
     const file = await this.files.find(tenant, fileId);
-    const { signal = new AbortController().signal, onProgress, maxTextCharacters = MAX_TEXT_CHARACTERS } = options;
+    const { signal = new AbortController().signal, onProgress, maxTextCharacters = MAX_TEXT_CHARACTERS, cells = false } = options;
     try {
       const head = await this.head(file);
       const kind = kindOf(head, file);
       if (!kind) throw await unknownKind(head);
-      const input: ReadContentsInput = { kind, path: this.files.pathOf(file), size: Number(file.size), maxTextCharacters };
+      const input: ReadContentsInput = { kind, path: this.files.pathOf(file), size: Number(file.size), maxTextCharacters, cells };
       const cpu = { ms: this.config.readCpuMs, setBy: 'allowed for a file (READ_CPU_MS)' };
       return await this.threads.run<Contents>({ module: THREAD, input, memoryMb: MEMORY_MB, cpu }, { signal, progress: onProgress, item });
     } catch (error) {
@@ -52,8 +52,4 @@ export class FileContents {
     for await (const chunk of this.files.read(file, HEAD_BYTES)) chunks.push(chunk);
     return Buffer.concat(chunks);
   }
-}
-
-function isDiskError(error: unknown): error is NodeJS.ErrnoException {
-  return typeof error === 'object' && error !== null && 'syscall' in error;
 }

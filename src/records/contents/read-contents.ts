@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { AppError } from '../../common/app-error.js';
-import { type Contents, type ReadOptions, unreadable } from './contents.js';
+import { type Contents, isDiskError, messageOf, type ReadOptions, unreadable } from './contents.js';
 import type { FileKind } from './file-kind.js';
 import { readCsv } from './read-csv.js';
 import { MAX_PDF_BYTES, readPdf } from './read-pdf.js';
@@ -44,14 +44,4 @@ async function readAs({ kind, path, size }: FileOfKind, options: Required<ReadOp
     case 'text':
       return readText(createReadStream(path), size, options);
   }
-}
-
-/** Of the operating system, unlike the ones that say what is wrong with the bytes. */
-function isDiskError(error: unknown): error is NodeJS.ErrnoException {
-  return typeof error === 'object' && error !== null && 'syscall' in error;
-}
-
-/** The parsers throw errors, and now and then something else. */
-function messageOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 }

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { nonEmpty } from '../../common/non-empty.js';
 import { Excerpt, type PdfContents, type ReadOptions, unreadable } from './contents.js';
 import { openPdf, type PdfDocument } from './pdf/open-pdf.js';
 import { lookForPictures, textOfPage } from './pdf/page-text.js';
@@ -56,7 +57,7 @@ class Reading {
     await this.warnOfForm(document);
     const text = this.excerpt.toText();
     if (text.text.trim() === '') this.warnings.add('no text was found in it');
-    return { kind: 'pdf', pages: numPages, ...text, truncated, warnings: this.warnings.toList() };
+    return { kind: 'pdf', pages: numPages, ...text, truncated, warnings: nonEmpty(this.warnings.toList()) };
   }
 
   /** @returns whether there is more text than was asked for */

@@ -1,114 +1,144 @@
-import { readXml } from './read-xml.js';
+import { knownFormat, type NumberFormat, readFormat } from './number-format.js';
+import { partFrom } from './part-name.js';
+import { readXml, UNDECLARED, type XmlAttributes } from './read-xml.js';
+import { unescapeText } from './xml-text.js';
 
 type Xml = AsyncIterable<string>;
 
-/** Where the parts lie that a workbook refers to, by the id of the reference. */
-export async function readRelations(xml: Xml): Promise<Map<string, string>> {
-  const targets = new Map<string, string>();
+/** A part that another one refers to. */
+export interface Relation {
+  id: string;
+  /** The last word of what it is to the other one: "worksheet", "styles". */
+  type: string;
+  part: string;
+}
+
+/** @param base the part whose references they are, empty for those of the whole file */
+export async function readRelations(xml: Xml, base: string): Promise<Relation[]> {
+  const relations: Relation[] = [];
   await readXml(xml, {
-    open: (name, { Id, Target }) => {
-      if (name === 'Relationship' && Id !== undefined && Target !== undefined) targets.set(Id, Target);
+    open: (name, { Id, Type, Target, TargetMode }) => {
+      if (name !== 'Relationship' || !Id || !Target || TargetMode?.value === 'External') return;
+      const type = Type?.value.split('/').at(-1) ?? '';
+      relations.push({ id: Id.value, type, part: partFrom(base, Target.value) });
     },
   });
-  return targets;
+  return relations;
+}
+
+export interface SheetPlace {
+  name: string;
+  /** The id of the reference to its cells; empty for one that has none. */
+  relation: string;
+  state: string;
 }
 
 export interface SheetList {
-  /** In the workbook's order; `relation` is the id of the reference to its cells. */
-  sheets: { name: string; relation: string }[];
+  /** In the workbook's order. */
+  sheets: SheetPlace[];
   /** Whether its days are counted from 1904. */
   from1904: boolean;
+  /** Whether its formulas are to be calculated when it is opened, whatever results are stored. */
+  isOutdated: boolean;
 }
 
 export async function readSheetList(xml: Xml): Promise<SheetList> {
-  const list: SheetList = { sheets: [], from1904: false };
+  const list: SheetList = { sheets: [], from1904: false, isOutdated: false };
   await readXml(xml, {
-    open: (name, attributes) => {
-      if (name === 'workbookPr') list.from1904 = isTrue(attributes['date1904']);
-      if (name === 'sheet') list.sheets.push({ name: attributes['name'] ?? '', relation: relationOf(attributes) });
+    open: (element, attributes, parent) => {
+      const { name, state, date1904, fullCalcOnLoad } = attributes;
+      if (element === 'workbookPr') list.from1904 = isTrue(date1904?.value);
+      if (element === 'calcPr') list.isOutdated = isTrue(fullCalcOnLoad?.value);
+      if (element !== 'sheet' || parent !== 'sheets') return;
+      list.sheets.push({ name: unescapeText(name?.value ?? ''), relation: relationOf(attributes), state: state?.value ?? 'visible' });
     },
   });
   return list;
 }
 
-/** `r:id`, whatever prefix stands for the relationships. */
-function relationOf(attributes: Record<string, string>): string {
-  const name = Object.keys(attributes).find((key) => key.endsWith(':id'));
-  return name === undefined ? '' : attributes[name]!;
+/** The `id` in the namespace of relationships, whatever its prefix. */
+function relationOf(attributes: XmlAttributes): string {
+  const ids = Object.values(attributes).filter((attribute) => attribute?.local === 'id' && attribute.prefix !== '');
+  return ids.find((id) => id?.uri === UNDECLARED || id?.uri.endsWith('/relationships'))?.value ?? '';
 }
 
-/** @returns for each style of cells, by its number, whether it shows a number as a date or a time */
-export async function readDateStyles(xml: Xml): Promise<boolean[]> {
-  const formats = new Map<string, string>();
-  const styles: boolean[] = [];
-  let inCellStyles = false;
+/** Longer codes than any program writes are those of nobody's numbers. */
+const MAX_CODE = 1_000;
+
+/** @returns for each style of cells, by its number, what its numbers stand for */
+export async function readNumberFormats(xml: Xml): Promise<NumberFormat[]> {
+  const formats = new Map<string, NumberFormat>();
+  const styles: NumberFormat[] = [];
+  const formatOf = (id: string): NumberFormat => {
+    const format = formats.get(id) ?? knownFormat(Number(id));
+    formats.set(id, format);
+    return format;
+  };
   await readXml(xml, {
-    open: (name, { numFmtId = '', formatCode = '' }) => {
-      if (name === 'numFmt') formats.set(numFmtId, formatCode);
-      else if (name === 'cellXfs') inCellStyles = true;
-      else if (name === 'xf' && inCellStyles) styles.push(isDateFormat(Number(numFmtId), formats.get(numFmtId)));
-    },
-    close: (name) => {
-      if (name === 'cellXfs') inCellStyles = false;
+    open: (name, { numFmtId, formatCode }, parent) => {
+      // Formats of conditional styles stand elsewhere, under numbers of their own.
+      if (name === 'numFmt' && parent === 'numFmts') {
+        const code = formatCode?.value ?? '';
+        formats.set(numFmtId?.value ?? '', readFormat(code.length > MAX_CODE ? '' : code));
+      } else if (name === 'xf' && parent === 'cellXfs') styles.push(formatOf(numFmtId?.value ?? '0'));
     },
   });
   return styles;
 }
 
-/** Formats that every program knows by their number, some of them in East Asia. */
-const KNOWN_DATE_FORMATS = [
-  [14, 22],
-  [27, 36],
-  [45, 47],
-  [50, 58],
-] as const;
-
-function isDateFormat(id: number, code: string | undefined): boolean {
-  if (code === undefined) return KNOWN_DATE_FORMATS.some(([first, last]) => id >= first && id <= last);
-  const withoutLiterals = code.replace(/"[^"]*"|\[[^\]]*\]|[\\_*]./g, '');
-  return /[ymdhs]/i.test(withoutLiterals.replace(/General/gi, ''));
-}
-
-/** The texts that cells refer to by number. */
-export async function readSharedStrings(xml: Xml): Promise<string[]> {
-  const strings: string[] = [];
+/** The texts that cells refer to by number. @param strings are added one by one: what was read before a broken place remains */
+export async function readSharedStrings(xml: Xml, strings: string[]): Promise<void> {
   const gatherer = new TextGatherer();
   await readXml(xml, {
-    open: (name) => {
-      if (name === 'si') gatherer.start();
-      else gatherer.open(name);
+    open: (name, _, parent) => {
+      if (name === 'si') gatherer.start(false);
+      else gatherer.open(name, parent);
     },
     text: (text) => gatherer.add(text),
     close: (name) => {
-      if (name === 'si') strings.push(gatherer.text);
-      else gatherer.close(name);
+      if (name === 'si') strings.push(ownMemory(unescapeText(gatherer.end())));
+      else gatherer.close();
     },
   });
-  return strings;
 }
 
-/** Gathers the text of a cell: that of all its runs, without the reading aids that stand beside East Asian letters. */
+/** A text without the piece of XML that it was cut out of, which V8 would keep for as long as the text. */
+function ownMemory(text: string): string {
+  return Buffer.from(text).toString();
+}
+
+/** The longest text of a cell; Excel's own has 32,767 characters. */
+const MAX_TEXT = 1_048_576;
+
+/** Gathers the text of an element, or that of the runs in it, without the reading aids that stand beside East Asian letters. */
 export class TextGatherer {
-  text = '';
+  private gathered = '';
   private isInside = false;
-  private isAside = false;
 
-  start(): void {
-    this.text = '';
+  /** @param isPlain whether the element's own text is meant, and not that of its runs */
+  start(isPlain: boolean): void {
+    this.gathered = '';
+    this.isInside = isPlain;
   }
 
-  open(name: string): void {
-    if (name === 'rPh') this.isAside = true;
-    else if (name === 't' || name === 'v') this.isInside = true;
+  open(name: string, parent: string): void {
+    this.isInside = name === 't' && parent !== 'rPh';
   }
 
+  /** @throws Error when it becomes longer than a text of a cell can be */
   add(text: string): void {
-    if (this.isInside && !this.isAside) this.text += text;
+    if (!this.isInside) return;
+    this.gathered += text;
+    if (this.gathered.length > MAX_TEXT) throw new Error(`a cell of it holds more than ${MAX_TEXT} characters`);
   }
 
-  close(name: string): void {
-    if (name === 'rPh') this.isAside = false;
-    else if (name === 't' || name === 'v') this.isInside = false;
+  close(): void {
+    this.isInside = false;
+  }
+
+  end(): string {
+    this.isInside = false;
+    return this.gathered;
   }
 }
 

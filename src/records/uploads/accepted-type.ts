@@ -7,6 +7,8 @@ const TYPES = new Map<string, { type: AcceptedType; mediaType: string }>([
   ['.pdf', { type: 'pdf', mediaType: 'application/pdf' }],
   ['.xlsx', { type: 'workbook', mediaType: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' }],
   ['.xlsm', { type: 'workbook', mediaType: 'application/vnd.ms-excel.sheet.macroEnabled.12' }],
+  ['.xltx', { type: 'workbook', mediaType: 'application/vnd.openxmlformats-officedocument.spreadsheetml.template' }],
+  ['.xltm', { type: 'workbook', mediaType: 'application/vnd.ms-excel.template.macroEnabled.12' }],
   ['.csv', { type: 'csv', mediaType: 'text/csv' }],
 ]);
 
@@ -14,6 +16,8 @@ const REMEDY = new Map([
   ['.xls', 'this is the format of Excel before 2007: save it as .xlsx'],
   ['.xlsb', 'save it as .xlsx'],
   ['.ods', 'save it as .xlsx'],
+  ['.xlam', 'this is an add-in: save the workbook that you mean as .xlsx'],
+  ['.numbers', 'export it as .xlsx'],
   ['.zip', 'send the files in it one by one'],
   ['.txt', 'if it is a table, save it as .csv'],
 ]);

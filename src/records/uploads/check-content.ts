@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { AppError } from '../../common/app-error.js';
+import { isDiskError } from '../contents/contents.js';
 import { decodeText, encodingOf } from '../contents/decode-text.js';
-import { describeBytes, HEAD_BYTES, isZip, kindOf } from '../contents/file-kind.js';
-import { isWorkbook } from '../contents/read-workbook.js';
+import { describeBytes, HEAD_BYTES, isOldOffice, isZip, kindOf } from '../contents/file-kind.js';
+import { findWorkbook } from '../contents/find-workbook.js';
 import { ZipDirectory } from '../contents/zip-directory.js';
 import type { AcceptedType } from './accepted-type.js';
 import { refusedFile } from './refused-file.js';
@@ -17,11 +18,8 @@ export interface StoredUpload {
   at: string;
 }
 
-/** How a document before Office 2007 begins, and any Office document with a password. */
-const OLD_OFFICE = Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]);
-
 /**
- * Checks that a file is what its name says, and a workbook or a CSV whole.
+ * Checks that a file is what its name says, and a CSV whole.
  * @throws AppError UNSUPPORTED_TYPE for something else, INVALID_INPUT for a file that is empty or broken
  */
 export async function checkContent(type: AcceptedType, file: StoredUpload): Promise<void> {
@@ -42,34 +40,31 @@ async function checkPdf(head: Buffer, file: StoredUpload): Promise<void> {
   if (kindOf(head, { name: file.name, mediaType: '' }) !== 'pdf') throw await notWhatItSays('a PDF', head, file);
 }
 
+/** What the reader can make nothing of is told there: a workbook that is damaged fails alone, when it is read. */
 async function checkWorkbook(head: Buffer, file: StoredUpload): Promise<void> {
-  if (head.subarray(0, OLD_OFFICE.length).equals(OLD_OFFICE)) {
-    throw refusedFile(
-      'UNSUPPORTED_TYPE',
-      file.at,
-      `${file.name} has a password or is of Excel before 2007; save it as .xlsx without a password`,
-    );
+  if (isOldOffice(head)) {
+    const message = `${file.name} has a password or is of Excel before 2007; save it as .xlsx without a password`;
+    throw refusedFile('UNSUPPORTED_TYPE', file.at, message);
   }
   if (!isZip(head)) throw await notWhatItSays('an Excel workbook', head, file);
-  const zip = await openZip(file);
+  const zip = await openZip(file.path);
+  if (!zip) return;
   try {
-    if (isWorkbook(zip)) return;
-    throw refusedFile(
-      'UNSUPPORTED_TYPE',
-      file.at,
-      `${file.name} is a zip file without an Excel workbook in it; send the files in it one by one`,
-    );
+    const found = await findWorkbook(zip);
+    if ('part' in found) return;
+    throw refusedFile('UNSUPPORTED_TYPE', file.at, `${file.name} is ${found.otherwise}`);
   } finally {
     zip.close();
   }
 }
 
-async function openZip(file: StoredUpload): Promise<ZipDirectory> {
+/** @returns undefined for a zip that is damaged or too large */
+async function openZip(path: string): Promise<ZipDirectory | undefined> {
   try {
-    return await ZipDirectory.open(file.path);
+    return await ZipDirectory.open(path);
   } catch (error) {
-    if (error instanceof AppError) throw refusedFile('INVALID_INPUT', file.at, `${file.name}: ${error.message}`);
-    throw broken(file, `is not complete (${(error as Error).message})`);
+    if (isDiskError(error)) throw error;
+    return undefined;
   }
 }
 

@@ -27,7 +27,7 @@ export function analyzeDocument(document: SourceDocument, type: AnalysisType, no
       return { language: prose.language, quality: documentQuality(document, prose) };
     }
     case 'DATA_EXTRACTION':
-      return { extraction: extract(document.text) };
+      return { extraction: extract(document) };
     case 'BATCH_ANALYSIS':
       return shortAnalysis(document);
   }
@@ -35,7 +35,7 @@ export function analyzeDocument(document: SourceDocument, type: AnalysisType, no
 
 function fullAnalysis(document: SourceDocument, now: Date): Findings<'FULL_ANALYSIS'> {
   const prose = read(document);
-  const extraction = extract(document.text);
+  const extraction = extract(document);
   const meaning = meaningOf(prose);
   const { people, places, organizations, money, dates } = findEntities(document.text.slice(0, MAX_PROSE), prose.sentences, prose.language);
   return {
@@ -53,7 +53,7 @@ function shortAnalysis(document: SourceDocument): Findings<'BATCH_ANALYSIS'> {
   return {
     ...meaningOf(prose),
     language: prose.language,
-    keyFacts: keyFactsOf(extract(document.text)),
+    keyFacts: keyFactsOf(extract(document)),
     quality: documentQuality(document, prose),
   };
 }

@@ -7,10 +7,10 @@ export interface FoundTable {
   rowCount: number;
 }
 
-const MAX_TABLES = 10;
-const MAX_ROWS = 50;
+export const MAX_TABLES = 10;
+export const MAX_ROWS = 50;
 const MAX_COLUMNS = 30;
-const MAX_CELL = 200;
+export const MAX_CELL = 200;
 
 /** How cells may be divided, and with how many columns a line is taken for a row: commas stand in prose too. */
 const DIVIDERS = [
@@ -37,7 +37,7 @@ function tableAt(lines: string[], at: number): { table: FoundTable; lines: numbe
   if (lines[at]!.trim() === '') return undefined;
   for (const { divider, minColumns } of DIVIDERS) {
     const columns = cellsOf(lines[at]!, divider);
-    if (columns.length < minColumns || columns.length > MAX_COLUMNS || columns.some((name) => name === '')) continue;
+    if (columns.length < minColumns || columns.length > MAX_COLUMNS || !areNames(columns, divider)) continue;
     const rows: string[][] = [];
     let next = at + 1;
     for (; next < lines.length && lines[next]!.trim() !== ''; next += 1) {
@@ -52,12 +52,15 @@ function tableAt(lines: string[], at: number): { table: FoundTable; lines: numbe
   return undefined;
 }
 
+/** A column need not have a name in a table that was made by a program, and tabs are hardly ever typed. */
+function areNames(columns: string[], divider: string): boolean {
+  return divider === '\t' ? columns.filter((name) => name !== '').length > 1 : columns.every((name) => name !== '');
+}
+
+/** Tabs at the ends of a line stand beside empty cells; spaces stand beside nothing. */
 function cellsOf(line: string, divider: string): string[] {
-  return line
-    .trim()
-    .replace(/^\||\|$/g, '')
-    .split(divider)
-    .map((cell) => cell.trim().slice(0, MAX_CELL));
+  const row = divider === '\t' ? line : line.trim().replace(/^\||\|$/g, '');
+  return row.split(divider).map((cell) => cell.trim().slice(0, MAX_CELL));
 }
 
 function headingOf(line = ''): string {
