@@ -12,6 +12,7 @@ import { type Caller, callerWithin, Procedures } from '../../common/procedure.js
 import { IsCollectionName } from '../collection-name.js';
 import { FileStore } from '../file-store.js';
 import { toImportItems } from '../import-items.js';
+import { LARGE_NUMBERS, type LargeNumbers } from '../parse/large-numbers.js';
 import type { ParsedRow } from '../parse/line.js';
 import type { CellTypes } from '../parse/parse-csv.js';
 import { parseRows, ROW_FORMATS, type RowFormat, rowsFromArray } from '../parse/parse-rows.js';
@@ -33,6 +34,8 @@ export class ImportRecords extends Command<ImportReceipt> {
   @IsOptional() @IsString() @MinLength(1) @MaxLength(500) keyField?: string;
   /** How cells of CSV are read; default `auto`. */
   @IsOptional() @IsIn(['auto', 'text']) cells?: CellTypes;
+  /** JSON only: rows with numbers that JavaScript would round are wrong (`refuse`, default), or keep them as text. */
+  @IsOptional() @IsIn(LARGE_NUMBERS) largeNumbers?: LargeNumbers;
   /** `refuse` (default) imports all rows or none; `skip` leaves wrong rows out and reports them. */
   @IsOptional() @IsIn(['refuse', 'skip']) onInvalid?: 'refuse' | 'skip';
   @IsOptional() @IsString() @MaxLength(500) name?: string;
@@ -72,13 +75,14 @@ export class ImportRecordsHandler implements ICommandHandler<ImportRecords> {
     return { batch: await this.procedures.call(GetBatch, { batchId: id }, caller), ...report };
   }
 
-  private rowsOf({ caller, source, rows, fileId, format, keyField, cells }: ImportRecords): AsyncIterable<ParsedRow[]> {
+  private rowsOf({ caller, source, rows, fileId, format, ...options }: ImportRecords): AsyncIterable<ParsedRow[]> {
+    const { keyField, cells, largeNumbers } = options;
     const given = [source, rows, fileId].filter((value) => value !== undefined).length;
     if (given !== 1) throw invalidField('source', 'give the rows in exactly one of source, rows and fileId');
-    if (fileId !== undefined) return readFileRows(this.files, caller.tenant, { fileId, format, keyField, cells });
+    if (fileId !== undefined) return readFileRows(this.files, caller.tenant, { fileId, format, keyField, cells, largeNumbers });
     if (rows) return rowsFromArray(rows);
     if (!format) throw invalidField('format', 'say which format the source has: ndjson, json or csv');
-    return parseRows(source!, format, { cells, textColumn: keyField });
+    return parseRows(source!, format, { cells, textColumn: keyField, largeNumbers });
   }
 }
 
