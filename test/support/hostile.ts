@@ -31,13 +31,15 @@ function namesOf(...names: string[]): string {
   return `{${names.map((name) => `"${name}":1`).join(',')}}`;
 }
 
-/** Where a hostile value goes: the names and indexes that lead there, and a whole input with everything else in place. */
+/** Where a hostile value goes: the names and indexes that lead there (none: in place of all), and a whole input with everything else in place. */
 export interface Spot {
   path: (string | number)[];
   input: unknown;
 }
 
 const HERE = '@here@';
+
+export const WHOLE: Spot = { path: [], input: HERE };
 
 /** An input in which HERE stands at the path; lists and objects on the way are made. */
 export function spotAt(path: (string | number)[], input: Record<string, unknown>): Spot {
@@ -71,6 +73,7 @@ export function faultOf(told: Told, { path }: Spot, { expected }: HostileValue, 
   if (told.status >= 400 && !isProblem(told)) return `answered ${told.status} in another shape: ${told.text.slice(0, 300)}`;
   if (expected === 'taken' || (expected === 'unstorable' && kept)) return undefined;
   if (told.status !== 400) return `answered ${told.status} instead of 400: ${told.text.slice(0, 300)}`;
+  if (path.length === 0) return undefined;
   const named = told.problem!.details.errors.map((error) => error.path);
   const field = path.join('.');
   return named.some((each) => isWithin(field, each) || isWithin(each, field)) ? undefined : `names ${named.join(', ')} instead of ${field}`;

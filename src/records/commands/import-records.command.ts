@@ -6,7 +6,7 @@ import type { BatchView, LineProblem } from '../../batches/batch.view.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import type { ItemSource } from '../../batches/item-source.js';
-import { invalidField } from '../../common/app-error.js';
+import { AppError, invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import { type Caller, callerWithin, Procedures } from '../../common/procedure.js';
 import { IsCollectionName } from '../collection-name.js';
@@ -67,10 +67,12 @@ export class ImportRecordsHandler implements ICommandHandler<ImportRecords> {
     const report = { skipped: 0, problems: [] as LineProblem[] };
     const items = toImportItems(rows, keyField);
     const source = onInvalid === 'skip' ? withoutProblems(items, report) : items;
-    const { id } = await this.procedures.call(
-      CreateBatch,
-      { operation: 'import', name: name ?? `Import into ${collection}`, parameters, options, source },
-      callerWithin(caller, ImportRecords, (batch: BatchView) => ({ batch, ...report })),
+    const { id } = await inRows(
+      this.procedures.call(
+        CreateBatch,
+        { operation: 'import', name: name ?? `Import into ${collection}`, parameters, options, source },
+        callerWithin(caller, ImportRecords, (batch: BatchView) => ({ batch, ...report })),
+      ),
     );
     return { batch: await this.procedures.call(GetBatch, { batchId: id }, caller), ...report };
   }
@@ -83,6 +85,17 @@ export class ImportRecordsHandler implements ICommandHandler<ImportRecords> {
     if (rows) return rowsFromArray(rows);
     if (!format) throw invalidField('format', 'say which format the source has: ndjson, json or csv');
     return parseRows(source!, format, { cells, textColumn: keyField, largeNumbers });
+  }
+}
+
+/** The items of the batch are the rows of whoever imports them. */
+async function inRows<T>(creation: Promise<T>): Promise<T> {
+  try {
+    return await creation;
+  } catch (error) {
+    if (!(error instanceof AppError) || !error.details.errors) throw error;
+    const errors = error.details.errors.map((each) => ({ ...each, path: each.path.replace(/^items\./, 'rows.') }));
+    throw new AppError(error.code, error.message, { details: { ...error.details, errors }, cause: error });
   }
 }
 
