@@ -24,7 +24,9 @@ export function parseJson(text: string, syntaxError = 'not JSON'): ParsedJson {
   }
   const inexact = inexactNumbers(text);
   if (inexact.length === 0) return { value };
-  const errors = inexact.slice(0, MAX_ERRORS).map((number): FieldError => ({ path: number.path.join('.'), message: inexactSentence(number), code: 'custom' }));
+  const errors = inexact
+    .slice(0, MAX_ERRORS)
+    .map((number): FieldError => ({ path: number.path.join('.'), message: inexactSentence(number), code: 'custom' }));
   return { errors, isInexact: true };
 }
 

@@ -37,7 +37,12 @@ test.each<[string, unknown, string, RegExp]>([
   ['a circle', circle, 'output.a.b.0', /itself/],
   ['a toJSON that throws', { a: failing }, 'output.a', /toJSON that fails: no/],
   ['a toJSON that gives NaN', { a: { toJSON: () => ({ b: Number.NaN }) } }, 'output.a.b', /NaN/],
-  ['a getter that throws', Object.defineProperty({}, 'a', { enumerable: true, get: () => failing.toJSON() }), 'output', /cannot be read: no/],
+  [
+    'a getter that throws',
+    Object.defineProperty({}, 'a', { enumerable: true, get: () => failing.toJSON() }),
+    'output',
+    /cannot be read: no/,
+  ],
   ['more than a hundred levels', nested(101), 'output.0.0.0.0.0.0.0.0.0.0', /100 levels/],
   ['half a million levels', nested(500_000), 'output.0.0.0.0.0.0.0.0.0.0', /100 levels/],
 ])('%s is refused by the name of its field', (_what, value, path, message) => {
