@@ -59,7 +59,7 @@ function parseLine(text: string, line: number): SourceItem {
 
 function toSourceItem(value: unknown, line: number): SourceItem {
   const notJson = problemOfJson(value, '');
-  if (notJson) return { line, problem: sentenceOf([notJson]) };
+  if (notJson) return { line, problem: `not a JSON value: ${sentenceOf([notJson])}` };
   const item = typeof value === 'string' || typeof value === 'number' ? { key: String(value) } : value;
   const text = JSON.stringify(item) as string | undefined;
   const problem = text === undefined ? 'not a JSON value' : itemProblem(item, text);

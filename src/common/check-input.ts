@@ -46,22 +46,9 @@ export function checkInput<T extends object>(type: Type<T>, plain: unknown, at =
   const instance = toInstance(type, plain as Record<string, unknown>, at);
   const found = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: false });
   const errors = found.flatMap((error) => fieldErrors(error, at));
-  const told = new Set(errors.map(({ path }) => path));
-  errors.push(...[...inheritedNames(instance, at), ...unstorable(instance, at)].filter(({ path }) => !told.has(path)));
+  errors.push(...unstorable(instance, at));
   if (errors.length > 0) throw inputError(errors);
   return instance;
-}
-
-/** class-validator looks fields up in a plain object, and takes what that inherits, such as hasOwnProperty, for a field that is declared. */
-function inheritedNames(value: unknown, at: string): FieldError[] {
-  if (Array.isArray(value)) return value.flatMap((inner, index) => inheritedNames(inner, `${at}.${index}`));
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) === Object.prototype) return [];
-  const opaque = opaqueFields(value);
-  return Object.entries(value).flatMap(([field, inner]) => {
-    const path = at ? `${at}.${field}` : field;
-    if (field in Object.prototype) return [{ path, message: `${path} is not a known field`, code: 'unrecognized_keys' }];
-    return opaque.includes(field) ? [] : inheritedNames(inner, path);
-  });
 }
 
 /** Fields that are handed through are looked at where they are read. */
@@ -79,7 +66,26 @@ function toInstance<T extends object>(type: Type<T>, plain: Record<string, unkno
   const isGiven = ([field, value]: [string, unknown]): boolean => !opaque.includes(field) && (value !== null || nullable.includes(field));
   const copied = Object.fromEntries(Object.entries(plain).filter(isGiven));
   refuseUnsafe(copied, at);
-  return Object.assign(plainToInstance(type, copied, { exposeUnsetFields: false }), untouched);
+  const instance = plainToInstance(type, copied, { exposeUnsetFields: false });
+  const inherited = inheritedNames(copied, instance, at);
+  if (inherited.length > 0) throw inputError(inherited);
+  return Object.assign(instance, untouched);
+}
+
+/**
+ * class-transformer leaves out names that every object inherits, such as toString. Within free JSON they are data, and put back; of a class
+ * they are no fields.
+ */
+function inheritedNames(plain: unknown, made: unknown, at: string): FieldError[] {
+  if (typeof plain !== 'object' || plain === null || typeof made !== 'object' || made === null) return [];
+  const isFree = Array.isArray(made) || Object.getPrototypeOf(made) === Object.prototype;
+  return Object.entries(plain).flatMap(([name, inner]) => {
+    const path = at ? `${at}.${name}` : name;
+    if (!(name in Object.prototype)) return inheritedNames(inner, (made as Record<string, unknown>)[name], path);
+    if (!isFree) return [{ path, message: `${path} is not a known field`, code: 'unrecognized_keys' }];
+    (made as Record<string, unknown>)[name] = inner;
+    return [];
+  });
 }
 
 function refuseUnsafe(plain: object, at: string): void {

@@ -56,7 +56,7 @@ export function inexactSentence({ text }: WrittenNumber): string {
 
 /** A number as 0.digits times ten to the exponent, without its sign and without zeros at the ends of its digits. */
 function decimalOf(written: string): { digits: string; exponent: number } {
-  const [mantissa = '', exponent = '0'] = written.replace('-', '').toLowerCase().split('e');
+  const [mantissa = '', exponent = '0'] = written.replace(/^-/, '').toLowerCase().split('e');
   const [whole = '', fraction = ''] = mantissa.split('.');
   const all = whole + fraction;
   const first = all.search(/[1-9]/);

@@ -53,7 +53,7 @@ function find(value: unknown, within: object[]): Problem | undefined {
 }
 
 function findIn(value: object, within: object[]): Problem | undefined {
-  if (within.includes(value)) return problem('holds itself');
+  if (within.includes(value)) return problem('is circular: it holds itself');
   if (within.length >= MAX_JSON_DEPTH) return problem(`JSON may be nested ${MAX_JSON_DEPTH} levels deep at most`);
   within.push(value);
   const found = Array.isArray(value) ? findInList(value, within) : findInObject(value, within);

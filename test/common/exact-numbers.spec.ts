@@ -28,6 +28,9 @@ test.each([
   '-9007199254740994',
   '1.7976931348623157e308',
   '5e-324',
+  '1234567890123456.5e-10',
+  '-1.2345678901234566E-7',
+  '12345678901234566.0e-3',
   '2.5000000000000000000000000000',
   '123456789012345.0000000000',
   '0.000000000000000000000000000001',
@@ -79,6 +82,14 @@ test('whatever JavaScript writes itself is exact', () => {
     fc.property(fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer(), fc.maxSafeInteger()), (number) =>
       isExact(JSON.stringify(number)),
     ),
+    { numRuns: 5_000 },
+  );
+});
+
+test('a double that is printed with 17 digits in any form is exact below the safe numbers', () => {
+  const double = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e15, max: 1e15 });
+  fc.assert(
+    fc.property(double, (number) => isExact(number.toExponential(16)) && isExact(number.toPrecision(17))),
     { numRuns: 5_000 },
   );
 });

@@ -34,7 +34,7 @@ test.each<[string, unknown, string, RegExp]>([
   ['an invalid date', { at: new Date('never') }, 'output.at', /invalid date/],
   ['undefined within a list', { a: [1, undefined] }, 'output.a.1', /undefined/],
   ['a hole in a list', { a: Array(2) }, 'output.a.0', /undefined/],
-  ['a circle', circle, 'output.a.b.0', /itself/],
+  ['a circle', circle, 'output.a.b.0', /circular/],
   ['a toJSON that throws', { a: failing }, 'output.a', /toJSON that fails: no/],
   ['a toJSON that gives NaN', { a: { toJSON: () => ({ b: Number.NaN }) } }, 'output.a.b', /NaN/],
   [
