@@ -25,7 +25,7 @@ export async function* toImportItems(rows: AsyncIterable<ParsedRow[]>, keyField?
 
 interface NewItemOptions {
   keyField?: string;
-  warn(sentence: string): void;
+  warn: (sentence: string) => void;
 }
 
 /**
