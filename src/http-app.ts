@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { describeApi } from './common/api-document.js';
 import { InputPipe } from './common/input.pipe.js';
-import { parseJsonBody } from './common/json-body.js';
+import { readJsonBody } from './common/json-body.js';
 import { ProblemFilter } from './common/problem.filter.js';
 import { toProblem } from './common/problem.js';
 import type { Config } from './config.js';
@@ -70,9 +70,9 @@ async function configureHttp(app: NestFastifyApplication, config: Config): Promi
 function readBodies(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, bytes: Buffer, done) => {
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
     try {
-      done(null, parseJsonBody(bytes));
+      done(null, readJsonBody(request, bytes));
     } catch (error) {
       done(error as Error);
     }

@@ -4,6 +4,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { AppError } from '../common/app-error.js';
 import type { Caller } from '../common/procedure.js';
+import { isStorable } from '../common/safe-json.js';
 import { Config } from '../config.js';
 
 /** What a request or socket shows. A key may come as either; a token (JWT) only as `bearer`. */
@@ -97,5 +98,5 @@ function hashOf(key: string): Buffer {
 }
 
 function isName(claim: unknown): claim is string {
-  return typeof claim === 'string' && claim.length > 0 && claim.length <= 200;
+  return typeof claim === 'string' && claim.length > 0 && claim.length <= 200 && isStorable(claim);
 }

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { Caller, Dialect } from '../common/procedure.js';
 import { AppError, type FieldError, invalidField, unprocessable } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
-import { isTooDeep, toStorableJson, unsafeKey } from '../common/safe-json.js';
+import { toJson } from '../common/json-value.js';
+import { unsafeKey, unstorableTexts } from '../common/safe-json.js';
 import { handlerLogger } from '../operations/handler-logger.js';
 import { ItemHandlerRegistry, type RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { SelectionContext } from '../operations/item-handler.js';
@@ -212,10 +213,10 @@ function assertFreeJson(field: string, value: unknown): void {
   if (value === undefined) return;
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalidField(field, 'must be a JSON object', 'invalid_type');
-  if (isTooDeep(value)) throw invalidField(field, 'may be nested 100 levels deep at most', 'too_big');
+  const text = toJson(value, field)!;
   const unsafe = unsafeKey(value);
   if (unsafe) throw invalidField(`${field}.${unsafe}`, 'is a forbidden key', 'unrecognized_keys');
-  const text = JSON.stringify(value);
-  if (toStorableJson(value) !== text) throw invalidField(field, 'must not hold NUL characters or broken surrogates');
+  const [unstorable] = unstorableTexts(value, field);
+  if (unstorable) throw invalidField(unstorable.path, unstorable.message);
   if (text.length > MAX_JSON_CHARACTERS) throw invalidField(field, `may have at most ${MAX_JSON_CHARACTERS} characters`, 'too_big');
 }

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, invalidField } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
-import { isTooDeep, unsafeKey } from '../common/safe-json.js';
+import { toJson } from '../common/json-value.js';
+import { unsafeKey } from '../common/safe-json.js';
 import { type Connection } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 import { MAX_ITEM_CHARACTERS } from './item-source.js';
@@ -41,21 +42,10 @@ export class ItemPayloads {
 }
 
 function toText(payload: unknown): string {
-  if (payload === undefined) throw invalidField('payload', 'payload must be any JSON value but null', 'invalid_type');
-  if (isTooDeep(payload)) throw invalidField('payload', 'may be nested 100 levels deep at most', 'too_big');
+  const text = toJson(payload, 'payload');
+  if (text === undefined) throw invalidField('payload', 'payload must be any JSON value but null', 'invalid_type');
   const unsafe = unsafeKey(payload);
   if (unsafe) throw invalidField(`payload.${unsafe}`, 'is a forbidden key', 'unrecognized_keys');
-  const text = stringify(payload);
   if (text.length > MAX_ITEM_CHARACTERS) throw invalidField('payload', `may have at most ${MAX_ITEM_CHARACTERS} characters`, 'too_big');
   return text;
-}
-
-function stringify(payload: unknown): string {
-  try {
-    const text = JSON.stringify(payload) as string | undefined;
-    if (text !== undefined) return text;
-  } catch (error) {
-    throw invalidField('payload', `is not JSON: ${(error as Error).message}`);
-  }
-  throw invalidField('payload', 'payload must be any JSON value but null', 'invalid_type');
 }

@@ -1,5 +1,7 @@
 import { linesOf } from '../common/lines.js';
-import { isTooDeep, toStorableText, unsafeKey } from '../common/safe-json.js';
+import { parseJson, sentenceOf } from '../common/json-text.js';
+import { problemOfJson } from '../common/json-value.js';
+import { isStorable, unsafeKey, UNSTORABLE_TEXT } from '../common/safe-json.js';
 import type { NewItem } from '../operations/item-handler.js';
 
 /**
@@ -49,26 +51,19 @@ export async function* itemsFromGenerator(items: AsyncIterable<NewItem>): ItemSo
 }
 
 function parseLine(text: string, line: number): SourceItem {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return { line, problem: `not JSON: ${(error as Error).message}` };
-  }
-  const problem = itemProblem(value, text);
-  return problem ? { line, problem } : { line, text, key: (value as NewItem).key };
+  const parsed = parseJson(text);
+  if ('errors' in parsed) return { line, problem: sentenceOf(parsed.errors) };
+  const problem = itemProblem(parsed.value, text);
+  return problem ? { line, problem } : { line, text, key: (parsed.value as NewItem).key };
 }
 
 function toSourceItem(value: unknown, line: number): SourceItem {
+  const notJson = problemOfJson(value, '');
+  if (notJson) return { line, problem: `not a JSON value: ${sentenceOf([notJson])}` };
   const item = typeof value === 'string' || typeof value === 'number' ? { key: String(value) } : value;
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(item);
-  } catch (error) {
-    return { line, problem: `not a JSON value: ${(error as Error).message}` };
-  }
+  const text = JSON.stringify(item) as string | undefined;
   const problem = text === undefined ? 'not a JSON value' : itemProblem(item, text);
-  return problem ? { line, problem } : { line, text: text, key: (item as NewItem).key };
+  return problem ? { line, problem } : { line, text: text!, key: (item as NewItem).key };
 }
 
 function itemProblem(item: unknown, text: string): string | undefined {
@@ -78,10 +73,10 @@ function itemProblem(item: unknown, text: string): string | undefined {
     if (field !== 'key' && field !== 'payload') return `${field} is not a known field; an item has a key and a payload`;
   }
   const { key } = item as { key?: unknown };
-  if (key !== undefined && (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH || toStorableText(key) !== key)) {
+  if (key !== undefined && (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH)) {
     return `key must be a string of 1 to ${MAX_KEY_LENGTH} characters`;
   }
-  if (isTooDeep(item, text)) return 'an item may be nested 100 levels deep at most';
+  if (key !== undefined && !isStorable(key)) return `key ${UNSTORABLE_TEXT}`;
   const unsafe = unsafeKey(item, text);
   return unsafe ? `${unsafe} is a forbidden key` : undefined;
 }

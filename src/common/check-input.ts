@@ -4,7 +4,8 @@ import { type ValidationError, validateSync } from 'class-validator';
 import { AppError, type FieldError } from './app-error.js';
 import { nullableFields } from './nullable.js';
 import { opaqueFields } from './opaque.js';
-import { isTooDeep, unsafeKey } from './safe-json.js';
+import { MAX_JSON_DEPTH } from './json-scan.js';
+import { isTooDeep, unsafeKey, unstorableTexts } from './safe-json.js';
 
 /** class-validator's constraint names, as the Zod-style codes of the documents' error body. Others are `custom`. */
 const CODES: Record<string, FieldError['code']> = {
@@ -27,6 +28,9 @@ const CODES: Record<string, FieldError['code']> = {
   whitelistValidation: 'unrecognized_keys',
 };
 
+const MAX_ERRORS = 100;
+const MAX_IN_SENTENCE = 10;
+
 /** A type error is told before a range error that follows from it ("timeout must be a number" before "not less than 1"). */
 const RANK: FieldError['code'][] = ['unrecognized_keys', 'invalid_type', 'invalid_enum_value', 'too_small', 'too_big', 'custom'];
 
@@ -41,19 +45,17 @@ export function checkInput<T extends object>(type: Type<T>, plain: unknown, at =
   }
   const instance = toInstance(type, plain as Record<string, unknown>, at);
   const found = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: false });
-  const errors = [...found.flatMap((error) => fieldErrors(error, at)), ...nulCharacters(instance, at)];
+  const errors = found.flatMap((error) => fieldErrors(error, at));
+  errors.push(...unstorable(instance, at));
   if (errors.length > 0) throw inputError(errors);
   return instance;
 }
 
-/** PostgreSQL text holds every character but this one. */
-function nulCharacters(instance: object, at: string): FieldError[] {
-  return Object.entries(instance)
-    .filter(([, value]) => typeof value === 'string' && value.includes('\0'))
-    .map(([field]) => {
-      const path = at ? `${at}.${field}` : field;
-      return { path, message: `${path} must not hold a NUL character`, code: 'custom' };
-    });
+/** Fields that are handed through are looked at where they are read. */
+function unstorable(instance: object, at: string): FieldError[] {
+  const opaque = opaqueFields(instance);
+  const checked = Object.fromEntries(Object.entries(instance).filter(([field]) => !opaque.includes(field)));
+  return unstorableTexts(checked, at).map((error) => ({ ...error, message: `${error.path} ${error.message}` }));
 }
 
 /** A field that is null is as if it were not given, unless null means something there. */
@@ -64,19 +66,42 @@ function toInstance<T extends object>(type: Type<T>, plain: Record<string, unkno
   const isGiven = ([field, value]: [string, unknown]): boolean => !opaque.includes(field) && (value !== null || nullable.includes(field));
   const copied = Object.fromEntries(Object.entries(plain).filter(isGiven));
   refuseUnsafe(copied, at);
-  return Object.assign(plainToInstance(type, copied, { exposeUnsetFields: false }), untouched);
+  const instance = plainToInstance(type, copied, { exposeUnsetFields: false });
+  const inherited = inheritedNames(copied, instance, at);
+  if (inherited.length > 0) throw inputError(inherited);
+  return Object.assign(instance, untouched);
+}
+
+/**
+ * class-transformer leaves out names that every object inherits, such as toString. Within free JSON they are data, and put back; of a class
+ * they are no fields.
+ */
+function inheritedNames(plain: unknown, made: unknown, at: string): FieldError[] {
+  if (typeof plain !== 'object' || plain === null || typeof made !== 'object' || made === null) return [];
+  const isFree = Array.isArray(made) || Object.getPrototypeOf(made) === Object.prototype;
+  return Object.entries(plain).flatMap(([name, inner]) => {
+    const path = at ? `${at}.${name}` : name;
+    if (!(name in Object.prototype)) return inheritedNames(inner, (made as Record<string, unknown>)[name], path);
+    if (!isFree) return [{ path, message: `${path} is not a known field`, code: 'unrecognized_keys' }];
+    (made as Record<string, unknown>)[name] = inner;
+    return [];
+  });
 }
 
 function refuseUnsafe(plain: object, at: string): void {
   const whole = at || 'body';
-  if (isTooDeep(plain)) throw inputError([{ path: whole, message: `${whole} may be nested 100 levels deep at most`, code: 'too_big' }]);
+  if (isTooDeep(plain))
+    throw inputError([{ path: whole, message: `${whole} may be nested ${MAX_JSON_DEPTH} levels deep at most`, code: 'too_big' }]);
   const key = unsafeKey(plain);
   const path = at ? `${at}.${key}` : `${key}`;
   if (key) throw inputError([{ path, message: `${path} is a forbidden key`, code: 'unrecognized_keys' }]);
 }
 
+/** The first hundred errors, and the first ten in the sentence: a body can have a hundred thousand. */
 export function inputError(errors: FieldError[]): AppError {
-  return new AppError('INVALID_INPUT', errors.map((error) => error.message).join('; '), { details: { errors } });
+  const sentences = errors.slice(0, MAX_IN_SENTENCE).map((error) => error.message);
+  if (errors.length > sentences.length) sentences.push(`and ${errors.length - sentences.length} more`);
+  return new AppError('INVALID_INPUT', sentences.join('; '), { details: { errors: errors.slice(0, MAX_ERRORS) } });
 }
 
 function fieldErrors(error: ValidationError, at: string): FieldError[] {

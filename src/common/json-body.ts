@@ -1,21 +1,33 @@
+import { RouteConfig } from '@nestjs/platform-fastify';
+import type { FastifyRequest } from 'fastify';
 import { AppError, invalidField } from './app-error.js';
+import { jsonError, parseJson } from './json-text.js';
 import { unsafeKey } from './safe-json.js';
 
-const MAX_DEPTH = 20;
+interface RouteWithJson {
+  jsonAsText?: boolean;
+}
+
+/** Hands a route its JSON body as text: it holds rows, of which each is read by itself. */
+export const JsonAsText = (): MethodDecorator => RouteConfig({ jsonAsText: true } satisfies RouteWithJson);
+
+/** A request's JSON body: a value, or its text where the route wants that. @throws AppError INVALID_INPUT */
+export function readJsonBody(request: FastifyRequest, bytes: Buffer): unknown {
+  const text = decode(bytes);
+  return (request.routeOptions.config as RouteWithJson).jsonAsText ? text : parseJsonBody(text);
+}
 
 /**
- * A request's JSON body. An empty one is undefined: clients that always send the JSON content type hit that on `/cancel`.
- * @throws AppError INVALID_INPUT for bytes that are not UTF-8, text that is not JSON, more than 20 levels, and prototype keys
+ * The value of a JSON body. An empty one is undefined: clients that always send the JSON content type hit that on `/cancel`.
+ * @throws AppError INVALID_INPUT for text that is not JSON, more than 100 levels, numbers that JavaScript would round, and prototype keys
  */
-export function parseJsonBody(bytes: Buffer): unknown {
-  const text = decode(bytes);
+export function parseJsonBody(text: string): unknown {
   if (text.trim() === '') return undefined;
-  const value = parse(text);
-  const deep = tooDeepAt(value, '', 1);
-  if (deep !== undefined) throw invalidField(deep, `JSON may be nested ${MAX_DEPTH} levels deep at most`, 'too_big');
-  const unsafe = unsafeKey(value, text);
+  const parsed = parseJson(text, 'the body is not valid JSON');
+  if ('errors' in parsed) throw jsonError(parsed.errors);
+  const unsafe = unsafeKey(parsed.value, text);
   if (unsafe !== undefined) throw invalidField(unsafe, 'this key is refused in JSON; rename it', 'unrecognized_keys');
-  return value;
+  return parsed.value;
 }
 
 function decode(bytes: Buffer): string {
@@ -24,23 +36,4 @@ function decode(bytes: Buffer): string {
   } catch (cause) {
     throw new AppError('INVALID_INPUT', 'the body is not valid UTF-8; send JSON as UTF-8', { cause });
   }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new AppError('INVALID_INPUT', `the body is not valid JSON: ${(cause as Error).message}`, { cause });
-  }
-}
-
-/** The path of the first value below the allowed depth. Goes no deeper than that, so it cannot overflow the stack. */
-function tooDeepAt(value: unknown, at: string, depth: number): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (depth > MAX_DEPTH) return at;
-  for (const [key, inner] of Object.entries(value)) {
-    const found = tooDeepAt(inner, at ? `${at}.${key}` : key, depth + 1);
-    if (found !== undefined) return found;
-  }
-  return undefined;
 }

@@ -1,16 +1,11 @@
-const MAX_DEPTH = 100;
+import type { FieldError } from './app-error.js';
+import { MAX_JSON_DEPTH } from './json-scan.js';
+import { toJson } from './json-value.js';
 
-/**
- * Whether a JSON value is nested more than 100 levels deep: what walks through it by recursion would overflow the stack.
- * @param text the value's JSON text when it is at hand: each level takes two brackets, so that a short one is cleared by its length
- */
-export function isTooDeep(value: unknown, text?: string): boolean {
-  return (text === undefined || text.length > 2 * MAX_DEPTH) && isDeeper(value, MAX_DEPTH);
-}
-
-function isDeeper(value: unknown, levels: number): boolean {
+/** Whether a JSON value is nested too deep: what walks through it by recursion would overflow the stack. */
+export function isTooDeep(value: unknown, levels = MAX_JSON_DEPTH): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+  return levels === 0 || Object.values(value).some((inner) => isTooDeep(inner, levels - 1));
 }
 
 /** Keys that reach an object's prototype when somebody merges what a client sent. */
@@ -38,25 +33,45 @@ function find(value: unknown, at: string): string | undefined {
   return undefined;
 }
 
-const UNSTORABLE = /\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})/;
+/** What PostgreSQL does not store as text, in the words of every message. */
+export const UNSTORABLE_TEXT = 'has a NUL character or half of a surrogate pair, which cannot be stored; leave it out';
 
-/** JSON text that PostgreSQL takes as json and as jsonb: NUL and lone surrogates, which jsonb refuses, become U+FFFD. */
-export function toStorableJson(value: unknown): string | undefined {
-  const text = JSON.stringify(value) as string | undefined;
-  if (text === undefined || !UNSTORABLE.test(text)) return text;
-  return JSON.stringify(clean(value));
+/** Whether PostgreSQL stores a text: it has no NUL and no half of a surrogate pair. U+FFFF and other noncharacters are stored. */
+export function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
 }
 
-/** Text that PostgreSQL accepts. */
+/** Text that PostgreSQL stores: what it does not becomes U+FFFD. */
 export function toStorableText(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\uFFFD');
+  return isStorable(text) ? text : text.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
-function clean(value: unknown): unknown {
-  if (typeof value === 'string') return toStorableText(value);
-  if (Array.isArray(value)) return value.map(clean);
-  if (typeof value !== 'object' || value === null) return value;
-  const plain = (value as { toJSON?: () => unknown }).toJSON?.() ?? value;
-  if (typeof plain !== 'object' || plain === null) return clean(plain);
-  return Object.fromEntries(Object.entries(plain).map(([key, inner]) => [toStorableText(key), clean(inner)]));
+/** The texts in a value, its keys among them, that cannot be stored. @param at the path of the value */
+export function unstorableTexts(value: unknown, at: string): FieldError[] {
+  if (typeof value === 'string') return isStorable(value) ? [] : [unstorable(at)];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const path = at ? `${at}.${name}` : name;
+    return isStorable(name) ? unstorableTexts(inner, path) : [unstorable(path)];
+  });
+}
+
+function unstorable(path: string): FieldError {
+  return { path, message: UNSTORABLE_TEXT, code: 'custom' };
+}
+
+/** Of surrogates, JSON escapes only halves of pairs. */
+const SUSPECT = /\\u(?:0000|d[89a-f])/;
+const ESCAPE = /\\(?:u[0-9a-f]{4}|.)/g;
+const UNSTORABLE_ESCAPE = /^\\u(?:0000|d[89a-f]..)$/;
+
+/**
+ * A value as JSON text that PostgreSQL takes as json and as jsonb: characters that it does not store become U+FFFD.
+ * @param at the name of the value
+ * @throws AppError INVALID_INPUT that names a field of which JSON would lose something
+ */
+export function toStorableJson(value: unknown, at: string): string | undefined {
+  const text = toJson(value, at);
+  if (text === undefined || !SUSPECT.test(text)) return text;
+  return text.replace(ESCAPE, (escape) => (UNSTORABLE_ESCAPE.test(escape) ? '\uFFFD' : escape));
 }

@@ -6,7 +6,7 @@ const LENGTH_BYTES = 4;
 /** The length of a null. */
 const NULL = -1;
 /** Object IDs of the elements' types, from pg_type. */
-const OID = { bytea: 17, bigint: 20, smallint: 21, integer: 23, text: 25, real: 700 } as const;
+const OID = { bytea: 17, bigint: 20, smallint: 21, integer: 23, text: 25, double: 701 } as const;
 
 export function textArray(values: readonly (string | null)[]): Buffer {
   const lengths = values.map((value) => (value === null ? NULL : Buffer.byteLength(value)));
@@ -44,8 +44,8 @@ export function smallintArray(values: readonly number[]): Buffer {
   return fixedArray(OID.smallint, 2, values, (array, value, at) => array.writeInt16BE(value, at));
 }
 
-export function realArray(values: readonly (number | null)[]): Buffer {
-  return fixedArray(OID.real, 4, values, (array, value, at) => array.writeFloatBE(value, at));
+export function doubleArray(values: readonly (number | null)[]): Buffer {
+  return fixedArray(OID.double, 8, values, (array, value, at) => array.writeDoubleBE(value, at));
 }
 
 function fixedArray(

@@ -4,6 +4,7 @@ import { IsCollectionName } from '../records/collection-name.js';
 import { FileStore } from '../records/file-store.js';
 import { toNewItems } from '../records/import-items.js';
 import type { CellTypes } from '../records/parse/parse-csv.js';
+import { LARGE_NUMBERS, type LargeNumbers } from '../records/parse/large-numbers.js';
 import { ROW_FORMATS, type RowFormat } from '../records/parse/parse-rows.js';
 import { readFileRows } from '../records/read-file-rows.js';
 import { type Fields, keyOfRow, problemOfFields } from '../records/record-fields.js';
@@ -26,6 +27,7 @@ export class ImportFilters {
   @IsOptional() @IsIn(ROW_FORMATS) format?: RowFormat;
   @IsOptional() @IsString() @MinLength(1) @MaxLength(500) keyField?: string;
   @IsOptional() @IsIn(['auto', 'text']) cells?: CellTypes;
+  @IsOptional() @IsIn(LARGE_NUMBERS) largeNumbers?: LargeNumbers;
 }
 
 export class ImportParameters extends ImportFilters {
@@ -50,13 +52,15 @@ export class ImportItemHandler implements ItemHandlerClass<unknown, ImportParame
     private readonly files: FileStore,
   ) {}
 
-  async *selectItems(filters: ImportFilters, { parameters, tenant }: SelectionContext<ImportParameters>): AsyncGenerator<NewItem> {
-    const { fileId, format, keyField, cells } = { ...parameters, ...withoutUndefined(filters) };
+  async *selectItems(filters: ImportFilters, context: SelectionContext<ImportParameters>): AsyncGenerator<NewItem> {
+    const { parameters, tenant } = context;
+    const { fileId, format, keyField, cells, largeNumbers } = { ...parameters, ...withoutUndefined(filters) };
     if (fileId === undefined) throw invalidField('parameters.fileId', 'name a stored file (POST /api/files), or give the rows as items');
     if (keyField !== parameters.keyField && parameters.keyField !== undefined) {
       throw invalidField('filters.keyField', `is ${keyField}, but parameters.keyField is ${parameters.keyField}; give it once`);
     }
-    yield* toNewItems(readFileRows(this.files, tenant, { fileId, format, keyField, cells }), keyField);
+    const rows = readFileRows(this.files, tenant, { fileId, format, keyField, cells, largeNumbers });
+    yield* toNewItems(rows, { keyField, warn: (sentence) => context.warn(sentence) });
   }
 
   async runChunk(items: Item[], context: ChunkContext<ImportParameters>): Promise<ItemOutcome[]> {

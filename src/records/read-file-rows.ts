@@ -1,6 +1,7 @@
 import { invalidField } from '../common/app-error.js';
 import type { FileStore } from './file-store.js';
 import type { CellTypes } from './parse/parse-csv.js';
+import type { LargeNumbers } from './parse/large-numbers.js';
 import type { ParsedRow } from './parse/line.js';
 import { parseRows, type RowFormat, rowFormatOf } from './parse/parse-rows.js';
 
@@ -10,6 +11,7 @@ export interface FileRows {
   format?: RowFormat;
   keyField?: string;
   cells?: CellTypes;
+  largeNumbers?: LargeNumbers;
 }
 
 /**
@@ -20,5 +22,6 @@ export async function* readFileRows(files: FileStore, tenant: string, input: Fil
   const file = await files.find(tenant, input.fileId);
   const format = input.format ?? rowFormatOf(file.mediaType, file.name);
   if (!format) throw invalidField('format', `the format of ${file.name} (${file.mediaType}) is unknown; say format ndjson, json or csv`);
-  yield* parseRows(files.read(file), format, { cells: input.cells, textColumn: input.keyField });
+  const { cells, keyField: textColumn, largeNumbers } = input;
+  yield* parseRows(files.read(file), format, { cells, textColumn, largeNumbers });
 }

@@ -1,19 +1,22 @@
+import { MAX_JSON_DEPTH } from '../common/json-scan.js';
+import { isStorable } from '../common/safe-json.js';
 import { isReservedName } from './record-filter.js';
 
 export type Fields = Record<string, unknown>;
 
 const MAX_FIELDS = 1_000;
-const MAX_DEPTH = 50;
 const MAX_KEY = 512;
-/** NUL and halves of surrogate pairs, which PostgreSQL does not store. Any surrogate is a suspect, and rare enough to look at twice. */
-const SUSPECT = /[\0\ud800-\udfff]/;
-const UNSTORABLE = /\0|\p{Surrogate}/u;
+/** Names in the path of a problem. */
+const MAX_NAMES = 10;
 
-/** What is wrong with a value that should become a record's fields; undefined when nothing is. */
+/** What is wrong with a JSON value that should become a record's fields; undefined when nothing is. */
 export function problemOfFields(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'a row must be a JSON object';
   if (Object.keys(value).length > MAX_FIELDS) return `a row may have at most ${MAX_FIELDS} fields`;
-  return problemOfValue(value, 0);
+  const found = problemOfValue(value, 0);
+  if (!found) return undefined;
+  const path = found.path.slice(0, MAX_NAMES).join('.');
+  return path ? `${path}: ${found.message}` : found.message;
 }
 
 /** What is wrong with a record's key; undefined when nothing is. */
@@ -32,18 +35,24 @@ export function keyOfRow(row: Fields, keyField: string): { key: string } | { pro
   return problem ? { problem: `${keyField}: ${problem}` } : { key: String(value) };
 }
 
-function problemOfValue(value: unknown, depth: number): string | undefined {
-  if (typeof value === 'string') return isStorable(value) ? undefined : 'a text has NUL or broken characters, which cannot be stored';
+interface FieldProblem {
+  path: string[];
+  message: string;
+}
+
+function problemOfValue(value: unknown, depth: number): FieldProblem | undefined {
+  if (typeof value === 'string')
+    return isStorable(value) ? undefined : wrong('a text has NUL or broken characters, which cannot be stored');
   if (typeof value !== 'object' || value === null) return undefined;
-  if (depth >= MAX_DEPTH) return `a row may be nested at most ${MAX_DEPTH} deep`;
+  if (depth >= MAX_JSON_DEPTH) return wrong(`a row may be nested at most ${MAX_JSON_DEPTH} deep`);
   for (const [name, inner] of Object.entries(value)) {
-    if (isReservedName(name)) return `${name} cannot be the name of a field`;
-    const problem = isStorable(name) ? problemOfValue(inner, depth + 1) : 'the name of a field has NUL or broken characters';
-    if (problem) return problem;
+    if (isReservedName(name)) return wrong(`${name} cannot be the name of a field`);
+    const found = isStorable(name) ? problemOfValue(inner, depth + 1) : wrong('the name of a field has NUL or broken characters');
+    if (found) return { path: [name, ...found.path], message: found.message };
   }
   return undefined;
 }
 
-function isStorable(text: string): boolean {
-  return !SUSPECT.test(text) || !UNSTORABLE.test(text);
+function wrong(message: string): FieldProblem {
+  return { path: [], message };
 }

@@ -1,4 +1,5 @@
 import { type FieldError, invalidField } from '../common/app-error.js';
+import { isStorable, UNSTORABLE_TEXT } from '../common/safe-json.js';
 
 const MAX_CONDITIONS = 50;
 const MAX_DEPTH = 5;
@@ -107,7 +108,7 @@ function list(value: unknown, at: string): Scalar[] {
 
 /** PostgreSQL stores no NUL and no half of a surrogate pair; such text can match nothing. */
 function refuseUnstorable(text: string, at: string): void {
-  if (text.includes('\0') || /\p{Surrogate}/u.test(text)) throw invalidField(at, `${at} has characters that cannot be stored`);
+  if (!isStorable(text)) throw invalidField(at, UNSTORABLE_TEXT);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -3,8 +3,10 @@ import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import { Readable } from 'node:stream';
 import { LimitCreation } from '../access/creation-limit.js';
 import { CurrentCaller } from '../access/current-caller.js';
-import { AppError, invalidField } from '../common/app-error.js';
+import { AppError } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
+import { JsonAsText, parseJsonBody } from '../common/json-body.js';
+import { jsonError, parseJson } from '../common/json-text.js';
 import { type Caller, type InputOf, Procedures } from '../common/procedure.js';
 import { Config } from '../config.js';
 import { type ImportReceipt, ImportRecords } from './commands/import-records.command.js';
@@ -27,6 +29,7 @@ export class RecordsController {
   /** Rows as NDJSON, CSV or a JSON array, or `{ "fileId": … }` of a stored file: one batch that writes them. */
   @Post(':collection/import')
   @LimitCreation()
+  @JsonAsText()
   @ApiConsumes('application/json', 'application/x-ndjson', 'text/csv')
   @ApiBody({ type: ImportFileRequest })
   async import(
@@ -73,8 +76,7 @@ export class RecordsController {
   }
 
   private rowsIn(body: unknown, contentType: string): Pick<InputOf<ImportRecords>, 'source' | 'format' | 'rows' | 'fileId'> {
-    if (Array.isArray(body)) return { rows: body };
-    if (!(body instanceof Readable)) return { ...checkInput(ImportFileRequest, body) };
+    if (!(body instanceof Readable)) return rowsInJson(typeof body === 'string' ? body : '');
     const format = rowFormatOf(contentType);
     if (format) return { source: readBody(body, this.config.maxUploadBytes), format };
     throw new AppError(
@@ -84,11 +86,15 @@ export class RecordsController {
   }
 }
 
+/** An array of rows is read like a file; anything else names a file. */
+function rowsInJson(text: string): Pick<InputOf<ImportRecords>, 'source' | 'format' | 'fileId'> {
+  if (/^\s*\[/.test(text)) return { source: Readable.from([Buffer.from(text)]), format: 'json' };
+  return { ...checkInput(ImportFileRequest, parseJsonBody(text)) };
+}
+
 function parseFilter(text: string | undefined): Record<string, unknown> | undefined {
   if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    throw invalidField('filter', `filter must be JSON such as {"status":"open"}: ${(error as Error).message}`, 'invalid_type');
-  }
+  const parsed = parseJson(text, 'not JSON such as {"status":"open"}');
+  if ('errors' in parsed) throw jsonError(parsed.errors, 'filter');
+  return parsed.value as Record<string, unknown>;
 }

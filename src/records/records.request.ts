@@ -2,6 +2,7 @@ import { IsIn, IsOptional, IsString } from 'class-validator';
 import { Opaque } from '../common/opaque.js';
 import { QueryBoolean, QueryInt } from '../common/query-fields.js';
 import type { CellTypes } from './parse/parse-csv.js';
+import { LARGE_NUMBERS, type LargeNumbers } from './parse/large-numbers.js';
 import { ROW_FORMATS, type RowFormat } from './parse/parse-rows.js';
 import type { Fields } from './record-fields.js';
 
@@ -12,6 +13,11 @@ export class ImportRecordsQuery {
   @IsOptional() @IsIn(['refuse', 'skip']) onInvalid?: 'refuse' | 'skip';
   /** CSV only. `auto` (default): numbers, true, false and empty cells get their types; `text`: every cell stays text. */
   @IsOptional() @IsIn(['auto', 'text']) cells?: CellTypes;
+  /**
+   * JSON only. Numbers with more digits than a JavaScript number holds: `refuse` (default) takes their rows for wrong, `text` keeps them
+   * as text, keys too, and warns.
+   */
+  @IsOptional() @IsIn(LARGE_NUMBERS) largeNumbers?: LargeNumbers;
   /** The batch's name. */
   @IsOptional() @IsString() name?: string;
 }

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { Access, credentialsOf } from '../access/access.js';
 import { CreationLimit } from '../access/creation-limit.js';
 import { AppError, invalidField } from '../common/app-error.js';
+import { jsonError, parseJson } from '../common/json-text.js';
 import { headersOf } from '../common/problem.filter.js';
 import { Procedures } from '../common/procedure.js';
 import { Idempotency } from '../idempotency/idempotency.js';
@@ -60,6 +61,7 @@ export class RpcServer implements OnModuleInit, BeforeApplicationShutdown {
 
   private async answer(request: FastifyRequest, reply: FastifyReply, path: string): Promise<void> {
     if (request.body instanceof Readable) throw new AppError('UNSUPPORTED_TYPE', 'this interface reads application/json only');
+    checkQueryInput(request.url);
     this.replies.add(reply);
     reply.raw.once('close', () => this.replies.delete(reply));
     await fastifyRequestHandler({
@@ -106,6 +108,13 @@ export class RpcServer implements OnModuleInit, BeforeApplicationShutdown {
     if (!expected) this.logger.error({ err: error }, 'unexpected error');
     else if (body.statusCode >= 500 && !this.closing) this.logger.warn({ err: error }, body.message);
   }
+}
+
+/** The input of a GET is parsed within tRPC, where numbers would be rounded; that of a POST is a JSON body like any other. */
+function checkQueryInput(address: string): void {
+  const input = new URL(address, 'http://localhost').searchParams.get('input');
+  const parsed = input ? parseJson(input, 'the input is not valid JSON') : undefined;
+  if (parsed && 'errors' in parsed) throw jsonError(parsed.errors);
 }
 
 function headersOfReply(errors: readonly unknown[], replayed = false): Headers {

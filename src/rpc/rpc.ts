@@ -11,13 +11,21 @@ import { WatchBatchRequest, watchBatch } from './watch-batch.js';
 
 const PING_MS = 5_000;
 
-const t = initTRPC.context<RpcContext>().create({
-  // In development tRPC would send stacks.
-  isDev: false,
-  errorFormatter: ({ error, path }) => toRpcErrorShape(error, path),
-  // A client that hears nothing of two pings opens the stream again.
-  sse: { ping: { enabled: true, intervalMs: PING_MS }, client: { reconnectAfterInactivityMs: 3 * PING_MS } },
-});
+/** What a procedure's input is checked against, for those who walk through the router. */
+export interface RpcMeta {
+  input: Type;
+}
+
+const t = initTRPC
+  .context<RpcContext>()
+  .meta<RpcMeta>()
+  .create({
+    // In development tRPC would send stacks.
+    isDev: false,
+    errorFormatter: ({ error, path }) => toRpcErrorShape(error, path),
+    // A client that hears nothing of two pings opens the stream again.
+    sse: { ping: { enabled: true, intervalMs: PING_MS }, client: { reconnectAfterInactivityMs: 3 * PING_MS } },
+  });
 
 export const { router } = t;
 
@@ -33,25 +41,35 @@ function inputOf<P>(input: unknown): RpcInput<P> {
 }
 
 export const query = <P extends Procedure>(type: Type<P>) =>
-  t.procedure.input(inputOf<P>).query(({ ctx, input }) => ctx.procedures.call(type, input as InputOf<P>, ctx.caller));
+  t.procedure
+    .meta({ input: type })
+    .input(inputOf<P>)
+    .query(({ ctx, input }) => ctx.procedures.call(type, input as InputOf<P>, ctx.caller));
 
 export const mutation = <P extends Procedure>(type: Type<P>) =>
-  t.procedure.input(inputOf<P>).mutation(({ ctx, input }) => ctx.procedures.call(type, input as InputOf<P>, ctx.caller));
+  t.procedure
+    .meta({ input: type })
+    .input(inputOf<P>)
+    .mutation(({ ctx, input }) => ctx.procedures.call(type, input as InputOf<P>, ctx.caller));
 
 /** A mutation that sets something going: carried out once for the same `Idempotency-Key`. */
 export const onceMutation = <P extends Procedure>(type: Type<P>) =>
   t.procedure
+    .meta({ input: type })
     .input(inputOf<P>)
     .mutation(({ ctx, input, path }) => once(ctx, [path, input], (caller) => ctx.procedures.call(type, input as InputOf<P>, caller)));
 
 /** A mutation that makes a batch: one of so many that a tenant may make in a minute, and once for the same `Idempotency-Key`. */
 export const creation = <P extends Procedure>(type: Type<P>) =>
-  t.procedure.input(inputOf<P>).mutation(({ ctx, input, path }) =>
-    once(ctx, [path, input], async (caller) => {
-      await ctx.creations.spend(caller);
-      return ctx.procedures.call(type, input as InputOf<P>, caller);
-    }),
-  );
+  t.procedure
+    .meta({ input: type })
+    .input(inputOf<P>)
+    .mutation(({ ctx, input, path }) =>
+      once(ctx, [path, input], async (caller) => {
+        await ctx.creations.spend(caller);
+        return ctx.procedures.call(type, input as InputOf<P>, caller);
+      }),
+    );
 
 async function once<Output>(ctx: RpcContext, call: unknown[], work: (caller: Caller) => Promise<Output>): Promise<Output> {
   const { caller, idempotencyKey: key } = ctx;
@@ -65,6 +83,7 @@ type ListedItems = Omit<InputOf<AddItems>, 'source'> & { items: unknown[] };
 
 /** AddItems takes a stream; a client of this interface gives a list. */
 export const additionOfItems = t.procedure
+  .meta({ input: AddItems })
   .input((input: unknown) => inputOf<AddItems>(input) as ListedItems)
   .mutation(({ ctx, input, path }) => {
     const { items, ...others } = input;
@@ -75,5 +94,6 @@ export const additionOfItems = t.procedure
 
 /** A batch's events: those of its log after `lastEventId`, then each as it happens. */
 export const subscription = t.procedure
+  .meta({ input: WatchBatchRequest })
   .input((input: unknown) => input as WatchBatchRequest)
   .subscription(({ ctx, input, signal }) => watchBatch(checkInput(WatchBatchRequest, input), ctx, signal));

@@ -1,5 +1,5 @@
 import { tracked, type TrackedEnvelope } from '@trpc/server';
-import { Type } from 'class-transformer';
+import { Transform } from 'class-transformer';
 import { IsBoolean, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import { type BatchEventRecord, isEnd } from '../batches/events/batch.events.js';
 import { GetBatch } from '../batches/queries/get-batch.query.js';
@@ -11,9 +11,15 @@ import type { RpcContext } from './rpc-context.js';
 export class WatchBatchRequest {
   @IsString() batchId: string;
   /** The `seq` of the last event that is known already; default: none is. A client that connects again gives it by itself. */
-  @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(2_000_000_000) lastEventId?: number | string;
+  @IsOptional() @Transform(({ value }: { value: unknown }) => fromText(value)) @IsInt() @Min(0) @Max(2_000_000_000) lastEventId?:
+    number | string;
   /** true: go on after the end, for a batch that may be run again. */
   @IsOptional() @IsBoolean() follow?: boolean;
+}
+
+/** In an address and a header it is text. */
+function fromText(value: unknown): unknown {
+  return typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value;
 }
 
 const PAGE = 100;

@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { performance } from 'node:perf_hooks';
 import { type MessagePort, threadId } from 'node:worker_threads';
+import { sentenceOf } from '../common/json-text.js';
+import { problemOfJson } from '../common/json-value.js';
 import { InvalidResultError, ResourceLimitError } from '../operations/item-errors.js';
 import { fromPlainError, type PlainError, toPlainError } from './plain-error.js';
 import type { FromThread, ThreadReply, ThreadTask, ToThread } from './thread-messages.js';
@@ -88,12 +90,9 @@ class Task {
 }
 
 function toJson(result: unknown): string | undefined {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(result);
-  } catch (error) {
-    throw new InvalidResultError(`the result cannot be recorded: ${(error as Error).message}`);
-  }
+  const problem = problemOfJson(result, '');
+  if (problem) throw new InvalidResultError(`the result cannot be recorded: ${sentenceOf([problem])}`);
+  const json = JSON.stringify(result) as string | undefined;
   if (json !== undefined && json.length > MAX_REPLY_CHARACTERS) {
     throw new InvalidResultError(`the result cannot be recorded: it has ${json.length} characters`);
   }

@@ -22,7 +22,7 @@ export function readResult({ output, quality, skipped, durationMs, compensation 
 }
 
 function toBoundedJson(field: string, value: unknown, maxCharacters: number): string | undefined {
-  const text = toStorableJson(value);
+  const text = toStorableJson(value, field);
   if (text !== undefined && text.length > maxCharacters) {
     throw new Error(`the ${field} has ${text.length} characters; at most ${maxCharacters} are kept`);
   }

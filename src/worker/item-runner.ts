@@ -175,7 +175,7 @@ export class ItemRunner {
       seq: work.seq,
       attempts: work.attempt,
       status: ending.status,
-      durationMs: ending.durationMs ?? (work.startedAt === 0 ? null : (performance.now() - work.startedAt) / work.sharedBy),
+      durationMs: ending.durationMs ?? measured(work),
       quality: ending.quality ?? null,
       key: work.key,
       errorKind: ending.errorKind ?? null,
@@ -201,6 +201,11 @@ export class ItemRunner {
       }),
     };
   }
+}
+
+/** To the microsecond, which is as far as the clock goes. */
+function measured({ startedAt, sharedBy }: WorkItem): number | null {
+  return startedAt === 0 ? null : Math.round(((performance.now() - startedAt) / sharedBy) * 1_000) / 1_000;
 }
 
 type BatchAtWork = Omit<ChunkContext, 'signal'>;

@@ -50,6 +50,9 @@ test.each([
   ['without a tenant', () => token({ sub: 'ada', exp: now + 60 })],
   ['with a tenant that is not text', () => token({ ...good, tenant: { id: 1 } })],
   ['with an empty tenant', () => token({ ...good, tenant: '' })],
+  ['with a NUL in its user', () => token({ ...good, sub: 'a\0da' })],
+  ['with half a surrogate pair in its user', () => token({ ...good, sub: '\udc00ada' })],
+  ['with half a surrogate pair in its tenant', () => token({ ...good, tenant: 'acme\ud83d' })],
   ['that is no token', () => Promise.resolve('a.b.c')],
 ])('a token %s is refused', async (_what, make) => {
   await expect(access.identify({ bearer: await make() })).rejects.toMatchObject({ code: 'UNAUTHORIZED' });

@@ -29,7 +29,11 @@ test.each<[string, unknown, RegExp]>([
   ['an empty key', { key: '' }, /key must be a string/],
   ['an unknown field', { kye: 'a' }, /^kye is not a known field/],
   ['a forbidden key', JSON.parse('{"payload":[{"__proto__":1}]}'), /^payload\.0\.__proto__ is a forbidden key/],
-  ['a cycle', cyclic(), /not a JSON value/],
+  ['a cycle', cyclic(), /not a JSON value: payload\.itself: is circular/],
+  ['a BigInt', { payload: { ids: [5n] } }, /not a JSON value: payload\.ids\.0: is a BigInt/],
+  ['a key that is NaN', Number.NaN, /not a JSON value: is NaN/],
+  ['a number that is none', { payload: { n: Infinity } }, /not a JSON value: payload\.n: is Infinity/],
+  ['half a surrogate pair in a key', { key: 'a\ud800' }, /key has a NUL character or half of a surrogate pair/],
 ])('%s is a problem, whatever it comes from', async (_what, value, problem) => {
   expect(await read(itemsFromArray(['a', value]))).toMatchObject([
     { text: '{"key":"a"}' },
@@ -55,7 +59,8 @@ test('NDJSON is the same wherever it is cut, and keeps the text of a payload as 
     '{"payload":{"n":1.0, "s":"\\u0041"}}\r',
     'nonsense',
     '"text"',
-    '{"key":"x","payload":12345678901234567890}',
+    '{"key":"x","payload":1234567890123456.5e-10}',
+    '{"key":"y","payload":{"id":[12345678901234567890]}}',
   ];
   const bytes = Buffer.from(lines.join('\n'));
   const whole = await read(itemsFromNdjson(Readable.from([bytes])));
@@ -64,7 +69,8 @@ test('NDJSON is the same wherever it is cut, and keeps the text of a payload as 
     { line: 3, text: '{"payload":{"n":1.0, "s":"\\u0041"}}' },
     { line: 4, problem: expect.stringMatching(/^not JSON: /) },
     { line: 5, problem: expect.stringMatching(/must be an object/) },
-    { line: 6, text: '{"key":"x","payload":12345678901234567890}', key: 'x' },
+    { line: 6, text: '{"key":"x","payload":1234567890123456.5e-10}', key: 'x' },
+    { line: 7, problem: expect.stringMatching(/^payload\.id\.0: 12345678901234567890 has more digits/) },
   ]);
   for (let at = 1; at < bytes.length; at += 1) {
     expect(await read(itemsFromNdjson(Readable.from([bytes.subarray(0, at), bytes.subarray(at)])))).toEqual(whole);

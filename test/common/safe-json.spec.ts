@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { isTooDeep, toStorableJson, toStorableText, unsafeKey } from '../../src/common/safe-json.js';
+import { isStorable, isTooDeep, toStorableJson, toStorableText, unsafeKey, unstorableTexts } from '../../src/common/safe-json.js';
 
 const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
 
@@ -29,44 +29,50 @@ test('the quick look at the text never misses a key', () => {
   fc.assert(fc.property(tree, (value) => expect(unsafeKey(value, JSON.stringify(value))).toBe(unsafeKey(value))));
 });
 
-test('NUL and half surrogates become U+FFFD, in keys too, and nothing else changes', () => {
-  expect(toStorableJson({ 'a\0': ['b\0', '\ud800', { '\udc00': 1 }], fine: '😀 \\u0000 \\ud800' })).toBe(
-    JSON.stringify({ 'a\uFFFD': ['b\uFFFD', '\uFFFD', { '\uFFFD': 1 }], fine: '😀 \\u0000 \\ud800' }),
-  );
-  expect(toStorableText('a\0\ud800😀')).toBe('a\uFFFD\uFFFD😀');
-});
-
-test('what JSON makes of a value stays so', () => {
-  const date = new Date(0);
-  expect(toStorableJson({ date, nul: '\0', undef: undefined, nan: Number.NaN, list: [undefined, () => 1] })).toBe(
-    '{"date":"1970-01-01T00:00:00.000Z","nul":"\uFFFD","nan":null,"list":[null,null]}',
-  );
-  expect(toStorableJson(undefined)).toBeUndefined();
-  expect(toStorableJson({ toJSON: () => '\0' })).toBe('"\uFFFD"');
-});
-
-test('every JSON value comes out as JSON that PostgreSQL takes', () => {
-  fc.assert(
-    fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
-      const text = toStorableJson(value)!;
-      const strings: string[] = [];
-      JSON.parse(text, (key, inner: unknown) => {
-        strings.push(key);
-        if (typeof inner === 'string') strings.push(inner);
-        return inner;
-      });
-      for (const each of strings) {
-        expect(each.isWellFormed()).toBe(true);
-        expect(each).not.toContain('\0');
-      }
-    }),
-    { numRuns: 2_000 },
-  );
-});
-
 test('more than a hundred levels are too deep, however many there are', () => {
   expect(isTooDeep(nested(100))).toBe(false);
   expect(isTooDeep(nested(101))).toBe(true);
   expect(isTooDeep(nested(500_000))).toBe(true);
   expect(isTooDeep('text')).toBe(false);
+});
+
+test.each(['', 'text', '\uffff', '\ufffe', '\u{1ffff}', '😀', 'e\u0301', '\u0001\u001f\u007f\u200b\u202e'])(
+  '%j is stored as it is',
+  (text) => {
+    expect(isStorable(text)).toBe(true);
+    expect(toStorableText(text)).toBe(text);
+  },
+);
+
+test.each([
+  ['a\0b', 'a\uFFFDb'],
+  ['\udc00x', '\uFFFDx'],
+  ['x\ud83d', 'x\uFFFD'],
+  ['\ude00\ud83d', '\uFFFD\uFFFD'],
+])('%j cannot be stored, and becomes %j', (text, stored) => {
+  expect(isStorable(text)).toBe(false);
+  expect(toStorableText(text)).toBe(stored);
+});
+
+test('every text and name in a value that cannot be stored is found', () => {
+  const value = { a: 'x', b: ['\0', { c: '\ud800' }], 'k\0': { d: '\0' }, n: 5, z: null };
+  expect(unstorableTexts(value, 'body').map(({ path }) => path)).toEqual(['body.b.0', 'body.b.1.c', 'body.k\0']);
+  expect(unstorableTexts('\0', 'name').map(({ path }) => path)).toEqual(['name']);
+});
+
+test('NUL and half surrogates become U+FFFD in JSON, in names too, and nothing else changes', () => {
+  const value = { 'a\0': ['b\0', '\ud800', { '\udc00': 1 }], fine: '😀 \\u0000 \\ud800 "\\\\\0', toJSON: '\0' };
+  const stored = { 'a\uFFFD': ['b\uFFFD', '\uFFFD', { '\uFFFD': 1 }], fine: '😀 \\u0000 \\ud800 "\\\\\uFFFD', toJSON: '\uFFFD' };
+  expect(toStorableJson(value, 'output')).toBe(JSON.stringify(stored));
+  expect(toStorableJson({ toJSON: () => '\0' }, 'output')).toBe('"\uFFFD"');
+  expect(toStorableJson(undefined, 'output')).toBeUndefined();
+});
+
+test('every JSON value comes out as JSON that PostgreSQL takes', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
+      expect(unstorableTexts(JSON.parse(toStorableJson(value, 'x')!), '')).toEqual([]);
+    }),
+    { numRuns: 2_000 },
+  );
 });

@@ -53,6 +53,15 @@ describe('an item that is worked in a thread', () => {
     expect(await worked([{ do: 'nothing' }])).toMatchObject([{ status: 'succeeded', output: null }]);
   });
 
+  test('that gives what JSON would lose fails for good, by the name of the field', async () => {
+    const [outcome] = await worked([{ do: 'notJson' }], { retryAttempts: 2 });
+    expect(outcome).toMatchObject({
+      status: 'failed',
+      attempts: 1,
+      error: { kind: 'invalid-result', message: expect.stringContaining('output.ids.0: is a BigInt') },
+    });
+  });
+
   test.each([
     [{ do: 'permanent' }, 'permanent', 'no such thing'],
     [{ do: 'plain' }, 'retryable', 'out of range'],

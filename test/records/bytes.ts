@@ -1,6 +1,5 @@
 import type { ParsedRow } from '../../src/records/parse/line.js';
-import { parseRows, type RowFormat } from '../../src/records/parse/parse-rows.js';
-import type { CsvOptions } from '../../src/records/parse/parse-csv.js';
+import { parseRows, type RowFormat, type RowOptions } from '../../src/records/parse/parse-rows.js';
 
 /** Bytes in pieces of the given size, as a slow network brings them. */
 export async function* inPieces(bytes: Buffer | string, size = 7): AsyncGenerator<Buffer> {
@@ -11,14 +10,17 @@ export async function* inPieces(bytes: Buffer | string, size = 7): AsyncGenerato
   }
 }
 
-export async function parseAll(source: AsyncIterable<Buffer>, format: RowFormat, options?: CsvOptions): Promise<ParsedRow[]> {
+export async function parseAll(source: AsyncIterable<Buffer>, format: RowFormat, options?: RowOptions): Promise<ParsedRow[]> {
   const rows: ParsedRow[] = [];
   for await (const block of parseRows(source, format, options)) rows.push(...block);
   return rows;
 }
 
-/** Each row's fields, or its line and what is wrong with it. */
-export async function read(text: Buffer | string, format: RowFormat, options?: CsvOptions): Promise<unknown[]> {
+/** Each row's fields, or its line and what is wrong with it, and at the end the warning. */
+export async function read(text: Buffer | string, format: RowFormat, options?: RowOptions): Promise<unknown[]> {
   const rows = await parseAll(inPieces(text), format, options);
-  return rows.map((row) => ('problem' in row ? `${row.line}: ${row.problem}` : row.row));
+  return rows.map((row) => {
+    if ('warning' in row) return `warning: ${row.warning}`;
+    return 'problem' in row ? `${row.line}: ${row.problem}` : row.row;
+  });
 }

@@ -38,7 +38,7 @@ describe('NDJSON', () => {
     'a field that could reach a prototype is refused at any depth: %s',
     async (line) => {
       expect(await read(line, 'ndjson')).toEqual([
-        expect.stringMatching(/^1: (__proto__|constructor|prototype) cannot be the name of a field/),
+        expect.stringMatching(/^1: ([a.0]+: )?(__proto__|constructor|prototype) cannot be the name of a field/),
       ]);
     },
   );
@@ -55,14 +55,14 @@ describe('NDJSON', () => {
     expect(await read('{"a":"\\ud83d\\ude00"}', 'ndjson')).toEqual([{ a: '😀' }]);
   });
 
-  test('rows nested deeper than 50 or with more than 1000 fields are refused', async () => {
-    const deep = `${'{"a":'.repeat(60)}1${'}'.repeat(60)}`;
+  test('rows nested deeper than 100 or with more than 1000 fields are refused', async () => {
+    const deep = `${'{"a":'.repeat(101)}1${'}'.repeat(101)}`;
     const wide = JSON.stringify(Object.fromEntries(Array.from({ length: 1_001 }, (_, index) => [`f${index}`, index])));
     const abyss = `{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
     expect(await parseAll(inPieces(`${deep}\n${wide}\n${abyss}`, 65_536), 'ndjson')).toMatchObject([
-      { problem: expect.stringContaining('at most 50 deep') as string },
+      { problem: expect.stringContaining('100 levels deep at most') as string },
       { problem: expect.stringContaining('at most 1000 fields') as string },
-      { problem: expect.stringContaining('at most 50 deep') as string },
+      { problem: expect.stringContaining('100 levels deep at most') as string },
     ]);
   });
 
@@ -72,7 +72,7 @@ describe('NDJSON', () => {
         const text = rows.map((row) => JSON.stringify(row)).join(newline);
         const parsed = await parseAll(inPieces(text, size), 'ndjson');
         expect(parsed.map((row) => 'row' in row && row.row)).toEqual(rows);
-        expect(parsed.map(({ line }) => line)).toEqual(rows.map((_, index) => index + 1));
+        expect(parsed.map((row) => 'line' in row && row.line)).toEqual(rows.map((_, index) => index + 1));
       }),
     ));
 });
@@ -132,7 +132,7 @@ describe('a JSON array', () => {
 test('rows in memory are checked like rows of a file', async () => {
   const rows = [];
   for await (const block of rowsFromArray([{ a: 1 }, 5, null, { constructor: 1 }])) rows.push(...block);
-  expect(rows.map((row) => ('problem' in row ? row.line : row.row))).toEqual([{ a: 1 }, 2, 3, 4]);
+  expect(rows.map((row) => ('row' in row ? row.row : 'line' in row && row.line))).toEqual([{ a: 1 }, 2, 3, 4]);
 });
 
 test('no more is read than is asked for', async () => {

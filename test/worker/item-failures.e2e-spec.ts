@@ -122,6 +122,52 @@ describe('a handler that returns', () => {
     expect((await engine.ended(batch)).counts).toMatchObject({ succeeded: 2, failed: 1 });
   });
 
+  test('what JSON would lose or change fails its item for good, by the name of the field', async () => {
+    const outputs: Record<string, [output: unknown, message: RegExp]> = {
+      nan: [{ total: Number.NaN }, /: output\.total: is NaN/],
+      infinity: [{ rows: [{ rate: Infinity }] }, /: output\.rows\.0\.rate: is Infinity/],
+      bigint: [{ id: 731904562218870001n }, /: output\.id: is a BigInt.*"731904562218870001"/],
+      map: [{ counts: new Map([['a', 1]]) }, /: output\.counts: is a Map/],
+      promise: [{ text: Promise.resolve('late') }, /: output\.text: is a Promise/],
+      date: [{ at: new Date('never') }, /: output\.at: is an invalid date/],
+      hole: [{ list: [1, undefined] }, /: output\.list\.1: is undefined/],
+      circle: [{ cyclic }, /: output\.cyclic\.itself: is circular/],
+      call: [{ next: () => 1 }, /: output\.next: is a function/],
+    };
+    const batch = await engine.run(async ({ key }) => ({ output: outputs[key]![0] }), { items: Object.keys(outputs) });
+    expect((await engine.ended(batch)).counts).toMatchObject({ failed: Object.keys(outputs).length });
+    for (const { key, error, attempts } of await engine.outcomes(batch)) {
+      expect([key, attempts, error]).toEqual([key, 1, { kind: 'invalid-result', message: expect.stringMatching(outputs[key]![1]) }]);
+    }
+    const undo = await engine.runUndoable(
+      async () => ({ compensation: { id: Number.NaN } }),
+      () => undefined,
+      { items: ['a'] },
+    );
+    await engine.ended(undo);
+    expect((await engine.outcomes(undo))[0]!.error).toMatchObject({
+      kind: 'invalid-result',
+      message: expect.stringContaining('compensation.id: is NaN'),
+    });
+  });
+
+  test('a date, an address, a class of its own, and names that mean something elsewhere is recorded as JSON has it', async () => {
+    class Line {
+      amount = 0.1;
+      note = undefined;
+    }
+    const names = { toJSON: 1, then: 2, length: 3, valueOf: 4, hasOwnProperty: 5 };
+    const batch = await engine.run(async () => ({ output: { at: new Date(0), page: new URL('http://a/b'), lines: [new Line()], names } }), {
+      items: ['a'],
+    });
+    await engine.ended(batch);
+    const [outcome] = await engine.outcomes(batch);
+    expect(outcome).toMatchObject({
+      status: 'succeeded',
+      output: { at: '1970-01-01T00:00:00.000Z', page: 'http://a/b', lines: [{ amount: 0.1 }], names },
+    });
+  });
+
   test('texts with NUL and half surrogates is recorded with U+FFFD in their place', async () => {
     const batch = await engine.run(async () => ({ output: { 'k\0': ['a\0b', '\udc00'], fine: '\\u0000 😀' } }), { items: ['a'] });
     await engine.ended(batch);

@@ -1,6 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { IsBoolean, IsInt, IsNumber, IsOptional, IsString, Max, MaxLength, Min, MinLength } from 'class-validator';
-import { AppError, invalidField } from '../../common/app-error.js';
+import { AppError } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
 import { toStorableJson } from '../../common/safe-json.js';
@@ -47,7 +47,7 @@ export class RecordExternalResultHandler implements ICommandHandler<RecordExtern
   ) {}
 
   async execute(input: RecordExternalResult): Promise<BatchView> {
-    const output = toJson(input.output);
+    const output = toStorableJson(input.output, 'output') ?? 'null';
     if (output.length > MAX_OUTPUT_CHARACTERS) {
       throw new AppError(
         'TOO_LARGE',
@@ -81,13 +81,5 @@ export class RecordExternalResultHandler implements ICommandHandler<RecordExtern
     const settled = await settleRunWithin(connection, batch.run_id);
     const progressed = recorded && settled.events.length === 0 ? await recordProgress(connection, [batch.run_id]) : [];
     return [started, ...progressed, ...settled.events];
-  }
-}
-
-function toJson(output: unknown): string {
-  try {
-    return toStorableJson(output) ?? 'null';
-  } catch (error) {
-    throw invalidField('output', `is not JSON: ${(error as Error).message}`);
   }
 }

@@ -3,7 +3,7 @@ import { IsObject, IsString } from 'class-validator';
 import { invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
-import { isTooDeep, toStorableJson, unsafeKey } from '../../common/safe-json.js';
+import { toStorableJson, unsafeKey } from '../../common/safe-json.js';
 import { Database } from '../../database/sql.js';
 import { insertMetrics } from '../store/insert-metrics.js';
 import { selectBatch } from '../store/lock-batch.js';
@@ -37,7 +37,7 @@ export class RecordMetricsHandler implements ICommandHandler<RecordMetrics> {
 }
 
 function checkMetrics(metrics: Record<string, unknown>): object {
-  if (isTooDeep(metrics)) throw invalidField('metrics', 'may be nested 100 levels deep at most', 'too_big');
+  const text = toStorableJson(metrics, 'metrics')!;
   const unsafe = unsafeKey(metrics);
   if (unsafe) throw invalidField(unsafe, 'is a forbidden key', 'unrecognized_keys');
   if (Object.keys(metrics).length === 0) throw invalidField('metrics', 'give at least one figure', 'too_small');
@@ -45,7 +45,6 @@ function checkMetrics(metrics: Record<string, unknown>): object {
   if (own) throw invalidField(own, 'is set by the service; leave it out', 'unrecognized_keys');
   const wrong = FIGURES.find((field) => field in metrics && !isFigure(metrics[field]));
   if (wrong) throw invalidField(wrong, 'must be a number of at least 0', 'invalid_type');
-  const text = toStorableJson(metrics)!;
   if (text.length > MAX_CHARACTERS) throw invalidField('metrics', `may have at most ${MAX_CHARACTERS} characters as JSON`, 'too_big');
   return JSON.parse(text) as object;
 }

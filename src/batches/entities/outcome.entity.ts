@@ -14,8 +14,8 @@ export class OutcomeEntity {
   @PrimaryColumn('integer') seq: number;
   @Column('smallint') status: number;
   @Column('smallint') attempts: number;
-  @Column('real', { name: 'duration_ms', nullable: true }) durationMs: number | null;
-  @Column('real', { nullable: true }) quality: number | null;
+  @Column('double precision', { name: 'duration_ms', nullable: true }) durationMs: number | null;
+  @Column('double precision', { nullable: true }) quality: number | null;
   @Column('text') key: string;
   @Column('text', { name: 'error_kind', nullable: true }) errorKind: string | null;
   @Column('text', { nullable: true }) error: string | null;

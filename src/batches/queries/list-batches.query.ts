@@ -1,5 +1,4 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { Type } from 'class-transformer';
 import { IsArray, IsIn, IsInt, IsISO8601, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { type Caller, type Dialect, DIALECTS } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
@@ -24,8 +23,8 @@ export class ListBatches extends Query<Page<BatchView>> {
   /** Part of the name, in any case. */
   @IsOptional() @IsString() @MaxLength(500) name?: string;
   /** Default 50; more than 100 is taken as 100. */
-  @IsOptional() @Type(() => Number) @IsInt() @Min(1) limit?: number;
-  @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(1_000_000) offset?: number;
+  @IsOptional() @IsInt() @Min(1) limit?: number;
+  @IsOptional() @IsInt() @Min(0) @Max(1_000_000) offset?: number;
 
   caller: Caller;
 }

@@ -1,5 +1,4 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
@@ -10,9 +9,9 @@ import { selectBatch } from '../store/lock-batch.js';
 export class ListEvents extends Query<BatchEventRecord[]> {
   @IsString() batchId: string;
   /** Default 0: from the beginning. */
-  @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(2_000_000_000) afterSeq?: number;
+  @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) afterSeq?: number;
   /** Default 100. */
-  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(1_000) limit?: number;
+  @IsOptional() @IsInt() @Min(1) @Max(1_000) limit?: number;
 
   caller: Caller;
 }

@@ -1,5 +1,4 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import { invalidField } from '../../common/app-error.js';
 import type { Caller } from '../../common/procedure.js';
@@ -20,10 +19,10 @@ import type { BatchRow } from '../store/select-batches.js';
 export class ListItems extends Query<Page<ItemView>> {
   @IsString() batchId: string;
   /** Default 100. */
-  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(1_000) limit?: number;
-  @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(2_000_000_000) offset?: number;
+  @IsOptional() @IsInt() @Min(1) @Max(1_000) limit?: number;
+  @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) offset?: number;
   /** In place of an offset: from this position on. Positions that a refused request had reserved stay empty. */
-  @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(2_000_000_000) fromSeq?: number;
+  @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) fromSeq?: number;
 
   caller: Caller;
 }

@@ -1,5 +1,4 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
 import { Database } from '../../database/sql.js';
@@ -29,8 +28,8 @@ export class ListOutcomes extends Query<Page<OutcomeView>> {
   /** Also what repeated items ended as before, by run. */
   @IsOptional() @IsBoolean() history?: boolean;
   /** Default 100. */
-  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(10_000) limit?: number;
-  @IsOptional() @Type(() => Number) @IsInt() @Min(0) @Max(2_000_000_000) offset?: number;
+  @IsOptional() @IsInt() @Min(1) @Max(10_000) limit?: number;
+  @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) offset?: number;
 
   caller: Caller;
 }

@@ -1,4 +1,4 @@
-import { integerArray, realArray, smallintArray, textArray } from '../../database/binary-array.js';
+import { doubleArray, integerArray, smallintArray, textArray } from '../../database/binary-array.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 import { claimChunks, type ClaimedWork, toClaimedWork, workColumns, type WorkRow } from './claim-chunks.js';
 
@@ -24,7 +24,7 @@ const RECORD_OUTCOMES: Statement = {
     ), recorded AS (
       INSERT INTO outcome (run_id, seq, status, attempts, duration_ms, quality, key, error_kind, error, error_stack, output)
       SELECT $1, o.* FROM ROWS FROM (
-        unnest($11::int[], $12::smallint[], $13::smallint[], $14::real[], $15::real[], $16::text[], $17::text[], $18::text[], $19::text[]),
+        unnest($11::int[], $12::smallint[], $13::smallint[], $14::float8[], $15::float8[], $16::text[], $17::text[], $18::text[], $19::text[]),
         json_array_elements($20::json)
       ) AS o WHERE EXISTS (SELECT FROM held)
     ), compensations AS (
@@ -116,8 +116,8 @@ export async function recordOutcomes(connection: Connection, lane: LaneFence, fl
     integerArray(outcomes.map((outcome) => outcome.seq)),
     smallintArray(outcomes.map((outcome) => outcome.status)),
     smallintArray(outcomes.map((outcome) => outcome.attempts)),
-    realArray(outcomes.map((outcome) => outcome.durationMs)),
-    realArray(outcomes.map((outcome) => outcome.quality)),
+    doubleArray(outcomes.map((outcome) => outcome.durationMs)),
+    doubleArray(outcomes.map((outcome) => outcome.quality)),
     textArray(outcomes.map((outcome) => outcome.key)),
     ...errorColumns(outcomes),
     `[${outcomes.map((outcome) => outcome.output).join(',')}]`,

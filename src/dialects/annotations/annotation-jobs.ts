@@ -8,7 +8,7 @@ import { ListOutcomes } from '../../batches/queries/list-outcomes.query.js';
 import { AppError, type FieldError } from '../../common/app-error.js';
 import { inputError } from '../../common/check-input.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
-import { toStorableText } from '../../common/safe-json.js';
+import { isStorable, UNSTORABLE_TEXT } from '../../common/safe-json.js';
 import { Config } from '../../config.js';
 import type { AnnotationTier, BatchJobProgress, BatchJobStarted, CancelJobReply } from './annotations.reply.js';
 import type { CreateBatchJobRequest, JobStatusQuery } from './annotations.request.js';
@@ -97,5 +97,5 @@ function problemOfId(id: unknown): Pick<FieldError, 'message' | 'code'> | undefi
   if (typeof id !== 'string') return { message: 'must be a string', code: 'invalid_type' };
   if (id === '') return { message: 'must not be empty', code: 'too_small' };
   if (id.length > MAX_ID_LENGTH) return { message: `may have at most ${MAX_ID_LENGTH} characters`, code: 'too_big' };
-  return toStorableText(id) === id ? undefined : { message: 'must not have NUL or broken characters', code: 'custom' };
+  return isStorable(id) ? undefined : { message: UNSTORABLE_TEXT, code: 'custom' };
 }

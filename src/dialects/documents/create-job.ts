@@ -2,7 +2,7 @@ import { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { invalidField, type FieldError } from '../../common/app-error.js';
 import { inputError } from '../../common/check-input.js';
 import type { Caller, Procedures } from '../../common/procedure.js';
-import { toStorableText } from '../../common/safe-json.js';
+import { isStorable, UNSTORABLE_TEXT } from '../../common/safe-json.js';
 import type { CreatedDocumentJob } from './documents.reply.js';
 import type { CreateDocumentJobRequest } from './documents.request.js';
 import { toJobStatus } from './document-job.js';
@@ -52,6 +52,5 @@ function problemOf(id: unknown): Pick<FieldError, 'message' | 'code'> | undefine
   if (typeof id !== 'string') return { message: 'must be a string', code: 'invalid_type' };
   if (id === '') return { message: 'must not be empty', code: 'too_small' };
   if (id.length > MAX_ID_LENGTH) return { message: `may have at most ${MAX_ID_LENGTH} characters`, code: 'too_big' };
-  if (toStorableText(id) !== id) return { message: 'must not hold NUL characters or broken surrogates', code: 'custom' };
-  return undefined;
+  return isStorable(id) ? undefined : { message: UNSTORABLE_TEXT, code: 'custom' };
 }

@@ -48,7 +48,7 @@ export function toCreateInput({ operation, name, description, filters, options, 
   if (externalResults !== undefined && typeof externalResults !== 'boolean') {
     throw invalidField('options.externalResults', 'externalResults must be true or false', 'invalid_type');
   }
-  const [settings, parameters] = [pick(rest, (key) => key in SETTINGS), pick(rest, (key) => !(key in SETTINGS))];
+  const [settings, parameters] = [pick(rest, isSetting), pick(rest, (key) => !isSetting(key))];
   return {
     operation,
     name: name ?? undefined,
@@ -60,6 +60,10 @@ export function toCreateInput({ operation, name, description, filters, options, 
     options: settings as BatchOptionsInput,
     external: externalResults,
   };
+}
+
+function isSetting(key: string): boolean {
+  return Object.hasOwn(SETTINGS, key);
 }
 
 function pick(options: Record<string, unknown>, wanted: (key: string) => boolean): Record<string, unknown> {

@@ -6,12 +6,13 @@ import type { BatchView, LineProblem } from '../../batches/batch.view.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import type { ItemSource } from '../../batches/item-source.js';
-import { invalidField } from '../../common/app-error.js';
+import { AppError, invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import { type Caller, callerWithin, Procedures } from '../../common/procedure.js';
 import { IsCollectionName } from '../collection-name.js';
 import { FileStore } from '../file-store.js';
 import { toImportItems } from '../import-items.js';
+import { LARGE_NUMBERS, type LargeNumbers } from '../parse/large-numbers.js';
 import type { ParsedRow } from '../parse/line.js';
 import type { CellTypes } from '../parse/parse-csv.js';
 import { parseRows, ROW_FORMATS, type RowFormat, rowsFromArray } from '../parse/parse-rows.js';
@@ -33,6 +34,8 @@ export class ImportRecords extends Command<ImportReceipt> {
   @IsOptional() @IsString() @MinLength(1) @MaxLength(500) keyField?: string;
   /** How cells of CSV are read; default `auto`. */
   @IsOptional() @IsIn(['auto', 'text']) cells?: CellTypes;
+  /** JSON only: rows with numbers that JavaScript would round are wrong (`refuse`, default), or keep them as text. */
+  @IsOptional() @IsIn(LARGE_NUMBERS) largeNumbers?: LargeNumbers;
   /** `refuse` (default) imports all rows or none; `skip` leaves wrong rows out and reports them. */
   @IsOptional() @IsIn(['refuse', 'skip']) onInvalid?: 'refuse' | 'skip';
   @IsOptional() @IsString() @MaxLength(500) name?: string;
@@ -64,21 +67,35 @@ export class ImportRecordsHandler implements ICommandHandler<ImportRecords> {
     const report = { skipped: 0, problems: [] as LineProblem[] };
     const items = toImportItems(rows, keyField);
     const source = onInvalid === 'skip' ? withoutProblems(items, report) : items;
-    const { id } = await this.procedures.call(
-      CreateBatch,
-      { operation: 'import', name: name ?? `Import into ${collection}`, parameters, options, source },
-      callerWithin(caller, ImportRecords, (batch: BatchView) => ({ batch, ...report })),
+    const { id } = await inRows(
+      this.procedures.call(
+        CreateBatch,
+        { operation: 'import', name: name ?? `Import into ${collection}`, parameters, options, source },
+        callerWithin(caller, ImportRecords, (batch: BatchView) => ({ batch, ...report })),
+      ),
     );
     return { batch: await this.procedures.call(GetBatch, { batchId: id }, caller), ...report };
   }
 
-  private rowsOf({ caller, source, rows, fileId, format, keyField, cells }: ImportRecords): AsyncIterable<ParsedRow[]> {
+  private rowsOf({ caller, source, rows, fileId, format, ...options }: ImportRecords): AsyncIterable<ParsedRow[]> {
+    const { keyField, cells, largeNumbers } = options;
     const given = [source, rows, fileId].filter((value) => value !== undefined).length;
     if (given !== 1) throw invalidField('source', 'give the rows in exactly one of source, rows and fileId');
-    if (fileId !== undefined) return readFileRows(this.files, caller.tenant, { fileId, format, keyField, cells });
+    if (fileId !== undefined) return readFileRows(this.files, caller.tenant, { fileId, format, keyField, cells, largeNumbers });
     if (rows) return rowsFromArray(rows);
     if (!format) throw invalidField('format', 'say which format the source has: ndjson, json or csv');
-    return parseRows(source!, format, { cells, textColumn: keyField });
+    return parseRows(source!, format, { cells, textColumn: keyField, largeNumbers });
+  }
+}
+
+/** The items of the batch are the rows of whoever imports them. */
+async function inRows<T>(creation: Promise<T>): Promise<T> {
+  try {
+    return await creation;
+  } catch (error) {
+    if (!(error instanceof AppError) || !error.details.errors) throw error;
+    const errors = error.details.errors.map((each) => ({ ...each, path: each.path.replace(/^items\./, 'rows.') }));
+    throw new AppError(error.code, error.message, { details: { ...error.details, errors }, cause: error });
   }
 }
 

@@ -1,6 +1,7 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { IsOptional, IsString, MaxLength } from 'class-validator';
 import { invalidField } from '../../common/app-error.js';
+import { problemOfJson } from '../../common/json-value.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
 import { Database } from '../../database/sql.js';
@@ -32,6 +33,8 @@ export class PutRecordHandler implements ICommandHandler<PutRecord> {
   async execute({ collection, key, fields, fileId, caller }: PutRecord): Promise<RecordView> {
     const wrongKey = problemOfKey(key);
     if (wrongKey) throw invalidField('key', wrongKey);
+    const notJson = problemOfJson(fields, 'fields');
+    if (notJson) throw invalidField(notJson.path, notJson.message);
     const wrongFields = problemOfFields(fields);
     if (wrongFields) throw invalidField('fields', wrongFields);
     if (fileId !== undefined) await this.files.find(caller.tenant, fileId);

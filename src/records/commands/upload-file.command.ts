@@ -2,7 +2,6 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { IsString, MaxLength, MinLength } from 'class-validator';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
-import { toStorableText } from '../../common/safe-json.js';
 import { FileStore } from '../file-store.js';
 import { type FileView, toFileView } from '../record.view.js';
 
@@ -21,7 +20,6 @@ export class UploadFileHandler implements ICommandHandler<UploadFile> {
 
   /** @throws AppError TOO_LARGE beyond MAX_UPLOAD_BYTES; then nothing is kept */
   async execute({ name, mediaType, source, caller }: UploadFile): Promise<FileView> {
-    const { tenant } = caller;
-    return toFileView(await this.files.save(source, { tenant, name: toStorableText(name), mediaType: toStorableText(mediaType) }));
+    return toFileView(await this.files.save(source, { tenant: caller.tenant, name, mediaType }));
   }
 }

@@ -1,6 +1,5 @@
 import { invalidField } from '../../common/app-error.js';
-import type { Line } from '../../common/lines.js';
-import { RowBuffer } from './line.js';
+import { RowBuffer, type RowLine } from './line.js';
 
 const BYTE = { newline: 0x0a, quote: 0x22, backslash: 0x5c, comma: 0x2c, open: 0x5b, close: 0x5d, openBrace: 0x7b, closeBrace: 0x7d };
 const WHITESPACE = new Set([0x20, 0x09, 0x0a, 0x0d]);
@@ -10,7 +9,7 @@ const WHITESPACE = new Set([0x20, 0x09, 0x0a, 0x0d]);
  * that is no JSON comes out as it is. Yields what each chunk completed, so no more than a chunk and an element are held.
  * @throws AppError INVALID_INPUT when the stream is no array
  */
-export async function* cutJsonArray(source: AsyncIterable<Buffer>): AsyncGenerator<Line[]> {
+export async function* cutJsonArray(source: AsyncIterable<Buffer>): AsyncGenerator<RowLine[]> {
   const cutter = new ArrayCutter();
   for await (const chunk of source) {
     const lines = cutter.push(chunk);
@@ -29,12 +28,14 @@ class ArrayCutter {
   private isClosed = false;
   /** Only whitespace since the last comma. */
   private isEmpty = true;
-  private hasElements = false;
+  private elements = 0;
   private line = 1;
   private elementLine = 1;
-  private lines: Line[] = [];
+  /** Where the element before began. */
+  private earlierLine = 0;
+  private lines: RowLine[] = [];
 
-  push(chunk: Buffer): Line[] {
+  push(chunk: Buffer): RowLine[] {
     let from = 0;
     for (let at = 0; at < chunk.length; at += 1) {
       const byte = chunk[at]!;
@@ -52,7 +53,7 @@ class ArrayCutter {
     return lines;
   }
 
-  end(): Line[] {
+  end(): RowLine[] {
     if (this.isClosed) return [];
     if (this.depth === 0) throw notAnArray(this.line);
     if (!this.isEmpty) this.element.take(this.elementLine);
@@ -87,11 +88,12 @@ class ArrayCutter {
   private takeElement(isLast: boolean): void {
     const wasEmpty = this.isEmpty;
     const cut = this.element.take(wasEmpty ? this.line : this.elementLine);
-    const isEmptyArray = wasEmpty && isLast && !this.hasElements;
+    const isEmptyArray = wasEmpty && isLast && this.elements === 0;
+    this.elements += 1;
     if (wasEmpty && !isEmptyArray)
       this.lines.push({ line: this.line, text: '', problem: 'an element is missing before this comma or bracket' });
-    else if (!wasEmpty) this.lines.push(cut);
-    this.hasElements = true;
+    else if (!wasEmpty) this.lines.push({ ...cut, row: this.elementLine === this.earlierLine ? this.elements : undefined });
+    this.earlierLine = this.elementLine;
     this.isEmpty = true;
     if (isLast) {
       this.isClosed = true;

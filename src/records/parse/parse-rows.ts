@@ -1,7 +1,10 @@
-import { type Line, linesOf } from '../../common/lines.js';
+import { sentenceOf } from '../../common/json-text.js';
+import { problemOfJson } from '../../common/json-value.js';
+import { linesOf } from '../../common/lines.js';
 import { type Fields, problemOfFields } from '../record-fields.js';
 import { cutJsonArray } from './cut-json-array.js';
-import { type ParsedRow, parseJsonRow } from './line.js';
+import type { LargeNumbers } from './large-numbers.js';
+import { JsonRows, type ParsedRow, type RowLine } from './line.js';
 import { openSource } from './open-source.js';
 import { type CsvOptions, parseCsv } from './parse-csv.js';
 
@@ -10,19 +13,27 @@ export const ROW_FORMATS = ['ndjson', 'json', 'csv'] as const;
 /** NDJSON (one object a line), JSON (an array of objects), or CSV with a header row. */
 export type RowFormat = (typeof ROW_FORMATS)[number];
 
+export interface RowOptions extends CsvOptions {
+  /** JSON only. Cells of CSV with more digits than a number holds stay text anyway. Default: refuse. */
+  largeNumbers?: LargeNumbers;
+}
+
 /**
  * Reads rows from a stream of bytes, a chunk at a time: nothing is held but the chunk and an unfinished row, and no more is read
  * than is asked for. What is wrong with one row is reported in its place.
  * @throws AppError INVALID_INPUT when the whole is not of the format: a CSV without a header, a JSON that is no array
  */
-export async function* parseRows(source: AsyncIterable<Buffer>, format: RowFormat, options: CsvOptions = {}): AsyncGenerator<ParsedRow[]> {
+export async function* parseRows(source: AsyncIterable<Buffer>, format: RowFormat, options: RowOptions = {}): AsyncGenerator<ParsedRow[]> {
   const opened = await openSource(source);
   if (format === 'csv') yield* parseCsv(opened, options);
-  else yield* jsonRows(format === 'json' ? cutJsonArray(opened.all) : linesOf(opened.all));
+  else yield* jsonRows(format === 'json' ? cutJsonArray(opened.all) : linesOf(opened.all), options.largeNumbers);
 }
 
-async function* jsonRows(lines: AsyncIterable<Line[]>): AsyncGenerator<ParsedRow[]> {
-  for await (const cut of lines) yield cut.map(parseJsonRow);
+async function* jsonRows(lines: AsyncIterable<RowLine[]>, largeNumbers: LargeNumbers = 'refuse'): AsyncGenerator<ParsedRow[]> {
+  const rows = new JsonRows(largeNumbers);
+  for await (const cut of lines) yield cut.map((line) => rows.read(line));
+  const { warning } = rows;
+  if (warning) yield [{ warning }];
 }
 
 const MEDIA_TYPES = new Map<string, RowFormat>([
@@ -58,6 +69,7 @@ export async function* rowsFromArray(values: readonly unknown[]): AsyncGenerator
 }
 
 function checkedRow(row: unknown, line: number): ParsedRow {
-  const problem = problemOfFields(row);
+  const notJson = problemOfJson(row, '');
+  const problem = notJson ? sentenceOf([notJson]) : problemOfFields(row);
   return problem ? { line, problem } : { line, row: row as Fields, text: JSON.stringify(row) };
 }

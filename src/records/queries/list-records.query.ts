@@ -1,7 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { IsBoolean, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
-import { toStorableText } from '../../common/safe-json.js';
 import { Opaque } from '../../common/opaque.js';
 import { Database } from '../../database/sql.js';
 import { IsCollectionName } from '../collection-name.js';
@@ -34,7 +33,7 @@ export class ListRecordsHandler implements IQueryHandler<ListRecords> {
   async execute({ collection, filter, limit = DEFAULT_LIMIT, afterKey = '', count, caller }: ListRecords): Promise<RecordPage> {
     const selection = { tenant: caller.tenant, collection, conditions: parseRecordFilter(filter ?? {}) };
     const [rows, total] = await Promise.all([
-      selectRecords(this.database.pool, selection, limit + 1, toStorableText(afterKey)),
+      selectRecords(this.database.pool, selection, limit + 1, afterKey),
       count ? countRecords(this.database.pool, selection) : undefined,
     ]);
     const page = rows.slice(0, limit).map(toRecordView);

@@ -1,3 +1,4 @@
+import { toJson } from '../../common/json-value.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 import { type CollectionOf, GIVEN_KEYS, MAY_WRITE, SAVED, type WritingBatch, WriteRefused } from './record-write.js';
 import type { NewRecord } from './upsert-records.js';
@@ -40,7 +41,7 @@ export async function insertRecords(
   batch: WritingBatch | undefined,
 ): Promise<Map<string, Inserted>> {
   if (records.length === 0) return new Map();
-  const values = [tenant, collection, JSON.stringify(records), batch?.batchId ?? null, batch?.keepsBackup ?? false];
+  const values = [tenant, collection, toJson(records, 'records'), batch?.batchId ?? null, batch?.keepsBackup ?? false];
   const rows = await run<{ key: string; result: Inserted | 'refused' }>(connection, INSERT, values);
   return new Map(
     rows.map(({ key, result }) => {

@@ -1,3 +1,4 @@
+import { toJson } from '../../common/json-value.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 import type { Fields } from '../record-fields.js';
 import { type CollectionOf, GIVEN_KEYS, MAY_WRITE, SAVED, type WritingBatch } from './record-write.js';
@@ -48,7 +49,7 @@ export async function mergeFields(
   { anyVersion = false, batch }: Merge = {},
 ): Promise<Set<string>> {
   if (patches.length === 0) return new Set();
-  const values = [tenant, collection, JSON.stringify(patches), batch?.batchId ?? null, batch?.keepsBackup ?? false, anyVersion];
+  const values = [tenant, collection, toJson(patches, 'records'), batch?.batchId ?? null, batch?.keepsBackup ?? false, anyVersion];
   const rows = await run<{ key: string }>(connection, MERGE, values);
   return new Set(rows.map(({ key }) => key));
 }

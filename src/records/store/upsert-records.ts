@@ -1,3 +1,4 @@
+import { toJson } from '../../common/json-value.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 import type { Fields } from '../record-fields.js';
 import { type CollectionOf, GIVEN_KEYS, MAY_WRITE, SAVED, type WritingBatch, WriteRefused } from './record-write.js';
@@ -83,7 +84,7 @@ export async function upsertRecords(
 ): Promise<Map<string, Upserted>> {
   const results = new Map<string, Upserted>();
   for (let left = records; left.length > 0; left = left.filter(({ key }) => !results.has(key))) {
-    const values = [place.tenant, place.collection, JSON.stringify(left), batch?.batchId ?? null, batch?.keepsBackup ?? false];
+    const values = [place.tenant, place.collection, toJson(left, 'records'), batch?.batchId ?? null, batch?.keepsBackup ?? false];
     const rows = await run<{ key: string; result: Upserted | 'missed' | 'refused' }>(connection, UPSERT[onConflict], values);
     for (const { key, result } of rows) {
       if (result === 'refused') throw new WriteRefused(batch?.batchId);

@@ -1,5 +1,5 @@
 import { invalidField } from '../../common/app-error.js';
-import { toStorableText } from '../../common/safe-json.js';
+import { isStorable, toStorableText, UNSTORABLE_TEXT } from '../../common/safe-json.js';
 
 /** A part of a form as it comes in: a field, or a file whose bytes are still on their way. */
 export type UploadPart = { field: string; value: string } | { field: string; filename: string; source: AsyncIterable<Buffer> };
@@ -43,7 +43,7 @@ function toPriority(value: string): UploadPriority {
 
 function toUserId(value: string): string {
   if (value.length > MAX_USER_ID) throw invalidField('user_id', `may have at most ${MAX_USER_ID} characters`, 'too_big');
-  if (toStorableText(value) !== value) throw invalidField('user_id', 'must not hold NUL characters or broken surrogates');
+  if (!isStorable(value)) throw invalidField('user_id', UNSTORABLE_TEXT);
   return value;
 }
 

@@ -7,6 +7,7 @@ const kept = [];
 
 const DEEDS = {
   nothing: () => undefined,
+  notJson: () => ({ output: { ids: [1n], rate: Number.NaN } }),
   say: ({ text }, item, context) => ({
     output: {
       text,
