@@ -76,4 +76,8 @@ export const additionOfItems = t.procedure
 /** A batch's events: those of its log after `lastEventId`, then each as it happens. */
 export const subscription = t.procedure
   .input((input: unknown) => input as WatchBatchRequest)
-  .subscription(({ ctx, input, signal }) => watchBatch(checkInput(WatchBatchRequest, input), ctx, signal));
+  .subscription(({ ctx, input, signal }) => {
+    const request = checkInput(WatchBatchRequest, input);
+    ctx.countSubscription();
+    return watchBatch(request, ctx, signal);
+  });
