@@ -46,12 +46,13 @@ class EdgeAdapter extends FastifyAdapter {
   ) {
     super({
       bodyLimit: MAX_JSON_BYTES,
-      genReqId: (request: IncomingMessage) => requestId(request.headers['x-request-id']),
+      // See withRequestId.
+      genReqId: ({ headers }: IncomingMessage) => headers['x-request-id'] as string,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
       // Fastify's router answers malformed addresses itself, before any filter.
-      frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
         const { body } = toProblem(error);
-        void reply.code(body.statusCode).header('x-request-id', request.id).send(body);
+        void reply.code(body.statusCode).send(body);
       },
       serverFactory: (answer: RequestListener) => createHttpServer(answer, connections, config),
       // The server's connections have one already.
@@ -79,7 +80,7 @@ function createHttpServer(answer: RequestListener, connections: Connections, con
       // Node would refuse without a word; see refuseStrangers.
       requireHostHeader: false,
     },
-    answer,
+    withRequestId(answer),
   );
   connections.watch(server);
   // The answer's first line lets the client send its body: not before it is known who asks.
@@ -92,7 +93,6 @@ function createHttpServer(answer: RequestListener, connections: Connections, con
 
 /** Gives an application (created with `bodyParser: false`) its HTTP edge: bodies, errors, headers, sockets, documentation. */
 async function configureHttp(app: NestFastifyApplication, config: Config): Promise<void> {
-  answerRequestIds(app);
   refuseStrangers(app, config);
   readBodies(app);
   await app.register(helmet, {
@@ -142,13 +142,14 @@ function readBodies(app: NestFastifyApplication): void {
   });
 }
 
-function answerRequestIds(app: NestFastifyApplication): void {
-  const fastify = app.getHttpAdapter().getInstance();
-  fastify.addHook('onRequest', (request, reply, done) => {
-    // On the raw response, so that answers that pass Fastify by have it too.
-    reply.raw.setHeader('x-request-id', request.id);
-    done();
-  });
+/** Gives each request its id, which every answer tells, whoever sends it. */
+function withRequestId(answer: RequestListener): RequestListener {
+  return (request, response) => {
+    const id = requestId(request.headers['x-request-id']);
+    request.headers['x-request-id'] = id;
+    response.setHeader('x-request-id', id);
+    answer(request, response);
+  };
 }
 
 const REQUEST_ID = /^[\w.:/=+-]{1,128}$/;

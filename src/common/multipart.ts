@@ -16,6 +16,7 @@ export interface FormPart {
 const MAX_PARTS = 1_100;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_PREAMBLE_BYTES = 65_536;
+const LF = Buffer.from('\n');
 const CRLF = Buffer.from('\r\n');
 const BLANK_LINE = Buffer.from('\r\n\r\n');
 const FINAL = Buffer.from('--');
@@ -32,6 +33,7 @@ export async function* readMultipart(body: Readable, contentType = ''): AsyncGen
   try {
     await reader.skip(delimiter, MAX_PREAMBLE_BYTES);
     for (let number = 1; !(await reader.startsWith(FINAL)); number += 1) {
+      if (await reader.startsWith(LF)) throw broken('the lines of the form end in LF alone and must end in CR LF');
       const head = await reader.take(BLANK_LINE, MAX_HEADER_BYTES, `the headers of part ${number}`);
       if (number > MAX_PARTS) throw broken(`the form has more than ${MAX_PARTS} parts`);
       const bytes = reader.until(delimiter);

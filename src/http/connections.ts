@@ -130,14 +130,26 @@ export class Connections {
     }
   }
 
-  /** A request may take its time as long as nothing waits for its client. */
+  /**
+   * Ends a connection that nothing moved on for a while: one whose answer is not taken, and one that waits for a next request. A request
+   * may take its time when nothing waits for its client, and the first one's headers have a time limit of their own.
+   */
   private endIdle(socket: Socket): void {
-    if (socket.writableLength > 0 || !this.exchangeOf(socket)) socket.destroy();
+    const isKept = this.open.get(socket) !== undefined && !this.exchangeOf(socket);
+    if (socket.writableLength > 0 || isKept || (this.drainedAt !== undefined && !this.exchangeOf(socket))) socket.destroy();
   }
 
+  /** What comes behind a whole request is not its fault: it is answered first. */
   private fail(error: Error, socket: Socket): void {
-    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') socket.destroy();
-    else this.refuse(socket, toConnectionProblem(error, this.config));
+    if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    const problem = toConnectionProblem(error, this.config);
+    const exchange = this.exchangeOf(socket);
+    if (!exchange?.request.complete) return this.refuse(socket, problem);
+    socket.pause();
+    exchange.response.once('finish', () => this.refuse(socket, problem));
   }
 
   /** Answers the request that a connection is in the middle of, unless its answer has begun, and closes the connection. */
