@@ -48,7 +48,7 @@ export async function* readMultipart(body: Readable, contentType = ''): AsyncGen
 
 function boundaryOf(contentType: string): string {
   if (!/^multipart\/form-data\s*(?:;|$)/i.test(contentType)) {
-    throw new AppError('UNSUPPORTED_TYPE', 'send the files as multipart/form-data, for example with curl -F file=@rows.csv');
+    throw new AppError('UNSUPPORTED_TYPE', 'send the files as multipart/form-data, for example with curl -F file=@menu.pdf');
   }
   const [, quoted, token] = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;",]{1,70}))\s*(?:;|$)/i.exec(contentType) ?? [];
   const boundary = quoted ?? token;
@@ -62,9 +62,8 @@ function toPart(head: Buffer, number: number): Omit<FormPart, 'body'> {
   if (disposition === undefined) throw broken(`part ${number} has no content-disposition header`);
   const [kind, ...parameters] = parametersOf(disposition);
   const name = parameterOf(parameters, 'name');
-  if (kind?.toLowerCase() !== 'form-data' || !name) {
-    throw broken(`part ${number} must have the header content-disposition: form-data; name="..."`);
-  }
+  if (kind?.toLowerCase() !== 'form-data') throw broken(`part ${number} is not called form-data in its content-disposition header`);
+  if (!name) throw broken(`a part of the form has no name: part ${number} must have content-disposition: form-data; name="..."`);
   const encoding = headers.get('content-transfer-encoding')?.toLowerCase() ?? 'binary';
   if (!['7bit', '8bit', 'binary'].includes(encoding)) {
     throw broken(`part ${number} is encoded as ${encoding.slice(0, 50)}; send its bytes as they are`);
@@ -195,5 +194,5 @@ class ByteReader {
 }
 
 function broken(how: string): AppError {
-  return invalidField('form', `${how}; send it as multipart/form-data, for example with curl -F file=@rows.csv`);
+  return invalidField('file', `${how}; send the form as multipart/form-data, for example with curl -F file=@menu.pdf`);
 }
