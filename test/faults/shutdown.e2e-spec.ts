@@ -122,7 +122,11 @@ describe('SIGTERM with connections of every kind', () => {
     const end = '\r\n--b--\r\n';
     const length = 1_000_000;
     const moving = (await RawClient.connect(service.url)).write(
-      `POST /api/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${length}\r\n\r\n${form}`,
+      `POST /api/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${length}\r\nExpect: 100-continue\r\n\r\n${form}`,
+    );
+    await eventually(
+      () => moving.text,
+      (text) => text.includes('100 Continue'),
     );
     let sent = 0;
     const timer = setInterval(() => moving.write('x') && (sent += 1), 50);
