@@ -18,6 +18,9 @@ import { SOCKET_IO_PATH, SocketAdapter } from './realtime/socket.adapter.js';
 /** Longest JSON body; what may be longer is sent as a stream. */
 const MAX_JSON_BYTES = 1_048_576;
 
+/** Silence of a connection after which its other side is asked whether it is still there. */
+const TCP_PROBE_MS = 60_000;
+
 /** Handed to the route as a stream, without a limit here: the procedure that reads it sets the bounds. */
 const STREAMED = ['application/x-ndjson', 'application/ndjson', 'text/csv', 'multipart/form-data'];
 
@@ -79,6 +82,9 @@ function createHttpServer(answer: RequestListener, connections: Connections, con
       requestTimeout: 0,
       // Node would refuse without a word; see refuseStrangers.
       requireHostHeader: false,
+      // Clients that are gone without a word are noticed within minutes.
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_PROBE_MS,
     },
     withRequestId(answer),
   );
@@ -106,6 +112,8 @@ async function configureHttp(app: NestFastifyApplication, config: Config): Promi
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: ['retry-after', 'x-request-id', 'idempotency-replayed'],
     maxAge: 600,
+    // The plugin would answer one without its headers itself, in words of its own.
+    strictPreflight: false,
   });
   app.useGlobalPipes(new InputPipe());
   app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)));

@@ -187,9 +187,9 @@ class ByteReader {
   }
 
   private async more(what: string): Promise<void> {
-    const { done, value } = await this.chunks.next();
-    if (done) throw broken(`the request ends within ${what}, before the form's last boundary`);
-    this.bytes = this.bytes.length === 0 ? value : Buffer.concat([this.bytes, value]);
+    const next = await this.chunks.next();
+    if (next.done) throw broken(`the request ends within ${what}, before the form's last boundary`);
+    this.bytes = this.bytes.length === 0 ? next.value : Buffer.concat([this.bytes, next.value]);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { eventually, Gate } from '../support/eventually.js';
 import { RawClient } from '../support/raw-http.js';
-import { problemOf, seen, startOrdersApp } from './orders-app.js';
+import { problemOf, startOrdersApp, waits } from './orders-app.js';
 
 const HEAD = 'POST /orders/stream HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n';
 const CHUNKED = `${HEAD}Transfer-Encoding: chunked\r\n\r\n`;
@@ -86,7 +86,7 @@ test('bytes that the service itself does not read are not held against the clien
   early.write(Buffer.alloc(2_000_000, 'x'));
   const startedAt = performance.now();
   await eventually(() => performance.now() - startedAt > 1_500 || early.isClosed, Boolean);
-  seen.gate.open();
+  waits.gate.open();
   expect(await early.answer()).toMatchObject({ status: 201, body: '{"bytes":2000000}' });
 });
 
@@ -120,11 +120,11 @@ test('a connection is kept between requests, not for ever, and as long as a requ
   await kept.closed();
 
   const waiting = await client();
-  seen.gate = new Gate();
+  waits.gate = new Gate();
   waiting.write('GET /orders/waits HTTP/1.1\r\nHost: localhost\r\n\r\n');
   const startedAt = performance.now();
   await eventually(() => performance.now() - startedAt > 1_200 || waiting.isClosed, Boolean);
-  seen.gate.open();
+  waits.gate.open();
   expect(await waiting.answer()).toMatchObject({ status: 200, body: '{"done":true}' });
 });
 
