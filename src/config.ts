@@ -1,7 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { EdgeSettings, edgeFields, edgeVariables } from './config-edge.js';
 import { apiKeys, count, numbersByName, optionalUrl, port, wordList } from './config-values.js';
 
+/** Users whose whole hour of uploads one API key may send, unless a setting says otherwise. */
+const USERS_OF_A_KEY = 40;
+
+export type { RouteAccess } from './config-edge.js';
 export type Role = 'all' | 'api' | 'worker';
 
 /** Every variable the service reads; .env.example holds the same list with its meaning. */
@@ -17,6 +22,7 @@ const schema = z.object({
   API_KEYS: apiKeys,
   JWT_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   CORS_ORIGINS: wordList,
+  ...edgeVariables,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   SHUTDOWN_GRACE_MS: count.max(600_000).default(10_000),
   WORKER_LANES: count.max(1_000).default(64),
@@ -46,6 +52,7 @@ const schema = z.object({
   ANNOTATION_PAID_CONCURRENCY: count.max(1_000).default(10),
   ENABLE_BATCH: z.enum(['true', 'false']).default('true'),
   UPLOADS_PER_HOUR: count.max(1_000_000).default(3),
+  UPLOADS_PER_HOUR_PER_KEY: count.max(1_000_000_000).optional(),
   UPLOAD_MAX_FILES: count.max(1_000).default(50),
   UPLOAD_MAX_FILE_BYTES: count.default(52_428_800),
   UPLOAD_CONCURRENT_FILES: count.max(1_000).default(3),
@@ -64,7 +71,7 @@ const schema = z.object({
 export type Variables = Partial<Record<keyof z.input<typeof schema>, string>>;
 
 /** The service's settings: one checked, frozen object. Times are milliseconds unless a name says otherwise. */
-export class Config {
+export class Config extends EdgeSettings {
   readonly nodeEnv: 'development' | 'production' | 'test';
   readonly role: Role;
   readonly host: string;
@@ -115,6 +122,8 @@ export class Config {
   readonly uploadsEnabled: boolean;
   /** For each user. */
   readonly uploadsPerHour: number;
+  /** For each API key, token's subject, or, in open access, address, whatever users it names. */
+  readonly uploadsPerHourPerKey: number;
   readonly uploadMaxFiles: number;
   readonly uploadMaxFileBytes: number;
   /** Uploaded files that this process reads at the same time, over all batches. */
@@ -134,6 +143,7 @@ export class Config {
   readonly aiBreakerOpenMs: number;
 
   private constructor(values: Omit<Config, 'runsWorker' | 'servesHttp' | 'hasAccessControl'>) {
+    super();
     Object.assign(this, values);
     Object.freeze(this);
   }
@@ -158,6 +168,7 @@ export class Config {
       apiKeys: v.API_KEYS,
       jwtSecret: v.JWT_SECRET,
       corsOrigins: v.CORS_ORIGINS,
+      ...edgeFields(v),
       logLevel: v.LOG_LEVEL,
       shutdownGraceMs: v.SHUTDOWN_GRACE_MS,
       workerLanes: v.WORKER_LANES,
@@ -214,6 +225,7 @@ function dialectFields(v: z.output<typeof schema>) {
     },
     uploadsEnabled: v.ENABLE_BATCH === 'true',
     uploadsPerHour: v.UPLOADS_PER_HOUR,
+    uploadsPerHourPerKey: v.UPLOADS_PER_HOUR_PER_KEY ?? USERS_OF_A_KEY * v.UPLOADS_PER_HOUR,
     uploadMaxFiles: v.UPLOAD_MAX_FILES,
     uploadMaxFileBytes: v.UPLOAD_MAX_FILE_BYTES,
     uploadConcurrentFiles: v.UPLOAD_CONCURRENT_FILES,

@@ -15,7 +15,7 @@ const START_NOISE = new Set(['InstanceLoader', 'RouterExplorer', 'RoutesResolver
 export function loggerParams(config: Pick<Config, 'logLevel'>): Params {
   return {
     // The default route pattern matches nothing on Fastify.
-    forRoutes: [{ path: '*splat', method: RequestMethod.ALL }],
+    forRoutes: [{ path: '{*splat}', method: RequestMethod.ALL }],
     pinoHttp: {
       level: config.logLevel,
       hooks: {
