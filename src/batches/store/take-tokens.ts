@@ -143,10 +143,13 @@ export function selectEmptyBuckets(
 
 const DELETE_IDLE: Statement = {
   name: 'delete-idle-buckets',
-  text: `DELETE FROM rate_bucket WHERE refilled_at < clock_timestamp() - interval '1 hour'`,
+  text: `
+    DELETE FROM rate_bucket WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM rate_bucket WHERE refilled_at < clock_timestamp() - interval '1 hour' FOR UPDATE SKIP LOCKED
+    ))`,
 };
 
-/** Removes buckets that nobody took from for an hour: they are full, as one that is not there. */
+/** Removes buckets that nobody took from for an hour: they are full, as one that is not there. One that is taken from just now stays. */
 export async function deleteIdleBuckets(connection: Connection): Promise<void> {
   await run(connection, DELETE_IDLE, []);
 }
