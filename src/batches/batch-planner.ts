@@ -8,7 +8,7 @@ import { ItemHandlerRegistry, type RegisteredHandler } from '../operations/item-
 import type { BatchContext } from '../operations/item-handler.js';
 import type { BatchOptionsInput } from './batch.options.js';
 import { assertLimitsCanBeKept } from './resource-limits.options.js';
-import { itemsFromArray, itemsFromGenerator, type ItemSource } from './item-source.js';
+import { itemsFromArray, itemsFromGenerator, type ItemSource, itemsTakenBy } from './item-source.js';
 
 /** Operations that the documents name; without an item handler their results come from outside. */
 const DOCUMENTED_OPERATIONS = ['annotate', 'import', 'export', 'transform', 'report', 'validate', 'cleanup'];
@@ -80,7 +80,7 @@ export class BatchPlanner {
       parameters,
       logger: handlerLogger(input.operation, batchId),
     };
-    const source = chooseSource(input, registered, context);
+    const source = itemsTakenBy(registered.handler, chooseSource(input, registered, context));
     const oneByOne = registered.handler.slotsPerWorker !== undefined;
     return { source, external: false, starts, sealed: !open, concurrency: registered.concurrency, oneByOne };
   }

@@ -1,6 +1,6 @@
 import { linesOf } from '../common/lines.js';
 import { isTooDeep, toStorableText, unsafeKey } from '../common/safe-json.js';
-import type { NewItem } from '../operations/item-handler.js';
+import type { ItemHandlerClass, NewItem } from '../operations/item-handler.js';
 
 /** An item on its way in: the JSON text of `{ key?, payload? }` and its key, or what is wrong with it. Lines count from 1. */
 export type SourceItem = { line: number; text: string; key: string | undefined } | { line: number; problem: string };
@@ -43,6 +43,20 @@ export async function* itemsFromGenerator(items: AsyncIterable<NewItem>): ItemSo
     characters = 0;
   }
   yield slice;
+}
+
+/** The same items, without those that their handler does not take: these are problems of their lines. */
+export function itemsTakenBy(handler: ItemHandlerClass, source: ItemSource): ItemSource {
+  return handler.refuseItem ? refusing(handler, source) : source;
+}
+
+async function* refusing(handler: ItemHandlerClass, source: ItemSource): ItemSource {
+  for await (const slice of source) {
+    yield slice.map((item) => {
+      const problem = 'text' in item ? handler.refuseItem!(item.text) : undefined;
+      return problem === undefined ? item : { line: item.line, problem };
+    });
+  }
 }
 
 function parseLine(text: string, line: number): SourceItem {
