@@ -1,12 +1,19 @@
+import type { HangingCalls } from '../common/hanging-calls.js';
 import type { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 
-/** This process's slots of operations that limit how many of their items it works at the same time, over all batches. */
+/**
+ * This process's slots of operations that limit how many of their items it works at the same time, over all batches. One of which too many
+ * calls hang has none.
+ */
 export class OperationSlots {
   private readonly taken = new Map<string, number>();
 
-  constructor(private readonly registry: ItemHandlerRegistry) {}
+  constructor(
+    private readonly registry: ItemHandlerRegistry,
+    private readonly hanging: HangingCalls,
+  ) {}
 
-  /** Operations that are worked in slots. */
+  /** Operations whose lanes are not simply taken. */
   get operations(): string[] {
     return this.registry.operations.filter((operation) => this.slotsOf(operation) < Infinity);
   }
@@ -27,6 +34,7 @@ export class OperationSlots {
   }
 
   private slotsOf(operation: string): number {
+    if (this.hanging.areTooManyOf(operation)) return 0;
     return this.registry.get(operation)?.handler.slotsPerWorker ?? Infinity;
   }
 }
