@@ -5,7 +5,8 @@ import { isBeforeGate } from './claim-chunks.js';
 /**
  * Runs that have work and a lane nobody holds: what lost bells, dead workers and due retries leave behind.
  * Urgent ones first, then the oldest; a run that waits without any lane becomes one class more urgent every `$3` milliseconds, so that
- * none waits for ever. Those that wait for tokens of a rate limit, and those in `$4`, are left alone.
+ * none waits for ever. Those that wait for tokens of a rate limit, and those in `$4`, are left alone; `$6`: of the tenants in `$5`, or of
+ * all others.
  */
 const FIND_WAITING_RUNS: Statement = {
   name: 'find-waiting-runs',
@@ -20,7 +21,8 @@ const FIND_WAITING_RUNS: Statement = {
       FROM lane l WHERE l.run_id = r.id
     ) free ON free.lanes > 0
     JOIN batch b ON b.id = r.batch_id AND NOT b.external
-    WHERE r.status = 'running' AND r.held_until < clock_timestamp() AND b.operation = ANY ($1::text[]) AND r.id <> ALL ($4::bigint[]) AND (
+    WHERE r.status = 'running' AND r.held_until < clock_timestamp() AND b.operation = ANY ($1::text[]) AND r.id <> ALL ($4::bigint[])
+      AND (b.tenant = ANY ($5::text[])) = $6 AND (
       free.orphans > 0
       OR EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state = 0 AND ${isBeforeGate('r.gate')})
       OR EXISTS (
@@ -53,10 +55,15 @@ export interface WaitingRunsSearch {
   ageMs: number;
   /** Runs to leave alone. */
   except: string[];
+  /** Of these tenants alone, or of all but these; default: of all. */
+  tenants?: { names: string[]; alone: boolean };
 }
 
-export function findWaitingRuns(connection: Connection, { operations, limit, ageMs, except }: WaitingRunsSearch): Promise<WaitingRun[]> {
-  return run<WaitingRun>(connection, FIND_WAITING_RUNS, [operations, limit, ageMs, except]);
+const OF_ALL = { names: [], alone: false };
+
+export function findWaitingRuns(connection: Connection, search: WaitingRunsSearch): Promise<WaitingRun[]> {
+  const { operations, limit, ageMs, except, tenants = OF_ALL } = search;
+  return run<WaitingRun>(connection, FIND_WAITING_RUNS, [operations, limit, ageMs, except, tenants.names, tenants.alone]);
 }
 
 /**
@@ -67,7 +74,7 @@ const FIND_UNENDED_RUNS: Statement = {
   name: 'find-unended-runs',
   text: `
     SELECT r.id AS run_id FROM run r JOIN batch b ON b.id = r.batch_id
-    WHERE (r.status = 'running' AND r.sealed AND NOT b.external
+    WHERE (r.status IN ('running', 'paused') AND r.sealed AND NOT b.external
         AND (SELECT min(c.no) FROM chunk c WHERE c.run_id = r.id AND c.state < 2) IS NULL
         AND (SELECT min(t.due_at) FROM retry t WHERE t.run_id = r.id) IS NULL)
       OR (r.status = 'running' AND r.gate <= (SELECT sum(l.succeeded + l.failed + l.skipped) FROM lane l WHERE l.run_id = r.id))

@@ -100,7 +100,7 @@ test.each([...roundsByScene()])(
       const ids = racers.map((racer) => racer.id);
       const stream = async (): Promise<void> => {
         for (let pair = block.pop(); pair; pair = block.pop()) {
-          await play(pair, racers.pop()!, scene).catch((error: Error) => violations.push(`${pair!.join(' and ')}: ${error.message}`));
+          await play(pair, racers.pop()!, scene).catch((error: Error) => violations.push(`${pair.join(' and ')}: ${error.message}`));
         }
       };
       await Promise.all(Array.from({ length: SIDE_BY_SIDE }, stream));
