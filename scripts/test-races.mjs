@@ -1,12 +1,18 @@
 // Runs every kind of race with many pairs (--pairs, 10,000 unless given) and prints a table of who won and which rules were broken; and
-// every two commands at one batch, 2,000 times each at most, with a table of what came of them. --only takes a part of the files.
+// every two commands at one batch, 2,000 times each at most, with a table of what came of them; and a crowd of callers, workers and sweeps at
+// many batches, twenty moves for each pair asked for. --only takes a part of the files.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-const RACES = ['test/batches/store/pairs', 'test/batches/idempotency-races', 'test/batches/store/command-pairs'];
+const RACES = [
+  'test/batches/store/pairs',
+  'test/batches/idempotency-races',
+  'test/batches/store/command-pairs',
+  'test/batches/store/crowd',
+];
 
 const { values } = parseArgs({ options: { pairs: { type: 'string', default: '10000' }, only: { type: 'string', default: '' } } });
 const pairs = Number(values.pairs);
@@ -64,10 +70,13 @@ function printTable(lines, seconds) {
     for (const row of moves) {
       console.log(`| ${[row.move, sum([row], 'done', 'refused', 'broken'), row.done, row.refused, row.broken].join(' | ')} |`);
     }
-    const { deadlocks, others } = lines.find((line) => line.deadlocks !== undefined);
+    const { deadlocks, others } = lines.find((line) => line.deadlocks !== undefined && line.crowd === undefined);
     console.log(
       `\n${sum(moves, 'done', 'refused', 'broken')} moves, ${sum(moves, 'broken')} broken, ${deadlocks} deadlocks, ${others} begun anew`,
     );
+  }
+  for (const { crowd, seed, violations, deadlocks, others } of lines.filter((line) => line.crowd !== undefined)) {
+    console.log(`\n${crowd} moves in a crowd (seed ${seed}), ${violations} violations, ${deadlocks} deadlocks, ${others} begun anew`);
   }
   console.log(`${seconds} s`);
 }
