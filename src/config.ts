@@ -10,7 +10,7 @@ export type { RouteAccess } from './config-edge.js';
 export type Role = 'all' | 'api' | 'worker';
 
 /** Every variable the service reads; .env.example holds the same list with its meaning. */
-const schema = z.object({
+const variables = z.object({
   NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
   ROLE: z.enum(['all', 'api', 'worker']).default('all'),
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -38,6 +38,11 @@ const schema = z.object({
   TENANT_RATE_PER_MINUTE: count.max(1_000_000).optional(),
   TENANT_RATE_OF: numbersByName,
   READ_CPU_MS: count.min(100).max(86_400_000).default(60_000),
+  TENANT_LANES_PERCENT: count.max(100).default(75),
+  HANGING_CALLS_OF_BATCH: count.max(1_000_000).default(3),
+  HANGING_CALLS_OF_OPERATION: count.max(1_000_000).default(20),
+  HANGING_CALLS: count.max(1_000_000).default(1_000),
+  NOOP_FAULTS: z.enum(['true', 'false']).default('false'),
   RECYCLE_AFTER_MS: count.max(86_400_000).default(60_000),
   CREATE_LIMIT_PER_MINUTE: count.max(1_000_000).default(600),
   MAX_UPLOAD_BYTES: count.default(1_073_741_824),
@@ -65,6 +70,11 @@ const schema = z.object({
   AI_MODEL: z.string().min(1).default('gpt-4o-mini'),
   AI_BREAKER_FAILURES: count.max(1_000).default(5),
   AI_BREAKER_OPEN_MS: count.max(3_600_000).default(30_000),
+});
+
+const schema = variables.refine(({ NODE_ENV, NOOP_FAULTS }) => NODE_ENV !== 'production' || NOOP_FAULTS === 'false', {
+  path: ['NOOP_FAULTS'],
+  message: 'is for tests: it lets any caller harm the service, and production refuses it',
 });
 
 /** The variables of .env.example, as text. */
@@ -108,6 +118,17 @@ export class Config extends EdgeSettings {
   /** Items that a tenant may start in a minute, over all processes; of each, and of some. Unset: no limit. */
   readonly tenantRatePerMinute?: number;
   readonly tenantRateOf: ReadonlyMap<string, number>;
+  /** Percent of this process's lanes that one tenant may hold while it is alone; beside others it is less. */
+  readonly tenantLanesPercent: number;
+  /**
+   * Calls of item handlers that go on although they were told to stop, in this process: so many pause their batch, keep their operation's
+   * items from starting here, and make the process one to be replaced.
+   */
+  readonly hangingCallsOfBatch: number;
+  readonly hangingCallsOfOperation: number;
+  readonly hangingCalls: number;
+  /** Items of the operation noop may do what harms others. */
+  readonly noopFaults: boolean;
   /** How long a fault may last that only a new process is free of. */
   readonly recycleAfterMs: number;
   readonly createLimitPerMinute: number;
@@ -177,6 +198,7 @@ export class Config extends EdgeSettings {
       leaseMs: v.LEASE_MS,
       sweepMs: v.SWEEP_MS,
       ...sharingFields(v),
+      ...faultFields(v),
       recycleAfterMs: v.RECYCLE_AFTER_MS,
       createLimitPerMinute: v.CREATE_LIMIT_PER_MINUTE,
       maxUploadBytes: v.MAX_UPLOAD_BYTES,
@@ -201,9 +223,20 @@ export class Config extends EdgeSettings {
   }
 }
 
+/** What is done about item handlers that do harm. */
+function faultFields(v: z.output<typeof schema>) {
+  return {
+    hangingCallsOfBatch: v.HANGING_CALLS_OF_BATCH,
+    hangingCallsOfOperation: v.HANGING_CALLS_OF_OPERATION,
+    hangingCalls: v.HANGING_CALLS,
+    noopFaults: v.NOOP_FAULTS === 'true',
+  };
+}
+
 /** How tenants and batches share the workers. */
 function sharingFields(v: z.output<typeof schema>) {
   return {
+    tenantLanesPercent: v.TENANT_LANES_PERCENT,
     priorityAgeMs: v.PRIORITY_AGE_MS,
     stuckAfterMs: v.STUCK_AFTER_MS,
     maxConcurrency: v.MAX_CONCURRENCY,

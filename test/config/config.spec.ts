@@ -20,7 +20,7 @@ function numbersVariable(field: keyof Config) {
 
 /** Every variable: the field it sets, its default, a value and what that becomes, and values that are refused. */
 const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given: string; becomes: unknown; wrong: string[] }> = {
-  NODE_ENV: { field: 'nodeEnv', byDefault: 'development', given: 'production', becomes: 'production', wrong: ['staging'] },
+  NODE_ENV: { field: 'nodeEnv', byDefault: 'development', given: 'test', becomes: 'test', wrong: ['staging'] },
   ROLE: { field: 'role', byDefault: 'all', given: 'worker', becomes: 'worker', wrong: ['boss'] },
   HOST: { field: 'host', byDefault: '127.0.0.1', given: '0.0.0.0', becomes: '0.0.0.0', wrong: [] },
   PORT: { field: 'port', byDefault: 3000, given: '8080', becomes: 8080, wrong: ['-1', '65536', 'http', '80.5'] },
@@ -75,6 +75,11 @@ const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given
   LEASE_MS: { field: 'leaseMs', byDefault: 15_000, given: '1000', becomes: 1_000, wrong: ['999', '600001'] },
   SWEEP_MS: { field: 'sweepMs', byDefault: 1_000, given: '100', becomes: 100, wrong: ['99', '60001'] },
   STUCK_AFTER_MS: { field: 'stuckAfterMs', byDefault: 300_000, given: '1000', becomes: 1_000, wrong: ['999', '86400001'] },
+  TENANT_LANES_PERCENT: { field: 'tenantLanesPercent', byDefault: 75, given: '100', becomes: 100, wrong: ['0', '101', '7.5'] },
+  HANGING_CALLS_OF_BATCH: { field: 'hangingCallsOfBatch', byDefault: 3, given: '5', becomes: 5, wrong: ['0', '1000001'] },
+  HANGING_CALLS_OF_OPERATION: { field: 'hangingCallsOfOperation', byDefault: 20, given: '5', becomes: 5, wrong: ['0', '1000001'] },
+  HANGING_CALLS: { field: 'hangingCalls', byDefault: 1_000, given: '5', becomes: 5, wrong: ['0', '1000001'] },
+  NOOP_FAULTS: { field: 'noopFaults', byDefault: false, given: 'true', becomes: true, wrong: ['1', 'yes'] },
   PRIORITY_AGE_MS: { field: 'priorityAgeMs', byDefault: 15_000, given: '5', becomes: 5, wrong: ['0', '86400001'] },
   MAX_CONCURRENCY: { field: 'maxConcurrency', byDefault: undefined, given: '5', becomes: 5, wrong: ['0', '1000001'] },
   TENANT_CONCURRENCY: { field: 'tenantConcurrency', byDefault: undefined, given: '5', becomes: 5, wrong: ['0', '1000001'] },
@@ -127,6 +132,11 @@ describe.each(Object.keys(VARIABLES))('%s', (name) => {
 
 test('a variable that is left blank is as if it were not set', () => {
   for (const [name, { field, byDefault }] of Object.entries(VARIABLES)) expect(Config.from({ [name]: '' })[field]).toEqual(byDefault);
+});
+
+test('production does not start with what lets callers harm it', () => {
+  expect(() => Config.from({ NODE_ENV: 'production', NOOP_FAULTS: 'true' })).toThrow(/ {2}NOOP_FAULTS: is for tests/);
+  expect(Config.from({ NODE_ENV: 'production', NOOP_FAULTS: 'false' }).noopFaults).toBe(false);
 });
 
 test('all wrong variables are named together', () => {

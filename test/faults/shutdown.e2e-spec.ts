@@ -36,7 +36,7 @@ describe('SIGTERM in the middle of work', () => {
   }, 60_000);
 
   it('ends within the grace time although a handler ignores its signal, and the item runs again elsewhere', async () => {
-    const env = { DATABASE_URL: database.url, LEASE_MS: '60000', SHUTDOWN_GRACE_MS: '2000' };
+    const env = { DATABASE_URL: database.url, LEASE_MS: '60000', SHUTDOWN_GRACE_MS: '2000', NOOP_FAULTS: 'true' };
     const first = await spawnService(env);
     const client = new NativeClient(first.url);
     const { id } = await client.create({ operation: 'noop', items: [{ key: 'hangs', payload: { hang: true } }, { key: 'works' }] });
@@ -52,7 +52,7 @@ describe('SIGTERM in the middle of work', () => {
   }, 60_000);
 
   it('ends at once at the second signal', async () => {
-    const service = await spawnService({ DATABASE_URL: database.url, SHUTDOWN_GRACE_MS: '60000' });
+    const service = await spawnService({ DATABASE_URL: database.url, SHUTDOWN_GRACE_MS: '60000', NOOP_FAULTS: 'true' });
     const client = new NativeClient(service.url);
     const { id } = await client.create({ operation: 'noop', items: [{ key: 'hangs', payload: { hang: true } }] });
     await client.waitFor(id, (batch) => batch.counts.running === 1);

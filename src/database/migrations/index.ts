@@ -20,6 +20,7 @@ import { OutputsAsTheyAre1764000020000 } from './1764000020000-outputs-as-they-a
 import { BatchWarnings1764000020500 } from './1764000020500-batch-warnings.js';
 import { ExactFigures1764000021000 } from './1764000021000-exact-figures.js';
 import { UploadsByCredential1764000024000 } from './1764000024000-uploads-by-credential.js';
+import { BusyWorkers1764000025000 } from './1764000025000-busy-workers.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -45,4 +46,5 @@ export const MIGRATIONS = [
   BatchWarnings1764000020500,
   ExactFigures1764000021000,
   UploadsByCredential1764000024000,
+  BusyWorkers1764000025000,
 ];
