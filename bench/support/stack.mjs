@@ -14,6 +14,8 @@ import { forkChild, withEnds } from './ends.mjs';
 const SERVICE = join(import.meta.dirname, 'service.mjs');
 /** One tenant, whom nothing holds up that protects the service from strangers. */
 const VARIABLES = {
+  // As `npm start` has it.
+  MALLOC_MMAP_THRESHOLD_: '131072',
   NODE_ENV: 'production',
   LOG_LEVEL: 'warn',
   PORT: '0',
