@@ -5,9 +5,12 @@ import multipart from '@fastify/multipart';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { describeApi } from './common/api-document.js';
+import { decodeBody } from './common/decoded-body.js';
 import { InputPipe } from './common/input.pipe.js';
 import { parseJsonBody } from './common/json-body.js';
+import { STREAMED_TYPES } from './common/media-types.js';
 import { ProblemFilter } from './common/problem.filter.js';
 import { toProblem } from './common/problem.js';
 import type { Config } from './config.js';
@@ -15,9 +18,6 @@ import { SocketAdapter } from './realtime/socket.adapter.js';
 
 /** Longest JSON body; what may be longer is sent as a stream. */
 const MAX_JSON_BYTES = 1_048_576;
-
-/** Handed to the route as a stream, without a limit here: the procedure that reads it sets the bounds. */
-const STREAMED = ['application/x-ndjson', 'application/ndjson', 'text/csv'];
 
 /**
  * The service as an HTTP application, ready for `listen`.
@@ -44,7 +44,7 @@ function httpAdapter(): FastifyAdapter {
 
 /** Gives an application (created with `bodyParser: false`) its HTTP edge: bodies, errors, headers, sockets, documentation. */
 async function configureHttp(app: NestFastifyApplication, config: Config): Promise<void> {
-  readBodies(app);
+  readBodies(app, config);
   answerRequestIds(app);
   await app.register(helmet, {
     // Pages are also served over plain HTTP inside a network.
@@ -67,7 +67,7 @@ async function configureHttp(app: NestFastifyApplication, config: Config): Promi
   describeApi(app);
 }
 
-function readBodies(app: NestFastifyApplication): void {
+function readBodies(app: NestFastifyApplication, config: Config): void {
   const fastify = app.getHttpAdapter().getInstance();
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, bytes: Buffer, done) => {
@@ -77,7 +77,15 @@ function readBodies(app: NestFastifyApplication): void {
       done(error as Error);
     }
   });
-  fastify.addContentTypeParser(STREAMED, (_request, stream, done) => done(null, stream));
+  // Handed to the route as streams, without a limit here: the procedure that reads one sets the bounds.
+  fastify.addContentTypeParser(STREAMED_TYPES, (_request, stream, done) => done(null, stream));
+  fastify.addHook('preParsing', (request, _reply, payload, done) => {
+    try {
+      done(null, decodeBody(payload as Readable, request.headers, config.maxUploadBytes));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
   // A route that takes no uploads must refuse one, not read it as an empty body.
   fastify.addHook('preValidation', (request, _reply, done) => {
     if (request.isMultipart()) request.body = request.raw;
