@@ -1,9 +1,9 @@
 import { IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
 import { invalidField } from '../common/app-error.js';
 import { IsCollectionName } from '../records/collection-name.js';
+import { CsvOptions } from '../records/csv/csv.options.js';
 import { FileStore } from '../records/file-store.js';
 import { toNewItems } from '../records/import-items.js';
-import type { CellTypes } from '../records/parse/parse-csv.js';
 import { ROW_FORMATS, type RowFormat } from '../records/parse/parse-rows.js';
 import { readFileRows } from '../records/read-file-rows.js';
 import { type Fields, keyOfRow, problemOfFields } from '../records/record-fields.js';
@@ -21,11 +21,10 @@ import {
   type SelectionContext,
 } from './item-handler.js';
 
-export class ImportFilters {
+export class ImportFilters extends CsvOptions {
   @IsOptional() @IsString() @MaxLength(100) fileId?: string;
   @IsOptional() @IsIn(ROW_FORMATS) format?: RowFormat;
   @IsOptional() @IsString() @MinLength(1) @MaxLength(500) keyField?: string;
-  @IsOptional() @IsIn(['auto', 'text']) cells?: CellTypes;
 }
 
 export class ImportParameters extends ImportFilters {
@@ -50,13 +49,14 @@ export class ImportItemHandler implements ItemHandlerClass<unknown, ImportParame
     private readonly files: FileStore,
   ) {}
 
-  async *selectItems(filters: ImportFilters, { parameters, tenant }: SelectionContext<ImportParameters>): AsyncGenerator<NewItem> {
-    const { fileId, format, keyField, cells } = { ...parameters, ...withoutUndefined(filters) };
+  async *selectItems(filters: ImportFilters, context: SelectionContext<ImportParameters>): AsyncGenerator<NewItem> {
+    const { parameters, tenant } = context;
+    const settings = { ...parameters, ...withoutUndefined(filters) };
+    const { keyField, fileId } = settings;
     if (fileId === undefined) throw invalidField('parameters.fileId', 'name a stored file (POST /api/files), or give the rows as items');
-    if (keyField !== parameters.keyField && parameters.keyField !== undefined) {
-      throw invalidField('filters.keyField', `is ${keyField}, but parameters.keyField is ${parameters.keyField}; give it once`);
-    }
-    yield* toNewItems(readFileRows(this.files, tenant, { fileId, format, keyField, cells }), keyField);
+    assertSaidOnce(filters, parameters);
+    const rows = readFileRows(this.files, tenant, { ...settings, fileId, textColumn: keyField });
+    yield* toNewItems(rows, { keyField, warn: (sentence) => context.warn(sentence) });
   }
 
   async runChunk(items: Item[], context: ChunkContext<ImportParameters>): Promise<ItemOutcome[]> {
@@ -129,6 +129,14 @@ function toRecord({ key, payload }: Item, keyField: string | undefined): Row {
   const fields = payload as Fields;
   const keyed = keyField === undefined ? { key } : keyOfRow(fields, keyField);
   return 'problem' in keyed ? keyed : { key: keyed.key, fields };
+}
+
+/** @throws AppError INVALID_INPUT for a setting that the filters and the parameters have with different values */
+function assertSaidOnce(filters: ImportFilters, parameters: ImportParameters): void {
+  const both = (Object.keys(filters) as (keyof ImportFilters)[]).find((name) => {
+    return filters[name] !== undefined && parameters[name] !== undefined && filters[name] !== parameters[name];
+  });
+  if (both) throw invalidField(`filters.${both}`, `is ${filters[both]}, but parameters.${both} is ${parameters[both]}; give it once`);
 }
 
 function withoutUndefined<T extends object>(values: T): Partial<T> {

@@ -5,14 +5,15 @@ import type { ParsedRow, Problem } from './parse/line.js';
 
 const MAX_REPORTED = 100;
 
-/** What AddItems takes: the JSON text of an item and its key, or why there is none. */
-export type ImportItem = { line: number; text: string; key: string } | Problem;
+/** What AddItems takes: the JSON text of an item and its key, or why there is none, or something to know of all of them. */
+export type ImportItem = { line: number; text: string; key: string } | Problem | { warning: string };
 
 /** Rows as items: the key is the row's key field, or else the row's number; the payload is the row, word for word. */
 export async function* toImportItems(rows: AsyncIterable<ParsedRow[]>, keyField?: string): AsyncGenerator<ImportItem[]> {
   let number = 0;
   for await (const block of rows) {
     yield block.map((parsed) => {
+      if ('warning' in parsed) return parsed;
       number += 1;
       const keyed = withKey(parsed, number, keyField);
       if ('problem' in keyed) return keyed;
@@ -22,15 +23,24 @@ export async function* toImportItems(rows: AsyncIterable<ParsedRow[]>, keyField?
   }
 }
 
+interface NewItemOptions {
+  keyField?: string;
+  warn: (sentence: string) => void;
+}
+
 /**
  * Rows as items to be, for a batch that is created from a file.
  * @throws AppError INVALID_INPUT with the first wrong rows
  */
-export async function* toNewItems(rows: AsyncIterable<ParsedRow[]>, keyField?: string): AsyncGenerator<NewItem> {
+export async function* toNewItems(rows: AsyncIterable<ParsedRow[]>, { keyField, warn }: NewItemOptions): AsyncGenerator<NewItem> {
   let number = 0;
   const problems: Problem[] = [];
   for await (const block of rows) {
     for (const parsed of block) {
+      if ('warning' in parsed) {
+        warn(parsed.warning);
+        continue;
+      }
       number += 1;
       const keyed = withKey(parsed, number, keyField);
       if ('problem' in keyed) problems.push(keyed);
@@ -41,9 +51,10 @@ export async function* toNewItems(rows: AsyncIterable<ParsedRow[]>, keyField?: s
   if (problems.length > 0) throw wrongRows(problems);
 }
 
-type KeyedRow = Exclude<ParsedRow, Problem> & { key: string };
+type RowOrProblem = Exclude<ParsedRow, { warning: string }>;
+type KeyedRow = Exclude<RowOrProblem, Problem> & { key: string };
 
-function withKey(parsed: ParsedRow, number: number, keyField: string | undefined): KeyedRow | Problem {
+function withKey(parsed: RowOrProblem, number: number, keyField: string | undefined): KeyedRow | Problem {
   if ('problem' in parsed) return parsed;
   if (keyField === undefined) return { ...parsed, key: String(number) };
   const found = keyOfRow(parsed.row, keyField);

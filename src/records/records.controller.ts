@@ -3,13 +3,12 @@ import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import { Readable } from 'node:stream';
 import { LimitCreation } from '../access/creation-limit.js';
 import { CurrentCaller } from '../access/current-caller.js';
-import { AppError, invalidField } from '../common/app-error.js';
+import { invalidField } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
 import { type Caller, type InputOf, Procedures } from '../common/procedure.js';
 import { Config } from '../config.js';
 import { type ImportReceipt, ImportRecords } from './commands/import-records.command.js';
 import { PutRecord } from './commands/put-record.command.js';
-import { rowFormatOf } from './parse/parse-rows.js';
 import { GetRecord } from './queries/get-record.query.js';
 import { ListRecords } from './queries/list-records.query.js';
 import type { RecordPage, RecordView } from './record.view.js';
@@ -27,7 +26,7 @@ export class RecordsController {
   /** Rows as NDJSON, CSV or a JSON array, or `{ "fileId": … }` of a stored file: one batch that writes them. */
   @Post(':collection/import')
   @LimitCreation()
-  @ApiConsumes('application/json', 'application/x-ndjson', 'text/csv')
+  @ApiConsumes('application/json', 'application/x-ndjson', 'text/csv', 'text/tab-separated-values', 'text/plain')
   @ApiBody({ type: ImportFileRequest })
   async import(
     @Param('collection') collection: string,
@@ -35,10 +34,10 @@ export class RecordsController {
     @Body() body: unknown,
     @Headers('content-type') contentType: string | undefined,
     @CurrentCaller() caller: Caller,
-  ): Promise<{ success: true; data: ImportReceipt['batch']; skipped: number; problems: ImportReceipt['problems'] }> {
-    const rows = this.rowsIn(body, contentType ?? '');
+  ): Promise<{ success: true; data: ImportReceipt['batch']; warnings: string[] } & Omit<ImportReceipt, 'batch'>> {
+    const rows = this.rowsIn(body, contentType ?? '', query.format);
     const { batch, skipped, problems } = await this.procedures.call(ImportRecords, { ...query, collection, ...rows }, caller);
-    return { success: true, data: batch, skipped, problems };
+    return { success: true, data: batch, skipped, problems, warnings: batch.warnings };
   }
 
   /** Finds records, in the order of their keys. */
@@ -72,15 +71,18 @@ export class RecordsController {
     return { success: true, data: await this.procedures.call(PutRecord, { ...body, collection, key }, caller) };
   }
 
-  private rowsIn(body: unknown, contentType: string): Pick<InputOf<ImportRecords>, 'source' | 'format' | 'rows' | 'fileId'> {
+  private rowsIn(
+    body: unknown,
+    contentType: string,
+    format: ImportRecords['format'],
+  ): Pick<InputOf<ImportRecords>, 'source' | 'contentType' | 'format' | 'rows' | 'fileId'> {
     if (Array.isArray(body)) return { rows: body };
-    if (!(body instanceof Readable)) return { ...checkInput(ImportFileRequest, body) };
-    const format = rowFormatOf(contentType);
-    if (format) return { source: readBody(body, this.config.maxUploadBytes), format };
-    throw new AppError(
-      'UNSUPPORTED_TYPE',
-      `${contentType} is no format of rows; store the file with POST /api/files and import its fileId`,
-    );
+    if (body instanceof Readable) return { source: readBody(body, this.config.maxUploadBytes), contentType };
+    const file = checkInput(ImportFileRequest, body);
+    if (format && file.format && file.format !== format) {
+      throw invalidField('format', `is ${file.format}, but the query says ${format}; say one of them`);
+    }
+    return { ...file, format: file.format ?? format };
   }
 }
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/app-error.js';
+import { isTabSeparated } from '../../common/media-types.js';
 import { Threads, type ThreadUser } from '../../threads/threads.js';
 import type { FileEntity } from '../entities/file.entity.js';
 import { FileStore } from '../file-store.js';
@@ -35,6 +36,7 @@ export class FileContents {
       const kind = kindOf(head, file);
       if (!kind) throw await unknownKind(head);
       const input: ReadContentsInput = { kind, path: this.files.pathOf(file), size: Number(file.size), maxTextCharacters };
+      if (kind === 'csv') input.isTabSeparated = isTabSeparated({ contentType: file.mediaType, name: file.name });
       return await this.threads.run<Contents>({ module: THREAD, input, memoryMb: MEMORY_MB }, { signal, progress: onProgress, item });
     } catch (error) {
       signal.throwIfAborted();

@@ -1,6 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type';
+import { rowsOfName, rowsOfType } from '../../common/media-types.js';
+import { textHead } from '../../common/text/text-head.js';
 import { unreadable } from './contents.js';
-import { encodingOf, isTextSoFar } from './decode-text.js';
 
 export type FileKind = 'pdf' | 'zip' | 'csv' | 'text';
 
@@ -15,8 +16,8 @@ const ZIP_MARK = Buffer.from([0x50, 0x4b, 0x03, 0x04]);
 export function kindOf(head: Buffer, { name, mediaType }: { name: string; mediaType: string }): FileKind | undefined {
   if (isPdf(head)) return 'pdf';
   if (isZip(head)) return 'zip';
-  if (!isTextSoFar(head, encodingOf(head))) return undefined;
-  return /\.(?:csv|tsv)$/i.test(name) || /^text\/(?:csv|tab-separated-values)\b/i.test(mediaType) ? 'csv' : 'text';
+  if (textHead(head) === undefined) return undefined;
+  return rowsOfName(name) === 'csv' || rowsOfType(mediaType) === 'csv' ? 'csv' : 'text';
 }
 
 export function isPdf(head: Buffer): boolean {
@@ -29,9 +30,9 @@ export function isZip(head: Buffer): boolean {
 
 /** What bytes that cannot be read seem to be: "a file of type image/png". */
 export async function describeBytes(head: Buffer): Promise<string> {
-  if (isTextSoFar(head, encodingOf(head))) return 'plain text';
+  if (textHead(head) !== undefined) return 'plain text';
   const type = await fileTypeFromBuffer(head);
-  return type ? `a file of type ${type.mime}` : 'no text in UTF-8 or UTF-16, and of no known type';
+  return type ? `a file of type ${type.mime}` : 'no text, and of no known type';
 }
 
 export async function unknownKind(head: Buffer): Promise<Error> {

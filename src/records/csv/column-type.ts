@@ -21,6 +21,8 @@ export interface FoundType {
   mark: DecimalMark;
   /** Why it is text although it holds numbers. */
   why?: string;
+  /** It would be numbers if they counted by their value, see {@link CellTypes}. */
+  isNumeric?: boolean;
 }
 
 interface Example {
@@ -79,6 +81,12 @@ export class ColumnTypeFinder {
   find(cells: CellTypes, delimiter: string): FoundType {
     if (this.filled === 0) return { type: 'empty', mark: '.' };
     if (cells === 'text') return asText();
+    const found = this.findType(cells, delimiter);
+    if (cells === 'numbers' || found.type !== 'text') return found;
+    return { ...found, isNumeric: /^(?:integer|number)$/.test(this.findType('numbers', delimiter).type) };
+  }
+
+  private findType(cells: CellTypes, delimiter: string): FoundType {
     if (cells === 'auto' && this.quoted > 0) return asText(this.numbers === this.filled ? 'its numbers are in quotes' : undefined);
     if (this.isBoolean) return { type: 'boolean', mark: '.' };
     if (this.isDate) return { type: 'date', mark: '.' };

@@ -8,8 +8,8 @@ export interface Problem {
   problem: string;
 }
 
-/** A row, and its JSON text. */
-export type ParsedRow = { line: number; row: Fields; text: string } | Problem;
+/** A row and its JSON text, or why there is none, or something to know of all rows. */
+export type ParsedRow = { line: number; row: Fields; text: string } | Problem | { warning: string };
 
 /** Bytes of one row. More is a mistake in the file, or an attack on the memory. */
 const MAX_ROW_BYTES = 1_048_576;
