@@ -31,6 +31,7 @@ const schema = z.object({
   OPERATION_CONCURRENCY_OF: numbersByName,
   TENANT_RATE_PER_MINUTE: count.max(1_000_000).optional(),
   TENANT_RATE_OF: numbersByName,
+  READ_CPU_MS: count.min(100).max(86_400_000).default(60_000),
   RECYCLE_AFTER_MS: count.max(86_400_000).default(60_000),
   CREATE_LIMIT_PER_MINUTE: count.max(1_000_000).default(600),
   MAX_UPLOAD_BYTES: count.default(1_073_741_824),
@@ -83,6 +84,8 @@ export class Config {
   readonly workerLanes: number;
   /** Threads at work at the same time; default: as many as the machine has cores. */
   readonly workerThreads: number;
+  /** Processor time for reading or analyzing one file, whatever its batch allows. */
+  readonly readCpuMs: number;
   /** How long a worker may be silent before its lane is taken over. */
   readonly leaseMs: number;
   readonly sweepMs: number;
@@ -159,6 +162,7 @@ export class Config {
       shutdownGraceMs: v.SHUTDOWN_GRACE_MS,
       workerLanes: v.WORKER_LANES,
       workerThreads: v.WORKER_THREADS,
+      readCpuMs: v.READ_CPU_MS,
       leaseMs: v.LEASE_MS,
       sweepMs: v.SWEEP_MS,
       ...sharingFields(v),

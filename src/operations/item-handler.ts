@@ -124,9 +124,9 @@ export interface ItemHandlerClass<Payload = unknown, Parameters = unknown, Filte
    */
   compensate?(compensation: unknown, context: CompensationContext<Parameters>): Promise<void>;
   /**
-   * At most so many items of this operation run at the same time in one worker process, over all batches, and each is chosen when a
-   * slot is free: that of the batch with the highest priority, and of equal ones the oldest. For few, heavy items: a choice costs
-   * a few statements. Its chunks are of one item. A call that ignores its abort signal for two seconds no longer counts.
+   * At most so many items of this operation run at the same time in one worker process, over all batches, and one more of a tenant
+   * that has none. Each is chosen when a slot is free: tenants in turn, of one the batch with the highest priority, and of equal ones
+   * the oldest. For few, heavy items: a choice costs a few statements. Its chunks are of one item. A call that ignores its abort signal for two seconds no longer counts.
    * Default: only the lanes of the process and the batch's concurrency limit them.
    */
   readonly slotsPerWorker?: number;

@@ -13,8 +13,14 @@ const CPU_MS = 100;
 /** What a call may take. */
 export interface CallLimits {
   memoryMb: number;
-  /** Milliseconds that its thread may be busy with it; undefined for no limit. */
-  cpuMs?: number;
+  /** How long its thread may be busy with it; undefined for no limit. */
+  cpu?: CpuLimit;
+}
+
+export interface CpuLimit {
+  ms: number;
+  /** Words for an error: what sets the limit. */
+  setBy: string;
 }
 
 export interface CallEvents {
@@ -85,7 +91,7 @@ export class ThreadCall {
       case 'began':
         this.worker = this.pool.threads.find(({ threadId }) => threadId === message.threadId);
         this.atBegin = this.worker?.performance.eventLoopUtilization();
-        if (this.limits.cpuMs !== undefined) this.cpuTimer = setInterval(() => this.watchCpu(), CPU_MS);
+        if (this.limits.cpu) this.cpuTimer = setInterval(() => this.watchCpu(), CPU_MS);
         return this.begin();
       case 'progress':
         return this.events.progress?.(message.percent);
@@ -103,9 +109,9 @@ export class ThreadCall {
   private watchCpu(): void {
     const busyMs = this.worker!.performance.eventLoopUtilization().active - this.atBegin!.active;
     this.charge(busyMs);
-    if (busyMs <= this.limits.cpuMs!) return;
-    const why = `it kept its thread busy for ${Math.round(busyMs)} ms; ${Math.round(this.limits.cpuMs!)} ms are its share of its time limit`;
-    this.kill(new ResourceLimitError(`${why} (resourceLimits.maxCpuPercent)`));
+    const { ms, setBy } = this.limits.cpu!;
+    if (busyMs > ms)
+      this.kill(new ResourceLimitError(`it kept its thread busy for ${Math.round(busyMs)} ms; ${Math.round(ms)} ms are ${setBy}`));
   }
 
   /** @param busyMs since it began */

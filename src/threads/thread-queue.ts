@@ -4,8 +4,15 @@ import { CpuShare } from './cpu-share.js';
 /** While something waits, the limits are looked at this often: nobody tells of a change. */
 const LOOK_MS = 1_000;
 
+/**
+ * Places beyond the others, for tenants that have nothing at work: whoever fills all places with work that does not end holds up nobody
+ * who wants little.
+ */
+export const SPARE_PLACES = 1;
+
 /** What wants a thread. */
 export interface Waiter {
+  tenant: string;
   /** Work of one batch is held to the batch's limits, and takes turns with that of others. */
   batchId: string;
   /** What it wants to take at most. */
@@ -28,6 +35,11 @@ interface Waiting extends Pick<Waiter, 'memoryMb' | 'limits'> {
   refuse: (reason: Error) => void;
 }
 
+interface TenantQueue {
+  batches: Map<string, BatchQueue>;
+  running: number;
+}
+
 interface BatchQueue {
   waiting: Set<Waiting>;
   running: number;
@@ -36,9 +48,12 @@ interface BatchQueue {
   cpu: CpuShare;
 }
 
-/** The places for threads of one process. Batches that wait take turns, so that one with a thousand items does not hold up another. */
+/**
+ * The places for threads of one process. A free one goes to the tenant that has the fewest, of equal ones to the one that had one last
+ * the longest ago; its batches take turns, so that one with a thousand items does not hold up another.
+ */
 export class ThreadQueue {
-  private readonly batches = new Map<string, BatchQueue>();
+  private readonly tenants = new Map<string, TenantQueue>();
   private taken = 0;
   private timer?: NodeJS.Timeout;
 
@@ -48,7 +63,7 @@ export class ThreadQueue {
   enter(waiter: Waiter, signal: AbortSignal): Promise<Place> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason as Error);
-      const batch = this.batchOf(waiter.batchId);
+      const batch = this.batchOf(waiter);
       const onAbort = (): void => {
         batch.waiting.delete(waiting);
         reject(signal.reason as Error);
@@ -71,47 +86,57 @@ export class ThreadQueue {
   /** Refuses whatever waits. */
   close(reason: Error): void {
     clearTimeout(this.timer);
-    for (const { waiting } of this.batches.values()) {
-      for (const { refuse } of waiting) refuse(reason);
-      waiting.clear();
+    for (const { batches } of this.tenants.values()) {
+      for (const { waiting } of batches.values()) {
+        for (const { refuse } of waiting) refuse(reason);
+        waiting.clear();
+      }
     }
   }
 
-  private batchOf(batchId: string): BatchQueue {
-    const known = this.batches.get(batchId);
-    if (known) return known;
-    const batch: BatchQueue = { waiting: new Set(), running: 0, memoryMb: 0, cpu: new CpuShare() };
-    this.batches.set(batchId, batch);
-    return batch;
+  private batchOf({ tenant, batchId }: Waiter): BatchQueue {
+    const { batches } = getOrAdd(this.tenants, tenant, () => ({ batches: new Map<string, BatchQueue>(), running: 0 }));
+    return getOrAdd(batches, batchId, () => ({ waiting: new Set(), running: 0, memoryMb: 0, cpu: new CpuShare() }));
   }
 
   private fill(): void {
-    for (let next = this.next(); next; next = this.next()) this.start(next);
+    while (this.startNext());
     this.wakeLater();
   }
 
-  private next(): [string, BatchQueue] | undefined {
-    if (this.taken >= this.places) return undefined;
-    return [...this.batches].find(([, batch]) => mayStart(batch));
+  /** @returns false when nothing may start now */
+  private startNext(): boolean {
+    if (this.taken >= this.places + SPARE_PLACES) return false;
+    const inTurn = [...this.tenants].sort(([, a], [, b]) => a.running - b.running);
+    for (const [name, tenant] of inTurn) {
+      if (this.taken >= this.places && tenant.running > 0) return false;
+      const next = [...tenant.batches].find(([, batch]) => mayStart(batch));
+      if (!next) continue;
+      const [id, batch] = next;
+      toEnd(tenant.batches, id, batch);
+      this.start(name, tenant, batch);
+      return true;
+    }
+    return false;
   }
 
-  private start([id, batch]: [string, BatchQueue]): void {
+  private start(name: string, tenant: TenantQueue, batch: BatchQueue): void {
     const [waiting] = batch.waiting;
     batch.waiting.delete(waiting!);
     const memoryMb = memoryOf(waiting!);
-    batch.running += 1;
-    batch.memoryMb += memoryMb;
-    this.taken += 1;
-    // To the end of the line of batches.
-    this.batches.delete(id);
-    this.batches.set(id, batch);
+    const count = (change: 1 | -1): void => {
+      toEnd(this.tenants, name, tenant);
+      this.taken += change;
+      tenant.running += change;
+      batch.running += change;
+      batch.memoryMb += change * memoryMb;
+    };
+    count(1);
     waiting!.start({
       memoryMb,
       charge: (busyMs) => batch.cpu.charge(busyMs),
       leave: () => {
-        batch.running -= 1;
-        batch.memoryMb -= memoryMb;
-        this.taken -= 1;
+        count(-1);
         this.fill();
       },
     });
@@ -121,14 +146,31 @@ export class ThreadQueue {
   private wakeLater(): void {
     clearTimeout(this.timer);
     let soonest = Infinity;
-    for (const [id, { waiting, running, cpu }] of this.batches) {
-      const { paidInMs } = cpu;
-      if (waiting.size > 0) soonest = Math.min(soonest, LOOK_MS);
-      if (paidInMs > 0) soonest = Math.min(soonest, paidInMs);
-      else if (waiting.size === 0 && running === 0) this.batches.delete(id);
+    for (const [name, { batches }] of this.tenants) {
+      for (const [id, { waiting, running, cpu }] of batches) {
+        const { paidInMs } = cpu;
+        if (waiting.size > 0) soonest = Math.min(soonest, LOOK_MS);
+        if (paidInMs > 0) soonest = Math.min(soonest, paidInMs);
+        else if (waiting.size === 0 && running === 0) batches.delete(id);
+      }
+      if (batches.size === 0) this.tenants.delete(name);
     }
     if (soonest < Infinity) this.timer = setTimeout(() => this.fill(), Math.max(1, soonest)).unref();
   }
+}
+
+/** Puts an entry behind all others. */
+function toEnd<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.delete(key);
+  map.set(key, value);
+}
+
+function getOrAdd<Value>(map: Map<string, Value>, key: string, create: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const value = create();
+  map.set(key, value);
+  return value;
 }
 
 function mayStart({ waiting, memoryMb, cpu }: BatchQueue): boolean {

@@ -1,9 +1,9 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Config } from '../config.js';
 import type { Item, ItemContext, ItemLimits, ItemResult } from '../operations/item-handler.js';
-import type { ThreadCall } from './thread-call.js';
+import type { CpuLimit, ThreadCall } from './thread-call.js';
 import { ThreadPools } from './thread-pools.js';
-import { ThreadQueue } from './thread-queue.js';
+import { SPARE_PLACES, ThreadQueue } from './thread-queue.js';
 
 /** Memory of a thread, when nobody says otherwise. */
 const DEFAULT_MEMORY_MB = 256;
@@ -18,6 +18,8 @@ export interface ThreadWork {
   context?: object;
   /** MB that it may take, as objects and as much again as Buffers; a batch may allow less. Default 256. */
   memoryMb?: number;
+  /** How long it may keep its thread busy; a batch may allow less. Default: no limit but the item's time limit. */
+  cpu?: CpuLimit;
 }
 
 /** For whom a thread works. */
@@ -25,12 +27,12 @@ export interface ThreadUser {
   signal: AbortSignal;
   progress?: (percent: number) => void;
   /** Whose batch's limits hold, and whose time limit does not run while it waits for a thread. */
-  item?: Pick<ItemContext, 'batchId' | 'limits' | 'untimed'>;
+  item?: Pick<ItemContext, 'tenant' | 'batchId' | 'limits' | 'untimed'>;
 }
 
 /**
  * Does work in threads, WORKER_THREADS at a time, where it holds up nothing else and can be ended by force: a second after its signal was
- * aborted, or when it takes more memory or processor time than it may. What has no place yet waits, batches in turns.
+ * aborted, or when it takes more memory or processor time than it may. What has no place yet waits, tenants and their batches in turns.
  */
 @Injectable()
 export class Threads implements OnApplicationShutdown {
@@ -40,7 +42,7 @@ export class Threads implements OnApplicationShutdown {
 
   constructor(config: Config) {
     this.queue = new ThreadQueue(config.workerThreads);
-    this.pools = new ThreadPools(config.workerThreads);
+    this.pools = new ThreadPools(config.workerThreads + SPARE_PLACES);
   }
 
   /**
@@ -51,12 +53,13 @@ export class Threads implements OnApplicationShutdown {
     const { signal, progress, item } = user;
     const untimed: Untimed = (wait) => item?.untimed(wait) ?? wait;
     if (this.closed) throw this.closed;
-    const waiter = { batchId: item?.batchId ?? '', memoryMb: work.memoryMb ?? DEFAULT_MEMORY_MB, limits: () => item?.limits ?? {} };
+    const { tenant = '', batchId = '' } = item ?? {};
+    const waiter = { tenant, batchId, memoryMb: work.memoryMb ?? DEFAULT_MEMORY_MB, limits: () => item?.limits ?? {} };
     const place = await untimed(this.queue.enter(waiter, signal));
     try {
       const events = { signal, progress, charge: (busyMs: number) => place.charge(busyMs) };
       const task = { module: work.module.href, input: work.input, context: work.context ?? {} };
-      return (await this.pools.use({ memoryMb: place.memoryMb, cpuMs: cpuMsOf(item?.limits) }, events, (call) =>
+      return (await this.pools.use({ memoryMb: place.memoryMb, cpu: lesser(work.cpu, shareOf(item?.limits)) }, events, (call) =>
         begunAndDone(call, call.run(task), untimed),
       )) as T;
     } finally {
@@ -81,9 +84,14 @@ export class Threads implements OnApplicationShutdown {
   }
 }
 
-/** Milliseconds of a thread that one item may use; undefined for no limit. */
-function cpuMsOf(limits: ItemLimits | undefined): number | undefined {
-  return limits?.maxCpuPercent === undefined ? undefined : (limits.timeoutMs * limits.maxCpuPercent) / 100;
+/** What one item may use of its batch's share of the processor; undefined for no limit. */
+function shareOf(limits: ItemLimits | undefined): CpuLimit | undefined {
+  if (limits?.maxCpuPercent === undefined) return undefined;
+  return { ms: (limits.timeoutMs * limits.maxCpuPercent) / 100, setBy: 'its share of its time limit (resourceLimits.maxCpuPercent)' };
+}
+
+function lesser(a: CpuLimit | undefined, b: CpuLimit | undefined): CpuLimit | undefined {
+  return a && b ? (a.ms < b.ms ? a : b) : (a ?? b);
 }
 
 type Untimed = <T>(wait: Promise<T>) => Promise<T>;

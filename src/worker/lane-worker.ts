@@ -15,7 +15,7 @@ import { HeldRuns } from './held-runs.js';
 import { LaneClaimer } from './lane-claimer.js';
 import { LaneSeats, type Seat } from './lane-seats.js';
 import { LaterBells } from './later-bells.js';
-import { OperationSlots } from './operation-slots.js';
+import { OperationSlots, type Slot } from './operation-slots.js';
 import { ProgressTeller } from './progress-teller.js';
 import { RoomSharing } from './room-sharing.js';
 import { RunWatch } from './run-watch.js';
@@ -146,30 +146,36 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
 
   /** Works the operation's most urgent items in one of its slots, as long as there are any. Never rejects. */
   private async workSlot(operation: string, tenant: string): Promise<void> {
-    if (!this.slots.take(operation)) return;
     for (let goesOn = true; goesOn;) {
+      const slot = this.slots.take(operation, tenant);
+      if (!slot) return;
       const seat = this.seatFor(tenant);
       goesOn = false;
-      if (seat) await this.work(seat, async () => void (goesOn = await this.workMostUrgent(operation, tenant)));
+      if (seat) await this.work(seat, async () => void (goesOn = await this.workMostUrgent(slot, tenant)));
+      this.slots.giveBack(slot);
     }
-    this.slots.giveBack(operation);
   }
 
-  private async workMostUrgent(operation: string, tenant: string): Promise<boolean> {
-    const next = await this.claimMostUrgent(operation);
+  private async workMostUrgent(slot: Slot, tenant: string): Promise<boolean> {
+    const next = await this.claimMostUrgent(slot);
     if (!next) return false;
+    this.slots.use(slot, next.bell.tenant);
     const turn = this.takeTurn(next.bell, next.taken);
     // One bell is enough to fill all slots.
-    void this.workSlot(operation, tenant);
+    void this.workSlot(slot.operation, tenant);
     await turn;
     if (this.seats.free > 0 || !(await this.queue.hasWaiting())) return true;
     await this.queue.ring(next.bell, 1);
     return false;
   }
 
-  private async claimMostUrgent(operation: string): Promise<{ bell: Bell; taken: TakenLane } | undefined> {
+  /** Of tenants with fewer slots first, then by urgency. */
+  private async claimMostUrgent(slot: Slot): Promise<{ bell: Bell; taken: TakenLane } | undefined> {
+    const { operation } = slot;
     const search = { operations: [operation], limit: CANDIDATES, ageMs: this.config.priorityAgeMs, except: this.heldRuns };
-    for (const { run_id: runId, rank, tenant } of await findWaitingRuns(this.database.pool, search)) {
+    const found = await findWaitingRuns(this.database.pool, { ...search, after: this.slots.inTurn(slot) });
+    for (const { run_id: runId, rank, tenant } of found) {
+      if (!this.slots.mayUse(slot, tenant)) return undefined;
       const bell = { runId, rank, tenant, express: false };
       const { lane, room, full } = await this.claimer.claim(runId, []);
       if (full) this.holdForRoom(bell, full);

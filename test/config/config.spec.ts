@@ -60,6 +60,7 @@ const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given
   OPERATION_CONCURRENCY_OF: numbersVariable('operationConcurrencyOf'),
   TENANT_RATE_PER_MINUTE: { field: 'tenantRatePerMinute', byDefault: undefined, given: '5', becomes: 5, wrong: ['0', '1000001'] },
   TENANT_RATE_OF: numbersVariable('tenantRateOf'),
+  READ_CPU_MS: { field: 'readCpuMs', byDefault: 60_000, given: '100', becomes: 100, wrong: ['0', '86400001'] },
   RECYCLE_AFTER_MS: { field: 'recycleAfterMs', byDefault: 60_000, given: '100', becomes: 100, wrong: ['0', '86400001'] },
   CREATE_LIMIT_PER_MINUTE: { field: 'createLimitPerMinute', byDefault: 600, given: '5', becomes: 5, wrong: ['0', '1.5'] },
   MAX_UPLOAD_BYTES: { field: 'maxUploadBytes', byDefault: 1_073_741_824, given: '5', becomes: 5, wrong: ['0', 'big'] },

@@ -117,7 +117,7 @@ describe('the upload interface', () => {
       })),
     );
     expect(done.files.map(({ result }) => JSON.parse(result!) as unknown)).toEqual([
-      { kind: 'pdf', pages: 2, text: 'Soup\nFish', characters: 9 },
+      { kind: 'pdf', pages: 2, text: 'Soup\nFish', characters: 9, truncated: false, warnings: [] },
       {
         kind: 'workbook',
         sheetCount: 1,

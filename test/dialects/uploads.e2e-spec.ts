@@ -11,7 +11,7 @@ import { FileStore } from '../../src/records/file-store.js';
 import { FileCleaner } from '../../src/records/uploads/file-cleaner.js';
 import { Api, type Answer, type Problem } from '../contracts/api.js';
 import { eventually } from '../support/eventually.js';
-import { csvOf, encryptedPdf, pdfOf, workbookOf, zipOf } from '../support/sample-files.js';
+import { csvOf, drawn, encryptedPdf, pdfOf, rawPage, workbookOf, zipOf } from '../support/sample-files.js';
 import { startTestService, type TestService } from '../support/service.js';
 import { type FormFile, formOf, upload, uploadDone } from '../support/upload.js';
 
@@ -75,18 +75,6 @@ describe('an upload that is refused', () => {
     'an executable called .xlsx': [() => formOf([{ name: 'a.xlsx', bytes: EXE }]), 415, 'file.0', /not an Excel workbook/],
     'an executable called .csv': [() => formOf([{ name: 'a.csv', bytes: EXE }]), 415, 'file.0', /not CSV text/],
     'a PDF called .csv': [() => formOf([{ name: 'a.csv', bytes: menu }]), 415, 'file.0', /not CSV text.*application\/pdf/],
-    'a PDF without its end': [
-      () => formOf([{ name: 'menu.pdf', bytes: menu.subarray(0, menu.length - 60) }]),
-      400,
-      'file.0',
-      /ends before its end mark/,
-    ],
-    'a PDF whose end points elsewhere': [
-      () => formOf([{ name: 'menu.pdf', bytes: Buffer.concat([menu.subarray(0, 200), Buffer.from('\nstartxref\n150\n%%EOF\n')]) }]),
-      400,
-      'file.0',
-      /no directory of objects/,
-    ],
     'a zip called .xlsx': [
       () => formOf([{ name: 'a.xlsx', bytes: zipOf({ 'a.txt': Buffer.from('text') }) }]),
       415,
@@ -249,6 +237,36 @@ describe('an upload', () => {
       user_id: 'ada',
       priority: 'normal',
     });
+  });
+
+  test('takes PDFs that are damaged or have bytes around them: what can be read of them is, and the others fail alone', async () => {
+    const menu = rawPage({ content: drawn([50, 700, 'Soup of the day']) }).toString('latin1');
+    const pdf = (name: string, text: string) => ({ name, bytes: Buffer.from(text, 'latin1') });
+    const form = formOf([
+      pdf(
+        'offset.pdf',
+        menu.replace(/startxref\s+(\d+)/, (_, at) => `startxref\n${Number(at) + 8}`),
+      ),
+      pdf('no-end.pdf', menu.slice(0, menu.indexOf('startxref'))),
+      pdf('html-after.pdf', `${menu}<html><body>${'x'.repeat(3_000)}</body></html>`),
+      pdf('html-before.pdf', `<html><body>${'x'.repeat(3_000)}</body></html>\n${menu}`),
+      pdf('zeros.pdf', menu + '\0'.repeat(4_096)),
+      pdf('nothing.pdf', '%PDF-1.7\nnothing more'),
+    ]);
+    const answer = await upload(service.url, form);
+    expect(answer.status).toBe(201);
+    const { files } = await uploadDone(api, answer.body.data.batchId);
+    expect(files.map(({ filename, status }) => [filename, status])).toEqual([
+      ['offset.pdf', 'completed'],
+      ['no-end.pdf', 'completed'],
+      ['html-after.pdf', 'completed'],
+      ['html-before.pdf', 'completed'],
+      ['zeros.pdf', 'completed'],
+      ['nothing.pdf', 'failed'],
+    ]);
+    for (const { result } of files.slice(0, 5))
+      expect(JSON.parse(result!)).toMatchObject({ kind: 'pdf', pages: 1, text: 'Soup of the day' });
+    expect(files[5]!.error).toMatch(/^this PDF cannot be opened: \w/);
   });
 
   test('is worked even if some of its files cannot be read, and says why', async () => {

@@ -7,7 +7,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 function batchIn(queue: ThreadQueue, limits: ReturnType<Waiter['limits']>) {
   const entered: string[] = [];
   const enter = async (name: string, memoryMb = 100): Promise<Place> => {
-    const place = await queue.enter({ batchId: 'b', memoryMb, limits: () => limits }, never);
+    const place = await queue.enter({ tenant: 't', batchId: 'b', memoryMb, limits: () => limits }, never);
     entered.push(name);
     return place;
   };
@@ -61,4 +61,51 @@ test.each([
   expect(entered).toEqual(['first']);
   limits.maxCpuPercent = percent;
   await second;
+});
+
+/** Enters the queue for items of tenants, "acme 1", "acme 2", and tells who got a place. */
+function tenantsIn(queue: ThreadQueue) {
+  const entered: string[] = [];
+  const places = new Map<string, Place>();
+  const enter = (...names: string[]): void => {
+    for (const name of names) {
+      const [tenant = '', batchId = ''] = name.split(' ');
+      void queue.enter({ tenant, batchId, memoryMb: 1, limits: () => ({}) }, never).then((place) => {
+        entered.push(name);
+        places.set(name, place);
+      });
+    }
+  };
+  const leave = (name: string): void => places.get(name)!.leave();
+  return { entered, enter, leave };
+}
+
+describe('places for threads', () => {
+  test('that one tenant fills leave one more for a tenant that has none, and no more than one', async () => {
+    const { entered, enter, leave } = tenantsIn(new ThreadQueue(2));
+    enter('acme 1', 'acme 1', 'acme 2', 'globex 1', 'globex 1', 'initech 1');
+    await settled();
+    expect(entered).toEqual(['acme 1', 'acme 1', 'globex 1']);
+    leave('globex 1');
+    await settled();
+    expect(entered.slice(3)).toEqual(['initech 1']);
+  });
+
+  test('go to the tenant that has the fewest, then to the one that had one the longest ago, its batches in turns', async () => {
+    const { entered, enter, leave } = tenantsIn(new ThreadQueue(2));
+    enter('acme 1', 'acme 1', 'acme 1', 'acme 2', 'acme 1', 'globex 1', 'globex 1', 'globex 2');
+    await settled();
+    for (let next = 0; next < 5; next += 1) {
+      leave(entered[next]!);
+      await settled();
+    }
+    expect(entered).toEqual(['acme 1', 'acme 1', 'globex 1', 'acme 1', 'globex 1', 'acme 2', 'globex 2']);
+  });
+
+  test('are all for one tenant when nobody else wants any', async () => {
+    const { entered, enter } = tenantsIn(new ThreadQueue(3));
+    enter('acme 1', 'acme 1', 'acme 1', 'acme 1');
+    await settled();
+    expect(entered).toHaveLength(3);
+  });
 });

@@ -36,13 +36,20 @@ describe('the contents of stored files', () => {
       const found = await read('pdf', 'menu.pdf', await pdfOf('Soup of the day', 'Main course', 'Cheese'), {
         onProgress: (percent) => percents.push(Math.round(percent)),
       });
-      expect(found).toEqual({ kind: 'pdf', pages: 3, text: 'Soup of the day\nMain course\nCheese', characters: 34 });
+      expect(found).toEqual({
+        kind: 'pdf',
+        pages: 3,
+        text: 'Soup of the day\nMain course\nCheese',
+        characters: 34,
+        truncated: false,
+        warnings: [],
+      });
       expect(percents).toEqual([33, 67, 100]);
     });
 
-    test('is cut at the characters that were asked for, and counted whole', async () => {
+    test('is read as far as it was asked for, and says that there is more', async () => {
       const found = await read('pdf', 'menu.pdf', await pdfOf('Soup of the day', 'Main course'), { maxTextCharacters: 4 });
-      expect(found).toMatchObject({ text: 'Soup', characters: 27 });
+      expect(found).toMatchObject({ pages: 2, text: 'Soup', characters: 16, truncated: true });
     });
 
     test('is found by its bytes, whatever it is called', async () => {

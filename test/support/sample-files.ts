@@ -24,12 +24,19 @@ export function csvOf(rows: unknown[][], options: { delimiter?: string; bom?: bo
 /** The smallest PDF that asks for a password. */
 export function encryptedPdf(): Buffer {
   const key = 'ab'.repeat(32);
-  const objects = [
-    '<< /Type /Catalog /Pages 2 0 R >>',
-    '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
-    '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 100] >>',
-    `<< /Filter /Standard /V 1 /R 2 /O <${key}> /U <${key}> /P -4 >>`,
-  ];
+  return rawPdf(
+    [
+      '<< /Type /Catalog /Pages 2 0 R >>',
+      '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+      '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 100] >>',
+      `<< /Filter /Standard /V 1 /R 2 /O <${key}> /U <${key}> /P -4 >>`,
+    ],
+    `/Encrypt 4 0 R /ID [<${key}> <${key}>]`,
+  );
+}
+
+/** A PDF of these objects, numbered from 1; the first one is its catalog. Characters stand for bytes. */
+export function rawPdf(objects: string[], trailer = ''): Buffer {
   let text = '%PDF-1.4\n';
   const offsets = objects.map((object, index) => {
     const offset = text.length;
@@ -38,9 +45,49 @@ export function encryptedPdf(): Buffer {
   });
   const start = text.length;
   const rows = offsets.map((offset) => `${String(offset).padStart(10, '0')} 00000 n \n`).join('');
-  text += `xref\n0 5\n0000000000 65535 f \n${rows}`;
-  text += `trailer\n<< /Size 5 /Root 1 0 R /Encrypt 4 0 R /ID [<${key}> <${key}>] >>\nstartxref\n${start}\n%%EOF\n`;
+  text += `xref\n0 ${objects.length + 1}\n0000000000 65535 f \n${rows}`;
+  text += `trailer\n<< /Size ${objects.length + 1} /Root 1 0 R ${trailer} >>\nstartxref\n${start}\n%%EOF\n`;
   return Buffer.from(text, 'latin1');
+}
+
+/** A stream object of a PDF. @param entries of its dictionary, beside its length */
+export function pdfStream(data: string | Buffer, entries = ''): string {
+  const bytes = typeof data === 'string' ? data : data.toString('latin1');
+  return `<< /Length ${bytes.length} ${entries} >>\nstream\n${bytes}\nendstream`;
+}
+
+/** A PDF page as some program draws it. */
+export interface RawPage {
+  content: string | Buffer;
+  /** Entries of the content's dictionary. */
+  contentEntries?: string;
+  /** The font object F1; default Helvetica. */
+  font?: string;
+  /** Entries of the page's dictionary. */
+  entries?: string;
+  /** Objects from number 6 on. */
+  objects?: string[];
+  /** Entries of the catalog. */
+  catalog?: string;
+}
+
+/** A PDF of one page whose content is given as it stands. */
+export function rawPage({ content, contentEntries, font = HELVETICA, entries = '', objects = [], catalog = '' }: RawPage): Buffer {
+  return rawPdf([
+    `<< /Type /Catalog /Pages 2 0 R ${catalog} >>`,
+    '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
+    `<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 4 0 R >> /XObject << /X 6 0 R >> >> /Contents 5 0 R ${entries} >>`,
+    font,
+    pdfStream(content, contentEntries),
+    ...objects,
+  ]);
+}
+
+const HELVETICA = '<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>';
+
+/** Texts at their places, in the order in which they are drawn. */
+export function drawn(...texts: [x: number, y: number, text: string, size?: number][]): string {
+  return texts.map(([x, y, text, size = 10]) => `BT /F1 ${size} Tf ${x} ${y} Td (${text}) Tj ET`).join('\n');
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { CancelBatch } from '../../src/batches/commands/cancel-batch.command.js';
+import { GetBatch } from '../../src/batches/queries/get-batch.query.js';
 import { ItemHandler, type ItemHandlerClass } from '../../src/operations/item-handler.js';
 import { Engine, FAST_RETRY, type ItemScript, keys } from '../support/engine.js';
 import { eventually, Gate } from '../support/eventually.js';
@@ -114,6 +115,52 @@ describe('the slots of an operation', () => {
       { size: 1 },
       { size: 1 },
     ]);
+  });
+});
+
+describe('the slots that one tenant fills', () => {
+  const GLOBEX = { tenant: 'globex' };
+  const ended = ({ id }: { id: string }) =>
+    eventually(
+      () => engine.call(GetBatch, { batchId: id }, GLOBEX),
+      (batch) => batch.status === 'completed',
+      LONG_MS,
+    );
+
+  test('leave one more for a tenant that has none, though hundreds of files wait, and it has a higher priority', async () => {
+    const crowd = new Crowd();
+    const options = { concurrency: 9, priority: 'critical' } as const;
+    const batches = [
+      await engine.run(crowd.script, { operation: 'scripted-slots', items: keys(9), options }),
+      await engine.run(crowd.script, { operation: 'scripted-slots', items: keys(9), options }),
+    ];
+    await eventually(() => crowd.now === 3, Boolean, LONG_MS);
+    const other = await engine.run(() => undefined, { operation: 'scripted-slots', items: keys(3), options: { priority: 'low' } }, GLOBEX);
+    await ended(other).finally(crowd.gate.open);
+    for (const batch of batches) expect((await engine.ended(batch, LONG_MS)).counts.succeeded).toBe(9);
+    expect(crowd.most).toBe(3);
+  });
+
+  test('go to each tenant in turn', async () => {
+    const order: string[] = [];
+    let acme: { id: string } | undefined;
+    const note =
+      (tenant: string): ItemScript =>
+      async () => {
+        order.push(tenant);
+        await breath();
+      };
+    await whileTaken(async () => {
+      acme = await engine.run(note('acme'), { operation: 'scripted-slot', items: keys(20), options: { priority: 'critical' } });
+      for (const name of ['globex', 'initech']) {
+        await engine.run(note(name), { operation: 'scripted-slot', items: keys(2), options: { priority: 'low' } }, { tenant: name });
+      }
+    });
+    await engine.ended(acme!, LONG_MS);
+    const last = Math.max(order.lastIndexOf('globex'), order.lastIndexOf('initech'));
+    expect(order.filter((tenant) => tenant !== 'acme')).toHaveLength(4);
+    // Of the first items each tenant has as many as it has, give or take one for the spare slot.
+    expect(last).toBeLessThan(9);
   });
 });
 

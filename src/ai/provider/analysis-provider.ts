@@ -68,7 +68,8 @@ export class AnalysisProvider implements OnApplicationShutdown {
   }
 
   private analyzeOffline(document: SourceDocument, type: AnalysisType, { signal, item }: AnalysisCall): Promise<Findings<AnalysisType>> {
-    return this.threads.run({ module: OFFLINE, input: { document, type } }, { signal, item });
+    const cpu = { ms: this.config.readCpuMs, setBy: 'allowed for a document (READ_CPU_MS)' };
+    return this.threads.run({ module: OFFLINE, input: { document, type }, cpu }, { signal, item });
   }
 
   private async untilShutdown<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -5,7 +5,8 @@ import { isBeforeGate } from './claim-chunks.js';
 /**
  * Runs that have work and a lane nobody holds: what lost bells, dead workers and due retries leave behind.
  * Urgent ones first, then the oldest; a run that waits without any lane becomes one class more urgent every `$3` milliseconds, so that
- * none waits for ever. Those that wait for tokens of a rate limit, and those in `$4`, are left alone.
+ * none waits for ever. Those that wait for tokens of a rate limit, and those in `$4`, are left alone. Runs of the tenants in `$5` come
+ * after all others, in that order.
  */
 const FIND_WAITING_RUNS: Statement = {
   name: 'find-waiting-runs',
@@ -29,7 +30,7 @@ const FIND_WAITING_RUNS: Statement = {
       )
       OR (SELECT min(t.due_at) FROM retry t WHERE t.run_id = r.id) <= clock_timestamp()
     )
-    ORDER BY rank, free.orphans > 0 DESC, r.id LIMIT $2`,
+    ORDER BY coalesce(array_position($5::text[], b.tenant), 0), rank, free.orphans > 0 DESC, r.id LIMIT $2`,
 };
 
 export interface WaitingRun {
@@ -53,10 +54,13 @@ export interface WaitingRunsSearch {
   ageMs: number;
   /** Runs to leave alone. */
   except: string[];
+  /** Tenants whose turn comes after that of all others, in this order. */
+  after?: string[];
 }
 
-export function findWaitingRuns(connection: Connection, { operations, limit, ageMs, except }: WaitingRunsSearch): Promise<WaitingRun[]> {
-  return run<WaitingRun>(connection, FIND_WAITING_RUNS, [operations, limit, ageMs, except]);
+export function findWaitingRuns(connection: Connection, search: WaitingRunsSearch): Promise<WaitingRun[]> {
+  const { operations, limit, ageMs, except, after = [] } = search;
+  return run<WaitingRun>(connection, FIND_WAITING_RUNS, [operations, limit, ageMs, except, after]);
 }
 
 /**

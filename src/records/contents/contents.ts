@@ -23,6 +23,10 @@ interface Text {
 export interface PdfContents extends Text {
   kind: 'pdf';
   pages: number;
+  /** True when its text is longer than what was asked for: then `characters` counts the pages that were read, and there are more. */
+  truncated: boolean;
+  /** What was not read, or not surely, a sentence each, at most 20. */
+  warnings: string[];
 }
 
 export interface SheetContents {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/app-error.js';
 import { isTabSeparated } from '../../common/media-types.js';
+import { Config } from '../../config.js';
 import { Threads, type ThreadUser } from '../../threads/threads.js';
 import type { FileEntity } from '../entities/file.entity.js';
 import { FileStore } from '../file-store.js';
@@ -18,6 +19,7 @@ const THREAD = new URL('../../../dist/records/contents/read-contents.thread.js',
 @Injectable()
 export class FileContents {
   constructor(
+    private readonly config: Config,
     private readonly files: FileStore,
     private readonly threads: Threads,
   ) {}
@@ -37,7 +39,8 @@ export class FileContents {
       if (!kind) throw await unknownKind(head);
       const input: ReadContentsInput = { kind, path: this.files.pathOf(file), size: Number(file.size), maxTextCharacters };
       if (kind === 'csv') input.isTabSeparated = isTabSeparated({ contentType: file.mediaType, name: file.name });
-      return await this.threads.run<Contents>({ module: THREAD, input, memoryMb: MEMORY_MB }, { signal, progress: onProgress, item });
+      const cpu = { ms: this.config.readCpuMs, setBy: 'allowed for a file (READ_CPU_MS)' };
+      return await this.threads.run<Contents>({ module: THREAD, input, memoryMb: MEMORY_MB, cpu }, { signal, progress: onProgress, item });
     } catch (error) {
       signal.throwIfAborted();
       if (isDiskError(error))

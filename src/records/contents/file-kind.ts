@@ -8,20 +8,18 @@ export type FileKind = 'pdf' | 'zip' | 'csv' | 'text';
 /** Bytes from a file's beginning that tell what it is. */
 export const HEAD_BYTES = 4_100;
 
-/** Some programs write a few bytes before it. */
+const PDF_MARK = '%PDF-';
+/** Some programs write a few bytes before it. In a file that is called a PDF it may stand anywhere in the head, behind a page of HTML for instance. */
 const PDF_MARK_WITHIN = 1_024;
 const ZIP_MARK = Buffer.from([0x50, 0x4b, 0x03, 0x04]);
 
 /** @returns undefined for bytes that are neither PDF nor zip nor text */
 export function kindOf(head: Buffer, { name, mediaType }: { name: string; mediaType: string }): FileKind | undefined {
-  if (isPdf(head)) return 'pdf';
+  const within = /\.pdf$/i.test(name) || mediaType === 'application/pdf' ? HEAD_BYTES : PDF_MARK_WITHIN;
+  if (head.subarray(0, within).includes(PDF_MARK)) return 'pdf';
   if (isZip(head)) return 'zip';
   if (textHead(head) === undefined) return undefined;
   return rowsOfName(name) === 'csv' || rowsOfType(mediaType) === 'csv' ? 'csv' : 'text';
-}
-
-export function isPdf(head: Buffer): boolean {
-  return head.subarray(0, PDF_MARK_WITHIN).includes('%PDF-');
 }
 
 export function isZip(head: Buffer): boolean {

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { AppError } from '../../common/app-error.js';
 import { textHead } from '../../common/text/text-head.js';
-import { describeBytes, HEAD_BYTES, isPdf, isZip } from '../contents/file-kind.js';
+import { describeBytes, HEAD_BYTES, isZip, kindOf } from '../contents/file-kind.js';
 import { isWorkbook } from '../contents/read-workbook.js';
 import { ZipDirectory } from '../contents/zip-directory.js';
 import { otherText } from '../csv/other-text.js';
@@ -22,7 +22,7 @@ export interface StoredUpload {
 const OLD_OFFICE = Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]);
 
 /**
- * Checks that a file is what its name says, and whole.
+ * Checks that a file is what its name says, and a workbook or a CSV whole.
  * @throws AppError UNSUPPORTED_TYPE for something else, INVALID_INPUT for a file that is empty or broken
  */
 export async function checkContent(type: AcceptedType, file: StoredUpload): Promise<void> {
@@ -38,18 +38,9 @@ export async function checkContent(type: AcceptedType, file: StoredUpload): Prom
   }
 }
 
-const PDF_TAIL_BYTES = 2_048;
-
-/** The end of a PDF says where its directory of objects begins; there it must be. */
+/** What can be read in spite of some damage, and what cannot, only its reader knows: a damaged PDF fails alone, with its reason. */
 async function checkPdf(head: Buffer, file: StoredUpload): Promise<void> {
-  if (!isPdf(head)) throw await notWhatItSays('a PDF', head, file);
-  const tail = await readRange(file.path, Math.max(0, file.size - PDF_TAIL_BYTES), PDF_TAIL_BYTES);
-  const [, offset] = [...tail.toString('latin1').matchAll(/startxref\s+(\d{1,15})\s+%%EOF/g)].at(-1) ?? [];
-  if (offset === undefined) throw broken(file, 'ends before its end mark (startxref and %%EOF)');
-  const directory = await readRange(file.path, Number(offset) + head.indexOf('%PDF-'), 64);
-  if (!/^\s*(?:xref|\d+\s+\d+\s+obj)/.test(directory.toString('latin1'))) {
-    throw broken(file, 'has no directory of objects where its end says it is');
-  }
+  if (kindOf(head, { name: file.name, mediaType: '' }) !== 'pdf') throw await notWhatItSays('a PDF', head, file);
 }
 
 async function checkWorkbook(head: Buffer, file: StoredUpload): Promise<void> {
@@ -85,8 +76,8 @@ async function openZip(file: StoredUpload): Promise<ZipDirectory> {
 
 /** What the reader can read is taken, whatever its charset; a row that is damaged is told when it is read. */
 async function checkCsv(head: Buffer, file: StoredUpload): Promise<void> {
-  const start = isPdf(head) || isZip(head) ? undefined : textHead(head)?.trimStart();
-  if (start === undefined) throw notCsv(await describeBytes(head), file);
+  if (kindOf(head, { name: file.name, mediaType: '' }) !== 'csv') throw notCsv(await describeBytes(head), file);
+  const start = textHead(head)!.trimStart();
   const other = otherText(start);
   if (other) throw notCsv(other, file);
   if (start === '' && (await isBlank(file.path))) throw broken(file, 'is empty');
