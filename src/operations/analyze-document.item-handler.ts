@@ -10,6 +10,9 @@ export class AnalyzeDocumentParameters {
   @IsIn(ANALYSIS_TYPES) type: AnalysisType = 'FULL_ANALYSIS';
 }
 
+/** Warnings that a result tells. */
+const MAX_WARNINGS = 50;
+
 /**
  * Reads a document and tells what it is about, what data it holds, how good it is and what does not fit in it. An item's key is the
  * document's id. Nothing is written into the document: the findings are the item's output.
@@ -28,12 +31,19 @@ export class AnalyzeDocumentItemHandler implements ItemHandlerClass<unknown, Ana
     try {
       const document = await this.documents.read(key, signal, context);
       const call = { tenant, idempotencyKey, signal, item: context };
-      const { findings, analyzer, truncated } = await this.provider.analyze(document, parameters.type, call);
-      return { output: { ...findings, analyzer, truncated }, quality: qualityOf(findings) };
+      const { findings, analyzer, truncated, warnings } = await this.provider.analyze(document, parameters.type, call);
+      return { output: { ...findings, analyzer, truncated, ...told(warnings) }, quality: qualityOf(findings) };
     } finally {
       done();
     }
   }
+}
+
+/** The field is there when there is something to tell. */
+function told(warnings: string[]): { warnings?: string[] } {
+  if (warnings.length === 0) return {};
+  const more = warnings.length - MAX_WARNINGS;
+  return { warnings: more > 0 ? [...warnings.slice(0, MAX_WARNINGS), `and ${more} more`] : warnings };
 }
 
 function qualityOf(findings: Findings<AnalysisType>): number | undefined {

@@ -71,4 +71,6 @@ export interface DocumentAnalysis {
   analyzer: string;
   /** True when the document was longer than what is read of it. */
   truncated: boolean;
+  /** What of the document was not read, or not surely, in sentences. */
+  warnings: string[];
 }

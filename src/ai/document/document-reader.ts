@@ -21,8 +21,7 @@ export class DocumentReader {
     const record = (await this.records.byKeys({ tenant: item.tenant, collection: COLLECTION }, [id])).get(id);
     if (record) return this.readRecord(record, signal, item);
     if (!isUUID(id)) throw new PermanentError(`document ${id} not found`);
-    const { text, cut } = await this.readFile(id, signal, item, `document ${id} not found`);
-    return toSourceDocument({}, text, cut);
+    return this.readFile(id, {}, { signal, item, notFound: `document ${id} not found` });
   }
 
   private async readRecord(
@@ -32,19 +31,17 @@ export class DocumentReader {
   ) {
     const { key, fields, fileId } = record;
     if (fileId === null) return toSourceDocument(fields, '');
-    const { text, cut } = await this.readFile(fileId, signal, item, `the file of document ${key} is not there (any more)`);
-    return toSourceDocument(fields, text, cut);
+    return this.readFile(fileId, fields, { signal, item, notFound: `the file of document ${key} is not there (any more)` });
   }
 
   private async readFile(
     fileId: string,
-    signal: AbortSignal,
-    item: ItemContext,
-    notFound: string,
-  ): Promise<{ text: string; cut: boolean }> {
+    fields: Record<string, unknown>,
+    { signal, item, notFound }: { signal: AbortSignal; item: ItemContext; notFound: string },
+  ): Promise<SourceDocument> {
     try {
-      const { text, characters } = await this.files.read(item.tenant, fileId, { signal, maxTextCharacters: MAX_TEXT }, item);
-      return { text, cut: characters > text.length };
+      const { text, characters, warnings } = await this.files.read(item.tenant, fileId, { signal, maxTextCharacters: MAX_TEXT }, item);
+      return toSourceDocument(fields, text, characters > text.length, warnings);
     } catch (error) {
       if (error instanceof AppError && error.code === 'NOT_FOUND') throw new PermanentError(notFound);
       if (error instanceof AppError && error.code === 'UNPROCESSABLE') throw new PermanentError(error.message);

@@ -8,6 +8,8 @@ export interface SourceDocument {
   text: string;
   /** True when it was longer. */
   truncated: boolean;
+  /** What of its file was not read, or not surely. */
+  warnings: string[];
 }
 
 /** Characters of a document that are read. */
@@ -19,12 +21,15 @@ const MAX_VALUE = 200;
 
 type Fields = Record<string, unknown>;
 
-/** @param cut whether the file's text was cut already */
-export function toSourceDocument(fields: Fields, fileText: string, cut = false): SourceDocument {
+/**
+ * @param cut whether the file's text was cut already
+ * @param warnings of whoever read the file
+ */
+export function toSourceDocument(fields: Fields, fileText: string, cut = false, warnings: string[] = []): SourceDocument {
   const lines: string[] = [];
   addFields(fields, lines, 0);
   const text = [lines.join('\n'), fileText].filter(Boolean).join('\n\n').toWellFormed();
-  return { fields, fileText, text: text.slice(0, MAX_TEXT).toWellFormed(), truncated: cut || text.length > MAX_TEXT };
+  return { fields, fileText, text: text.slice(0, MAX_TEXT).toWellFormed(), truncated: cut || text.length > MAX_TEXT, warnings };
 }
 
 /** "name: value" for each field, a row for each object of a list. */

@@ -1,8 +1,9 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { CircuitBreakers } from '../../breakers/circuit-breakers.js';
 import { Config } from '../../config.js';
-import { ANALYSIS_SCHEMAS, type AnalysisType, type DocumentAnalysis, type Findings } from '../document/analysis.js';
+import { ANALYSIS_SCHEMAS, type AnalysisType, type DocumentAnalysis } from '../document/analysis.js';
 import type { SourceDocument } from '../document/source-document.js';
+import type { OfflineAnalysis } from '../offline/document/analyze-document.thread.js';
 import { Threads, type ThreadUser } from '../../threads/threads.js';
 import type { AiEndpoint } from './ai-endpoint.js';
 
@@ -47,10 +48,11 @@ export class AnalysisProvider implements OnApplicationShutdown {
 
   /** A document without text is judged by the offline rules: there is nothing to send. */
   async analyze(document: SourceDocument, type: AnalysisType, call: AnalysisCall): Promise<DocumentAnalysis> {
-    const { truncated } = document;
+    const { truncated, warnings } = document;
     const endpoint = await this.endpoint;
     if (!endpoint || document.text.trim() === '') {
-      return { findings: await this.analyzeOffline(document, type, call), analyzer: 'offline', truncated };
+      const offline = await this.analyzeOffline(document, type, call);
+      return { findings: offline.findings, analyzer: 'offline', truncated, warnings: [...warnings, ...offline.warnings] };
     }
     const question = {
       system: SYSTEM,
@@ -59,7 +61,7 @@ export class AnalysisProvider implements OnApplicationShutdown {
     };
     const ask = (signal: AbortSignal) => endpoint.ask(question, { idempotencyKey: call.idempotencyKey, signal });
     const findings = await this.breakers.guard(call.tenant, PROVIDER, () => this.untilShutdown(call.signal, ask));
-    return { findings, analyzer: this.config.aiModel, truncated };
+    return { findings, analyzer: this.config.aiModel, truncated, warnings };
   }
 
   /** A request whose item was given up would keep the process alive until the provider answers. */
@@ -67,7 +69,7 @@ export class AnalysisProvider implements OnApplicationShutdown {
     for (const controller of this.inFlight) controller.abort(new Error('the service shuts down'));
   }
 
-  private analyzeOffline(document: SourceDocument, type: AnalysisType, { signal, item }: AnalysisCall): Promise<Findings<AnalysisType>> {
+  private analyzeOffline(document: SourceDocument, type: AnalysisType, { signal, item }: AnalysisCall): Promise<OfflineAnalysis> {
     return this.threads.run({ module: OFFLINE, input: { document, type } }, { signal, item });
   }
 

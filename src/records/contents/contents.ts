@@ -16,6 +16,8 @@ interface Text {
   text: string;
   /** Characters of the whole text. */
   characters: number;
+  /** What of the file was not read, or not surely, in sentences. */
+  warnings?: string[];
 }
 
 export interface PdfContents extends Text {
