@@ -9,6 +9,9 @@ export const RUN_STATUSES = ['pending', 'running', 'paused', 'stopping', 'comple
 
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
+/** A batch's own rules, by which the service pauses or fails it. */
+export type ReasonKind = 'canary' | 'failure-threshold';
+
 export type RunMove =
   | 'start'
   | 'pause'

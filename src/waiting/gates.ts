@@ -36,11 +36,11 @@ function stoppingGate(running: number): Gate {
   return shut('stopping', `no item starts any more; ${items(running)} in flight may still finish`, { items: running || null });
 }
 
-function pausedGate({ reason }: BatchRow, pause: { by: string | null; at: Date } | undefined): Gate {
+function pausedGate({ reason, reason_kind: kind }: BatchRow, pause: { by: string | null; at: Date } | undefined): Gate {
   const known = { by: pause?.by ?? null, since: iso(pause?.at) };
-  if (known.by === 'service') {
-    return shut(reason?.startsWith('canary') ? 'canary' : 'failure-threshold', `${reason}; resume the batch to go on`, known);
-  }
+  // The reason names the remedy itself.
+  if (kind === 'canary') return shut(kind, reason!, known);
+  if (kind === 'failure-threshold') return shut(kind, `${reason}; resume the batch to go on`, known);
   const who = known.by ? `${known.by} has paused the batch` : 'the batch is paused';
   return shut('paused', `${who}${reason ? ` (${reason})` : ''}; resume it to go on`, known);
 }

@@ -1,4 +1,4 @@
-import { isTerminal, type RunStatus } from '../batch.state.js';
+import { isTerminal, type ReasonKind, type RunStatus } from '../batch.state.js';
 import type { BatchOptions } from '../batch.options.js';
 import type { BatchCounts, BatchView } from '../batch.view.js';
 import type { RollbackView } from '../rollback.view.js';
@@ -14,7 +14,7 @@ const MINUTE_MS = 60_000;
  */
 export const SELECT_BATCHES = `
   SELECT b.id, b.tenant, b.dialect, b.operation, b.name, b.description, b.filters, b.parameters, b.options, b.external,
-    b.created_by, b.created_at, b.event_seq, r.id AS run_id, r.no AS run_no, r.status, r.ends_as, r.reason, r.sealed,
+    b.created_by, b.created_at, b.event_seq, r.id AS run_id, r.no AS run_no, r.status, r.ends_as, r.reason, r.reason_kind, r.sealed,
     r.total + r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled AS total,
     r.started_at, r.ended_at, r.cancelled + r.carried_cancelled AS cancelled,
     coalesce(done.succeeded, r.succeeded) + r.carried_succeeded AS succeeded,
@@ -63,6 +63,7 @@ export interface BatchRow {
   status: RunStatus;
   ends_as: BatchView['status'] | null;
   reason: string | null;
+  reason_kind: ReasonKind | null;
   sealed: boolean;
   total: number;
   started_at: Date | null;
