@@ -33,7 +33,7 @@ const RECORD_OUTCOMES: Statement = {
     ), deferred AS (
       INSERT INTO retry (run_id, seq, due_at, attempt, key, payload, error_kind, error, waits_for, waited_ms)
       SELECT $1, d.seq, clock_timestamp() + d.delay_ms * interval '1 millisecond', d.attempt, d.key, d.payload::json, d.error_kind, d.error,
-        d.waits_for, d.waited_ms
+        d.waits_for, coalesce(d.waited_ms, 0)
       FROM json_to_recordset($21::json) AS d (
         seq int, delay_ms float8, attempt smallint, key text, payload text, error_kind text, error text, waits_for text, waited_ms float8
       )
