@@ -135,13 +135,18 @@ export function canaryGate(batch: BatchRow, { gate, finished }: RunFacts): Gate[
   return [shut('canary', `the first ${items(gate)} go first; ${finished} of them have ended`, { items: behind, by: 'service' })];
 }
 
+/** Of an error in a gate's message. */
+const MAX_ERROR = 300;
+
 /** Items that wait for their next try. */
 export function retryGates(later: LaterRetries[], open: OpenBreaker[]): Gate[] {
-  return later.map(({ provider, items: count, due_at: dueAt }) => {
+  return later.map(({ provider, items: count, due_at: dueAt, error }) => {
     const breaker = open.find((each) => each.provider === provider);
     if (!breaker) {
       const forWhom = provider === null ? '' : `, as the provider ${provider} asked`;
-      return shut('retry', `${items(count)} wait${count === 1 ? 's' : ''} for another try${forWhom}`, { items: count, until: iso(dueAt) });
+      const why = error === null ? '' : `; the first one ran into: ${error.slice(0, MAX_ERROR)}`;
+      const message = `${items(count)} wait${count === 1 ? 's' : ''} for another try${forWhom}${why}`;
+      return shut('retry', message, { items: count, until: iso(dueAt) });
     }
     const until = breaker.until && (breaker.until > dueAt ? breaker.until : dueAt);
     const known = { items: count, since: iso(breaker.since), until: iso(until) };

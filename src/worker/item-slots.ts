@@ -32,6 +32,10 @@ export class ItemSlots {
     return this.running.size;
   }
 
+  get takesChunks(): boolean {
+    return this.runner.takesChunks;
+  }
+
   /** Items that may start beside those that run. */
   get freeCount(): number {
     if (this.runner.takesChunks) return this.running.size === 0 ? MAX_ITEMS_PER_CALL : 0;

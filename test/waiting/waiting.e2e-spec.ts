@@ -93,7 +93,8 @@ test('an item behind the batch’s concurrency is told how many come first, one 
     () => engine.call(GetItemWaiting, { batchId: batch.id, key: 'item-1' }),
     ({ gates, canMoveAt }) => gates.length === 1 && canMoveAt !== null,
   );
-  expect(retried).toMatchObject({ status: 'retrying', attempts: 1, gates: [{ gate: 'retry', items: 1 }] });
+  const message = '1 item waits for another try; the first one ran into: not yet';
+  expect(retried).toMatchObject({ status: 'retrying', attempts: 1, gates: [{ gate: 'retry', items: 1, message }] });
   expect(Date.parse(retried.canMoveAt!)).toBeGreaterThan(Date.now() + 10_000);
 });
 

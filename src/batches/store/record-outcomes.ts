@@ -18,7 +18,7 @@ const RECORD_OUTCOMES: Statement = {
       UPDATE lane SET
         lease_until = CASE WHEN $4 THEN '-infinity' ELSE clock_timestamp() + $5 * interval '1 millisecond' END,
         succeeded = succeeded + $6, failed = failed + $7, skipped = skipped + $8,
-        tally = coalesce($9::json, tally), item_progress = $10
+        tally = coalesce($9::json, tally), item_progress = $10, busy = $25
       WHERE run_id = $1 AND no = $2 AND fence = $3 AND lease_until > '-infinity'
       RETURNING 1
     ), recorded AS (
@@ -93,6 +93,8 @@ export interface Flush {
   /** JSON text, or null to leave it. */
   tally: string | null;
   itemProgress: Record<number, number> | null;
+  /** Items at work, where fewer may be than the lane holds and is wide; null: as many as that. */
+  busy: number | null;
   outcomes: RecordedOutcome[];
   deferred: DeferredItem[];
   moved: MovedChunk[];
@@ -130,6 +132,7 @@ export async function recordOutcomes(connection: Connection, lane: LaneFence, fl
     JSON.stringify(flush.moved),
     flush.claim,
     `[${outcomes.flatMap(({ seq, compensation }) => (compensation === null ? [] : `{"seq":${seq},"value":${compensation}}`)).join(',')}]`,
+    flush.busy,
   ]);
   return { ...toClaimedWork(rows), held: rows[0]!.held };
 }

@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 
 /**
  * A batch with its current run and live counts, all from one snapshot. Until a run has ended its counts are the sums over
- * its lanes (at most a few dozen rows); items in flight are bounded by what their lane may run, and by a canary. A run that repeats some of the
+ * its lanes (at most a few dozen rows); items in flight are bounded by what their lane runs, and by a canary. A run that repeats some of the
  * batch's items carries the counts of the others.
  */
 export const SELECT_BATCHES = `
@@ -35,7 +35,7 @@ export const SELECT_BATCHES = `
     FROM (SELECT l.tally FROM lane l WHERE l.run_id = r.id AND l.tally IS NOT NULL UNION ALL SELECT r.carried_tally) t
   ) timed ON true
   LEFT JOIN LATERAL (
-    SELECT sum(least(l.width, l.granted, held.items))::int AS items
+    SELECT sum(least(coalesce(l.busy, least(l.width, l.granted)), held.items))::int AS items
     FROM lane l
     JOIN (
       SELECT c.lane, sum(greatest(0, least(c.size, r.gate - c.no) - cardinality(c.settled))) AS items

@@ -18,6 +18,7 @@ import { EndedTotals1764000018000 } from './1764000018000-ended-totals.js';
 import { KeySummaries1764000019000 } from './1764000019000-key-summaries.js';
 import { OutputsAsTheyAre1764000020000 } from './1764000020000-outputs-as-they-are.js';
 import { LastErrors1764000023000 } from './1764000023000-last-errors.js';
+import { BusyLanes1764000023100 } from './1764000023100-busy-lanes.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -41,4 +42,5 @@ export const MIGRATIONS = [
   KeySummaries1764000019000,
   OutputsAsTheyAre1764000020000,
   LastErrors1764000023000,
+  BusyLanes1764000023100,
 ];
