@@ -74,7 +74,7 @@ export interface Surroundings {
 export function gatesOfAll(batch: BatchRow, { facts, crew, emptyBuckets, room }: Surroundings): Gate[] {
   return [
     workerGate(batch, crew, facts),
-    room && room.room < 1 ? limitGate(batch, room) : undefined,
+    room && limitGate(batch, room),
     rateGate(facts, emptyBuckets),
     concurrencyGate(batch, facts),
   ].filter((gate) => gate !== undefined);
@@ -98,7 +98,9 @@ const LIMIT_NAMES: Record<Room['of'], (batch: BatchRow) => string> = {
   operation: ({ operation }) => `operation ${operation} (OPERATION_CONCURRENCY_OF)`,
 };
 
-function limitGate(batch: BatchRow, { of, limit }: Room): Gate {
+/** What the batch itself was granted and does not use is no limit to it. */
+function limitGate(batch: BatchRow, { of, limit, room, ofRun }: Room): Gate | undefined {
+  if (room >= 1 || runningItems(batch) < ofRun) return undefined;
   return shut('concurrency-limit', `${LIMIT_NAMES[of](batch)} may work ${items(limit)} at the same time, and does`);
 }
 

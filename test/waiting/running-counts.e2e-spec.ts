@@ -13,7 +13,7 @@ let release: Gate;
 /** Items that truly run. */
 let working: Set<string>;
 
-beforeAll(async () => (engine = await Engine.start({ TENANT_RATE_OF: 'slow:2' })));
+beforeAll(async () => (engine = await Engine.start({ TENANT_RATE_OF: 'slow:2', TENANT_CONCURRENCY_OF: 'few:5' })));
 beforeEach(() => {
   release = new Gate();
   working = new Set();
@@ -72,6 +72,15 @@ test('the same under the limit of a pool, and under that of the tenant', async (
   const slow = await start({ concurrency: 10, batchSize: 20 }, keys(20), 'slow');
   await untilRunning(slow.id, 2, 'slow');
   await engine.call(CancelBatch, { batchId: slow.id }, { tenant: 'slow' });
+});
+
+test('a share of the service that the batch itself holds and does not use is no gate', async () => {
+  const { id } = await start({ rateLimitPerMinute: 2, concurrency: 10, batchSize: 20 }, keys(20), 'few');
+  await untilRunning(id, 2, 'few');
+  expect((await why(id, 'few')).gates.map(({ gate }) => gate)).toEqual(['rate-limit']);
+  await engine.call(UpdateBatch, { batchId: id, options: { rateLimitPerMinute: null } }, { tenant: 'few' });
+  await untilRunning(id, 5, 'few');
+  expect((await why(id, 'few')).gates.map(({ gate }) => gate)).toEqual(['concurrency-limit']);
 });
 
 test('a rate limit that still has tokens is no gate: the concurrency is', async () => {
