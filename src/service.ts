@@ -1,8 +1,8 @@
 import type { ModuleMetadata } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Logger } from 'nestjs-pino';
 import { assertAccessControl } from './access/access.js';
 import { AppModule } from './app.module.js';
+import { ServiceLogger } from './common/service-logger.js';
 import type { Config } from './config.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { createHttpApp } from './http-app.js';
@@ -30,7 +30,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const databaseUrl = config.databaseUrl ?? embedded!.url;
   try {
     const app = await createHttpApp(AppModule.forRole(config, databaseUrl, options.modules), config);
-    app.useLogger(app.get(Logger));
+    app.useLogger(app.get(ServiceLogger));
     await app.listen(config.port, config.host);
     const close = async (): Promise<void> => {
       await app.close();
