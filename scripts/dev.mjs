@@ -2,8 +2,9 @@
 // is told, and the service goes on as it was.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync, watch } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { watch } from 'chokidar';
 
 const ROOT = join(import.meta.dirname, '..');
 /** Editors write a file in several steps, and several files at once. */
@@ -24,8 +25,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 start();
-watch(join(ROOT, 'src'), { recursive: true }, (_event, name) => {
-  if (!name?.endsWith('.ts')) return;
+watch(join(ROOT, 'src'), { ignoreInitial: true }).on('all', () => {
   clearTimeout(timer);
   timer = setTimeout(() => (turn = turn.then(startAnew)), QUIET_MS);
 });

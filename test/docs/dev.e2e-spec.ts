@@ -24,6 +24,9 @@ async function copyOfTheClone(folder: string): Promise<void> {
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
 }
 
+const endings: (() => void)[] = [];
+afterEach(() => endings.splice(0).forEach((end) => end()));
+
 it('npm run dev starts the service again with a handler that was written, and with each change of it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'batchwise-dev-'));
   const database = await createTestDatabase();
@@ -31,6 +34,7 @@ it('npm run dev starts the service again with a handler that was written, and wi
   const env = { PATH: process.env.PATH, NODE_ENV: 'test', PORT: '0', LOG_LEVEL: 'fatal', DATA_DIR: join(folder, 'data'), SWEEP_MS: '200' };
   const dev = spawn(process.execPath, ['scripts/dev.mjs'], { cwd: folder, env: { ...env, DATABASE_URL: database.url } });
   const ended = once(dev, 'exit');
+  endings.push(() => dev.kill('SIGTERM'));
   let output = '';
   for (const stream of [dev.stdout, dev.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
   const printed = (text: RegExp, times: number) =>
@@ -45,14 +49,14 @@ it('npm run dev starts the service again with a handler that was written, and wi
     const client = new NativeClient(url);
     const { id, warnings } = await client.create({ operation: 'greet', items: ['Ada'] });
     if (warnings.length > 0) throw new Error(warnings.join());
-    await client.waitFor(id, ({ endedAt }) => endedAt !== null);
+    await client.waitFor(id, ({ endedAt }) => endedAt !== null, 2_000);
     const { data } = (await (await fetch(`${url}/api/batches/${id}/results`)).json()) as { data: OutcomeView[] };
     return data[0]!.output;
   };
   const greeted = (greeting: string) =>
     eventually(
-      () => greet().catch(() => undefined),
-      (answer) => JSON.stringify(answer) === JSON.stringify({ greeting }),
+      async () => expect(await greet()).toEqual({ greeting }),
+      () => true,
       PATIENCE_MS,
     );
   await printed(/is listening at (\S+)/g, 1);
