@@ -7,7 +7,7 @@ import { AppError, invalidField } from '../common/app-error.js';
 import { type Caller, Procedures } from '../common/procedure.js';
 import { Config } from '../config.js';
 import { UploadFile } from './commands/upload-file.command.js';
-import type { FileView } from './record.view.js';
+import { FileReply } from './records.reply.js';
 import { readBody } from '../common/read-body.js';
 
 @ApiTags('records')
@@ -22,7 +22,7 @@ export class FilesController {
   @Post()
   @ApiConsumes('multipart/form-data')
   @ApiBody({ schema: { type: 'object', properties: { file: { type: 'string', format: 'binary' } } } })
-  async upload(@Req() request: FastifyRequest, @CurrentCaller() caller: Caller): Promise<{ success: true; data: FileView }> {
+  async upload(@Req() request: FastifyRequest, @CurrentCaller() caller: Caller): Promise<FileReply> {
     if (!request.isMultipart())
       throw new AppError('UNSUPPORTED_TYPE', 'send the file as multipart/form-data, for example with curl -F file=@rows.csv');
     const part = await request.file({ limits: { files: 1, fileSize: Infinity } });

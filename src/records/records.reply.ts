@@ -1,0 +1,36 @@
+import { BatchView, LineProblem } from '../batches/batch.view.js';
+import { FileView, RecordView } from './record.view.js';
+
+export class RecordReply {
+  success: true;
+  data: RecordView;
+}
+
+export class RecordsPagination {
+  limit: number;
+  /** The `afterKey` of the next page; null on the last one. */
+  nextKey: string | null;
+  /** All records that match; only when `count` was asked for. */
+  total?: number;
+}
+
+export class RecordsReply {
+  success: true;
+  data: RecordView[];
+  pagination: RecordsPagination;
+}
+
+export class ImportReply {
+  success: true;
+  /** The batch that writes the rows. */
+  data: BatchView;
+  /** Rows that were left out. */
+  skipped: number;
+  /** Why, of the first of them. */
+  problems: LineProblem[];
+}
+
+export class FileReply {
+  success: true;
+  data: FileView;
+}
