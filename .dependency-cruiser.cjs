@@ -16,8 +16,8 @@ module.exports = {
       name: 'common-and-config-know-nobody',
       comment: 'Everything imports them: whatever they imported would be everywhere.',
       severity: 'error',
-      from: { path: '^src/(common/|config(-values)?\\.ts$)' },
-      to: { path: '^src/', pathNot: '^src/(common/|config(-values)?\\.ts$)' },
+      from: { path: '^src/(common/|config(-values|-edge)?\\.ts$)' },
+      to: { path: '^src/', pathNot: '^src/(common/|config(-values|-edge)?\\.ts$)' },
     },
     {
       name: 'interfaces-call-procedures',

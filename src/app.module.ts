@@ -9,6 +9,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { DIALECT_MODULES } from './dialects/dialect-modules.js';
 import { NativeModule } from './dialects/native/native.module.js';
 import { HealthModule } from './health/health.module.js';
+import { HomeModule } from './home/home.module.js';
 import { IdempotencyModule } from './idempotency/idempotency.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { QueueModule } from './queue/queue.module.js';
@@ -21,7 +22,7 @@ import { WorkerModule } from './worker/worker.module.js';
 type Modules = NonNullable<ModuleMetadata['imports']>;
 
 /** The five documented interfaces, the service's own, and what all of them share. */
-const INTERFACES = [...DIALECT_MODULES, NativeModule, RecordsModule, RealtimeModule, RpcModule];
+const INTERFACES = [...DIALECT_MODULES, NativeModule, RecordsModule, RealtimeModule, RpcModule, HomeModule];
 
 /** Which modules a process has: every role has the engine and its item handlers, the interfaces and the worker depend on it. */
 @Module({})

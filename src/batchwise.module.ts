@@ -3,6 +3,7 @@ import { MODULE_METADATA } from '@nestjs/common/constants.js';
 import { APP_FILTER } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { BatchesModule } from './batches/batches.module.js';
+import { edgeVariables } from './config-edge.js';
 import { assertSharedDatabase, Config, type Variables } from './config.js';
 import { AppErrorFilter } from './common/problem.filter.js';
 import { ConfigModule } from './config.module.js';
@@ -15,7 +16,10 @@ import { RecordsModule } from './records/records.module.js';
 import { WorkerModule } from './worker/worker.module.js';
 
 /** Belong to the service's own server and log; the application that embeds the engine has its own. */
-const OF_THE_SERVER = ['HOST', 'PORT', 'API_KEYS', 'JWT_SECRET', 'CORS_ORIGINS', 'CREATE_LIMIT_PER_MINUTE', 'LOG_LEVEL'] as const;
+const OF_THE_SERVER = [
+  ...(['HOST', 'PORT', 'API_KEYS', 'JWT_SECRET', 'CORS_ORIGINS', 'CREATE_LIMIT_PER_MINUTE', 'LOG_LEVEL'] as const),
+  ...(Object.keys(edgeVariables) as (keyof typeof edgeVariables)[]),
+] as const;
 
 /** The variables of .env.example without those of the server. The environment is not read. */
 export type BatchwiseSettings = Omit<Variables, (typeof OF_THE_SERVER)[number]>;

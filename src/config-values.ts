@@ -35,13 +35,22 @@ export const numbersByName = wordList.transform((words, context) => {
   return new Map(pairs);
 });
 
-export const apiKeys = wordList.transform((words, context) =>
-  words.map((word) => {
+/** `tenant:key` pairs. A key that is there twice would be somebody's by accident. */
+export const apiKeys = wordList.transform((words, context) => {
+  const tenants = new Map<string, string>();
+  return words.map((word) => {
     const colon = word.indexOf(':');
     const [tenant, key] = [word.slice(0, colon), word.slice(colon + 1)];
     if (colon < 1 || key.length < 16) {
       context.addIssue({ code: 'custom', message: 'must be a list of tenant:key with keys of at least 16 characters' });
+      return { tenant, key };
     }
+    const other = tenants.get(key);
+    if (other !== undefined) {
+      const message = other === tenant ? `has a key of ${tenant} twice; leave one out` : `has the same key for ${other} and ${tenant}`;
+      context.addIssue({ code: 'custom', message: `${message}; give each tenant keys of its own` });
+    }
+    tenants.set(key, tenant);
     return { tenant, key };
-  }),
-);
+  });
+});

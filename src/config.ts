@@ -1,11 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { EdgeSettings, edgeFields, edgeVariables } from './config-edge.js';
 import { apiKeys, count, numbersByName, optionalUrl, port, wordList } from './config-values.js';
 
+/** Users whose whole hour of uploads one API key may send, unless a setting says otherwise. */
+const USERS_OF_A_KEY = 40;
+
+export type { RouteAccess } from './config-edge.js';
 export type Role = 'all' | 'api' | 'worker';
 
 /** Every variable the service reads; .env.example holds the same list with its meaning. */
-const schema = z.object({
+const variables = z.object({
   NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
   ROLE: z.enum(['all', 'api', 'worker']).default('all'),
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -17,6 +22,7 @@ const schema = z.object({
   API_KEYS: apiKeys,
   JWT_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   CORS_ORIGINS: wordList,
+  ...edgeVariables,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   SHUTDOWN_GRACE_MS: count.max(600_000).default(10_000),
   WORKER_LANES: count.max(1_000).default(64),
@@ -32,6 +38,11 @@ const schema = z.object({
   TENANT_RATE_PER_MINUTE: count.max(1_000_000).optional(),
   TENANT_RATE_OF: numbersByName,
   READ_CPU_MS: count.min(100).max(86_400_000).default(60_000),
+  TENANT_LANES_PERCENT: count.max(100).default(75),
+  HANGING_CALLS_OF_BATCH: count.max(1_000_000).default(3),
+  HANGING_CALLS_OF_OPERATION: count.max(1_000_000).default(20),
+  HANGING_CALLS: count.max(1_000_000).default(1_000),
+  NOOP_FAULTS: z.enum(['true', 'false']).default('false'),
   RECYCLE_AFTER_MS: count.max(86_400_000).default(60_000),
   CREATE_LIMIT_PER_MINUTE: count.max(1_000_000).default(600),
   MAX_UPLOAD_BYTES: count.default(1_073_741_824),
@@ -46,6 +57,7 @@ const schema = z.object({
   ANNOTATION_PAID_CONCURRENCY: count.max(1_000).default(10),
   ENABLE_BATCH: z.enum(['true', 'false']).default('true'),
   UPLOADS_PER_HOUR: count.max(1_000_000).default(3),
+  UPLOADS_PER_HOUR_PER_KEY: count.max(1_000_000_000).optional(),
   UPLOAD_MAX_FILES: count.max(1_000).default(50),
   UPLOAD_MAX_FILE_BYTES: count.default(52_428_800),
   UPLOAD_CONCURRENT_FILES: count.max(1_000).default(3),
@@ -60,11 +72,16 @@ const schema = z.object({
   AI_BREAKER_OPEN_MS: count.max(3_600_000).default(30_000),
 });
 
+const schema = variables.refine(({ NODE_ENV, NOOP_FAULTS }) => NODE_ENV !== 'production' || NOOP_FAULTS === 'false', {
+  path: ['NOOP_FAULTS'],
+  message: 'is for tests: it lets any caller harm the service, and production refuses it',
+});
+
 /** The variables of .env.example, as text. */
 export type Variables = Partial<Record<keyof z.input<typeof schema>, string>>;
 
 /** The service's settings: one checked, frozen object. Times are milliseconds unless a name says otherwise. */
-export class Config {
+export class Config extends EdgeSettings {
   readonly nodeEnv: 'development' | 'production' | 'test';
   readonly role: Role;
   readonly host: string;
@@ -101,6 +118,17 @@ export class Config {
   /** Items that a tenant may start in a minute, over all processes; of each, and of some. Unset: no limit. */
   readonly tenantRatePerMinute?: number;
   readonly tenantRateOf: ReadonlyMap<string, number>;
+  /** Percent of this process's lanes that one tenant may hold while it is alone; beside others it is less. */
+  readonly tenantLanesPercent: number;
+  /**
+   * Calls of item handlers that go on although they were told to stop, in this process: so many pause their batch, keep their operation's
+   * items from starting here, and make the process one to be replaced.
+   */
+  readonly hangingCallsOfBatch: number;
+  readonly hangingCallsOfOperation: number;
+  readonly hangingCalls: number;
+  /** Items of the operation noop may do what harms others. */
+  readonly noopFaults: boolean;
   /** How long a fault may last that only a new process is free of. */
   readonly recycleAfterMs: number;
   readonly createLimitPerMinute: number;
@@ -115,6 +143,8 @@ export class Config {
   readonly uploadsEnabled: boolean;
   /** For each user. */
   readonly uploadsPerHour: number;
+  /** For each API key, token's subject, or, in open access, address, whatever users it names. */
+  readonly uploadsPerHourPerKey: number;
   readonly uploadMaxFiles: number;
   readonly uploadMaxFileBytes: number;
   /** Uploaded files that this process reads at the same time, over all batches. */
@@ -134,6 +164,7 @@ export class Config {
   readonly aiBreakerOpenMs: number;
 
   private constructor(values: Omit<Config, 'runsWorker' | 'servesHttp' | 'hasAccessControl'>) {
+    super();
     Object.assign(this, values);
     Object.freeze(this);
   }
@@ -158,6 +189,7 @@ export class Config {
       apiKeys: v.API_KEYS,
       jwtSecret: v.JWT_SECRET,
       corsOrigins: v.CORS_ORIGINS,
+      ...edgeFields(v),
       logLevel: v.LOG_LEVEL,
       shutdownGraceMs: v.SHUTDOWN_GRACE_MS,
       workerLanes: v.WORKER_LANES,
@@ -166,6 +198,7 @@ export class Config {
       leaseMs: v.LEASE_MS,
       sweepMs: v.SWEEP_MS,
       ...sharingFields(v),
+      ...faultFields(v),
       recycleAfterMs: v.RECYCLE_AFTER_MS,
       createLimitPerMinute: v.CREATE_LIMIT_PER_MINUTE,
       maxUploadBytes: v.MAX_UPLOAD_BYTES,
@@ -190,9 +223,20 @@ export class Config {
   }
 }
 
+/** What is done about item handlers that do harm. */
+function faultFields(v: z.output<typeof schema>) {
+  return {
+    hangingCallsOfBatch: v.HANGING_CALLS_OF_BATCH,
+    hangingCallsOfOperation: v.HANGING_CALLS_OF_OPERATION,
+    hangingCalls: v.HANGING_CALLS,
+    noopFaults: v.NOOP_FAULTS === 'true',
+  };
+}
+
 /** How tenants and batches share the workers. */
 function sharingFields(v: z.output<typeof schema>) {
   return {
+    tenantLanesPercent: v.TENANT_LANES_PERCENT,
     priorityAgeMs: v.PRIORITY_AGE_MS,
     stuckAfterMs: v.STUCK_AFTER_MS,
     maxConcurrency: v.MAX_CONCURRENCY,
@@ -214,6 +258,7 @@ function dialectFields(v: z.output<typeof schema>) {
     },
     uploadsEnabled: v.ENABLE_BATCH === 'true',
     uploadsPerHour: v.UPLOADS_PER_HOUR,
+    uploadsPerHourPerKey: v.UPLOADS_PER_HOUR_PER_KEY ?? USERS_OF_A_KEY * v.UPLOADS_PER_HOUR,
     uploadMaxFiles: v.UPLOAD_MAX_FILES,
     uploadMaxFileBytes: v.UPLOAD_MAX_FILE_BYTES,
     uploadConcurrentFiles: v.UPLOAD_CONCURRENT_FILES,

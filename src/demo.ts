@@ -7,11 +7,14 @@ import { DemoClient } from './demo/demo-client.js';
 import { gatherPackages } from './demo/gather-packages.js';
 import { ProgressLine } from './demo/progress-line.js';
 import { qualityBars, samples, summarize } from './demo/summary.js';
+import { endOnSignals } from './end-on-signals.js';
 import { startService } from './service.js';
 
 /** The packages that this service is itself made of: several hundred real records with real texts. */
 const PACKAGES = join(import.meta.dirname, '../node_modules');
 const COLLECTION = 'packages';
+/** As shells say of what Ctrl-C has ended. */
+const INTERRUPTED = 130;
 
 const usual = loadConfig();
 
@@ -33,7 +36,8 @@ async function demonstrate(config: Config): Promise<void> {
   }
   console.log('\n  Batchwise demo: a whole service in this process, with its own PostgreSQL\n');
   const service = await startService(config, { onProgress: (message) => console.log(`  ${message}`) });
-  process.once('SIGINT', () => void service.close().finally(() => process.exit(130)));
+  const tell = (message: string): void => console.log(`\n  ${message}`);
+  const end = endOnSignals({ close: () => service.close(), graceMs: config.shutdownGraceMs, exitCode: INTERRUPTED, tell });
   try {
     const client = await DemoClient.connect(service.url, config.apiKeys[0]?.key);
     await importPackages(client);
@@ -41,8 +45,12 @@ async function demonstrate(config: Config): Promise<void> {
     await showFailures(client);
     client.close();
     console.log(whatNext(annotated, config).join('\n'));
+  } catch (error) {
+    // What broke broke because the service closes; the process ends when it has.
+    if (end.isUnderWay) return new Promise(() => undefined);
+    throw error;
   } finally {
-    await service.close();
+    if (!end.isUnderWay) await service.close();
   }
 }
 

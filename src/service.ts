@@ -2,9 +2,11 @@ import type { ModuleMetadata } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { assertAccessControl } from './access/access.js';
 import { AppModule } from './app.module.js';
+import { ProcessRecycler, RECYCLE_EXIT_CODE } from './common/process-recycler.js';
 import { ServiceLogger } from './common/service-logger.js';
 import type { Config } from './config.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
+import { endOnSignals, type EndOptions } from './end-on-signals.js';
 import { createHttpApp } from './http-app.js';
 
 export interface RunningService {
@@ -21,6 +23,12 @@ export interface ServiceOptions {
   onProgress?: (message: string) => void;
   /** Modules of the application that embeds the service. */
   modules?: ModuleMetadata['imports'];
+  /**
+   * Whether the process belongs to the service: SIGTERM, SIGINT (Ctrl-C) and SIGHUP then close it in order, within SHUTDOWN_GRACE_MS, and
+   * end the process with 0; a fault that only a new process is free of ends it with 75. Default: false, and whoever starts the service
+   * closes it.
+   */
+  signals?: boolean;
 }
 
 /** Starts a whole service in this process, with its own PostgreSQL when the configuration names none. */
@@ -36,9 +44,16 @@ export async function startService(config: Config, options: ServiceOptions = {})
       await app.close();
       await embedded?.stop();
     };
+    if (options.signals) endInOrder(app, config, { close, tell: options.onProgress });
     return { url: (await app.getUrl()).replace('[::1]', 'localhost'), databaseUrl, app, close };
   } catch (error) {
     await embedded?.stop();
     throw error;
   }
+}
+
+function endInOrder(app: NestFastifyApplication, config: Config, { close, tell }: Partial<EndOptions> & Pick<EndOptions, 'close'>): void {
+  const logger = app.get(ServiceLogger);
+  const end = endOnSignals({ close, graceMs: config.shutdownGraceMs, tell: tell ?? ((message) => logger.log(message)) });
+  void app.get(ProcessRecycler).due.then((reason) => end.begin(`This process must be replaced (${reason})`, RECYCLE_EXIT_CODE));
 }

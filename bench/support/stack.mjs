@@ -14,12 +14,15 @@ import { forkChild, withEnds } from './ends.mjs';
 const SERVICE = join(import.meta.dirname, 'service.mjs');
 /** One tenant, whom nothing holds up that protects the service from strangers. */
 const VARIABLES = {
+  // As `npm start` has it.
+  MALLOC_MMAP_THRESHOLD_: '131072',
   NODE_ENV: 'production',
   LOG_LEVEL: 'warn',
   PORT: '0',
   API_KEYS: `bench:${API_KEY}`,
   CREATE_LIMIT_PER_MINUTE: '1000000',
   MAX_UPLOAD_BYTES: '8000000000',
+  SOCKETS_PER_TENANT: '1000000',
 };
 
 /**

@@ -6,6 +6,7 @@ import { AppError } from '../common/app-error.js';
 import type { Caller } from '../common/procedure.js';
 import { isStorable } from '../common/safe-json.js';
 import { Config } from '../config.js';
+import { FailedCredentials } from './failed-credentials.js';
 
 /** What a request or socket shows. A key may come as either; a token (JWT) only as `bearer`. */
 export interface Credentials {
@@ -40,10 +41,12 @@ export function assertAccessControl(config: Pick<Config, 'nodeEnv' | 'hasAccessC
 export class Access implements OnApplicationBootstrap {
   private readonly keys: { tenant: string; hash: Buffer }[];
   private readonly secret?: Uint8Array;
+  private readonly failed: FailedCredentials;
 
   constructor(private readonly config: Config) {
     this.keys = config.apiKeys.map(({ tenant, key }) => ({ tenant, hash: hashOf(key) }));
     this.secret = config.jwtSecret === undefined ? undefined : new TextEncoder().encode(config.jwtSecret);
+    this.failed = new FailedCredentials(config.failedCredentialsPerMinute);
   }
 
   onApplicationBootstrap(): void {
@@ -58,14 +61,18 @@ export class Access implements OnApplicationBootstrap {
     return !this.config.hasAccessControl;
   }
 
-  /** @throws AppError UNAUTHORIZED */
-  async identify({ apiKey, bearer }: Credentials): Promise<Identity> {
+  /**
+   * @param address where they come from; wrong credentials are counted by it
+   * @throws AppError UNAUTHORIZED, and RATE_LIMITED for wrong credentials after many others; right ones are never refused for that
+   */
+  async identify({ apiKey, bearer }: Credentials, address?: string): Promise<Identity> {
     if (this.isOpen) return { caller: { tenant: 'default' } };
     const presented = apiKey ?? bearer;
     if (!presented) throw new AppError('UNAUTHORIZED', 'no credentials; send an API key as x-api-key or Authorization: Bearer');
     const known = this.byKey(presented) ?? (apiKey === undefined ? await this.byToken(presented) : undefined);
-    if (!known) throw new AppError('UNAUTHORIZED', 'the API key or token is not valid here');
-    return known;
+    if (known) return known;
+    if (address !== undefined) this.failed.count(address);
+    throw new AppError('UNAUTHORIZED', 'the API key or token is not valid here');
   }
 
   /** Every key is compared, whichever fits, so that the time taken tells nothing. */

@@ -4,7 +4,7 @@ import type { Caller, Dialect } from '../common/procedure.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who calls; set by the access guard on every route that is not public. */
+    /** Who calls; set by AccessHook on every route that is not public. */
     caller?: Caller;
   }
 }

@@ -9,7 +9,7 @@ import { ItemHandlerRegistry, type RegisteredHandler } from '../operations/item-
 import type { SelectionContext } from '../operations/item-handler.js';
 import type { BatchOptionsInput } from './batch.options.js';
 import { assertLimitsCanBeKept } from './resource-limits.options.js';
-import { itemsFromArray, itemsFromGenerator, type ItemSource } from './item-source.js';
+import { itemsFromArray, itemsFromGenerator, type ItemSource, itemsTakenBy } from './item-source.js';
 import type { Warnings } from './warnings.js';
 
 /** Operations that the documents name; without an item handler their results come from outside. */
@@ -90,7 +90,7 @@ export class BatchPlanner {
       logger: handlerLogger(input.operation, batchId),
       warn: (sentence) => warnings.add(sentence),
     };
-    const source = chooseSource(input, registered, context);
+    const source = itemsTakenBy(registered.handler, chooseSource(input, registered, context));
     const oneByOne = registered.handler.slotsPerWorker !== undefined;
     return { source, external: false, starts, sealed: !open, concurrency: registered.concurrency, oneByOne };
   }

@@ -2,7 +2,7 @@ import { AppError } from '../common/app-error.js';
 
 /**
  * pending -> running; running <-> paused; running | paused -> stopping -> cancelled | timed_out | failed;
- * running -> completed | failed; pending -> cancelled. Terminal states never change.
+ * running | paused -> completed | failed; pending -> cancelled. Terminal states never change.
  * `stopping` knows what it will end as and turns terminal when its items in flight are recorded or their leases end.
  */
 export const RUN_STATUSES = ['pending', 'running', 'paused', 'stopping', 'completed', 'failed', 'cancelled', 'timed_out'] as const;

@@ -26,7 +26,7 @@ export interface IntakeTarget {
   lastWithAccept?: boolean;
   /** Takes the source's warnings. */
   warnings: Warnings;
-  /** Runs `write` with a connection and the first free position of `count` new items. */
+  /** Runs `write` with a connection and the first free position of `count` new items. May do so several times for the same items. */
   reserve(count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void>;
 }
 
@@ -66,9 +66,10 @@ export class Intake {
     return this.report.added;
   }
 
+  /** In a transaction, which may have to be begun anew: what was held is written again then. */
   async accept(connection: Connection): Promise<void> {
     if (this.report.added > 0) await acceptIntake(connection, this.id);
-    await this.flush(connection);
+    await this.writeSlice(connection);
   }
 
   discard(connection: Connection): Promise<void> {
@@ -90,13 +91,18 @@ export class Intake {
     return this.texts.length >= SLICE_ITEMS || this.characters >= SLICE_CHARACTERS;
   }
 
-  /** @param within the transaction that accepts the intake */
-  private async flush(within?: Connection): Promise<void> {
-    const { texts, keys } = this;
-    if (texts.length === 0) return;
+  private async flush(): Promise<void> {
+    await this.writeSlice();
+    this.report.added += this.texts.length;
     this.texts = [];
     this.keys = [];
     this.characters = 0;
+  }
+
+  /** @param within the transaction that accepts the intake */
+  private async writeSlice(within?: Connection): Promise<void> {
+    const { texts, keys } = this;
+    if (texts.length === 0) return;
     const { runId, options } = this.target;
     const staged = this.target.staged && !within;
     // Few items of a batch with many lanes are spread over all of them.
@@ -109,7 +115,6 @@ export class Intake {
         packChunks({ texts, keys }, chunkSize, (index) => firstSeq + index),
       );
     });
-    this.report.added += texts.length;
   }
 }
 

@@ -22,8 +22,11 @@ export class ItemPayloads {
   /** @returns JSON text. @throws AppError INVALID_INPUT that names the field, as the operation's handler would refuse it */
   check(batch: Pick<BatchRow, 'operation' | 'external'>, payload: unknown): string {
     const text = toText(payload);
-    const payloadClass = batch.external ? undefined : this.registry.get(batch.operation)?.payload;
-    if (payloadClass) checkInput(payloadClass, payload ?? {}, 'payload');
+    const registered = batch.external ? undefined : this.registry.get(batch.operation);
+    if (registered?.payload) checkInput(registered.payload, payload ?? {}, 'payload');
+    const problem = registered?.handler.refuseItem?.(`{"payload":${text}}`);
+    if (problem !== undefined)
+      throw new AppError('INVALID_INPUT', problem, { details: { errors: [{ path: 'payload', message: problem, code: 'custom' }] } });
     return text;
   }
 

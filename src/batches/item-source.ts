@@ -2,7 +2,7 @@ import { linesOf } from '../common/lines.js';
 import { parseJson, sentenceOf } from '../common/json-text.js';
 import { problemOfJson } from '../common/json-value.js';
 import { isStorable, unsafeKey, UNSTORABLE_TEXT } from '../common/safe-json.js';
-import type { NewItem } from '../operations/item-handler.js';
+import type { ItemHandlerClass, NewItem } from '../operations/item-handler.js';
 
 /**
  * An item on its way in: the JSON text of `{ key?, payload? }` and its key, or what is wrong with it. Lines count from 1. A warning is
@@ -48,6 +48,21 @@ export async function* itemsFromGenerator(items: AsyncIterable<NewItem>): ItemSo
     characters = 0;
   }
   yield slice;
+}
+
+/** The same items, without those that their handler does not take: these are problems of their lines. */
+export function itemsTakenBy(handler: ItemHandlerClass, source: ItemSource): ItemSource {
+  return handler.refuseItem ? refusing(handler, source) : source;
+}
+
+async function* refusing(handler: ItemHandlerClass, source: ItemSource): ItemSource {
+  for await (const slice of source) {
+    yield slice.map((item) => {
+      if (!('text' in item)) return item;
+      const problem = handler.refuseItem!(item.text);
+      return problem === undefined ? item : { line: item.line, problem };
+    });
+  }
 }
 
 function parseLine(text: string, line: number): SourceItem {

@@ -41,6 +41,10 @@ const PROBLEM_CONTENT = { 'application/json': { schema: { $ref: '#/components/sc
 
 /** OpenAPI of every route: a page at /docs, JSON at /docs-json. Field types come from the classes, when they were built with the Swagger plugin. */
 export function describeApi(app: NestFastifyApplication): void {
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.addHook('onRoute', (route) => {
+    if (/^\/docs(?:$|[/-])/.test(route.url)) route.config = { ...route.config, accessSetting: 'docsAccess' };
+  });
   const description = new DocumentBuilder()
     .setTitle('Batchwise')
     .setDescription('Large batches of work: created, worked in parallel, watched, paused, cancelled, every result recorded once.')

@@ -19,14 +19,18 @@ const SMALLEST_NORMAL = 2.2250738585072014e-308;
 /** Most digits that JavaScript prints of a number. */
 const MAX_PRINTED = 100;
 const MAX_SHOWN = 50;
+const MAX_FOUND = 100;
 
-/** @returns the numbers in JSON text that a double does not hold exactly: 9007199254740993, 1234567890123456.78 and 1e400, not 0.1 */
+/** @returns the first hundred numbers in JSON text that a double does not hold exactly: 9007199254740993, 1234567890123456.78 and 1e400, not 0.1 */
 export function inexactNumbers(json: string): readonly InexactNumber[] {
   if (!MANY_DIGITS.test(json) && !LARGE_EXPONENT.test(json)) return NONE;
   if ((json.match(SUSPECTS) ?? []).every(isExact)) return NONE;
   const found: InexactNumber[] = [];
   const scan = new JsonScan(json);
-  for (const number of scan.numbers()) if (!isExact(number.text)) found.push({ ...number, path: scan.path });
+  for (const number of scan.numbers()) {
+    if (!isExact(number.text)) found.push({ ...number, path: scan.path });
+    if (found.length === MAX_FOUND) break;
+  }
   return found;
 }
 

@@ -5,7 +5,6 @@ import { JsonScan, MAX_JSON_DEPTH } from './json-scan.js';
 /** A value, or what is wrong with its text. The path of what is wrong with all of it is empty. Inexact: only its numbers are wrong. */
 export type ParsedJson = { value: unknown } | { errors: FieldError[]; isInexact?: boolean };
 
-const MAX_ERRORS = 100;
 /** Names of a path that lead to what is nested too deep. */
 const NAMES_SHOWN = 3;
 
@@ -24,9 +23,7 @@ export function parseJson(text: string, syntaxError = 'not JSON'): ParsedJson {
   }
   const inexact = inexactNumbers(text);
   if (inexact.length === 0) return { value };
-  const errors = inexact
-    .slice(0, MAX_ERRORS)
-    .map((number): FieldError => ({ path: number.path.join('.'), message: inexactSentence(number), code: 'custom' }));
+  const errors = inexact.map((number): FieldError => ({ path: number.path.join('.'), message: inexactSentence(number), code: 'custom' }));
   return { errors, isInexact: true };
 }
 

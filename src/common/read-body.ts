@@ -7,15 +7,19 @@ import { AppError } from '../common/app-error.js';
  * @throws AppError TOO_LARGE beyond the limit
  */
 export async function* readBody(body: Readable, maxBytes: number): AsyncGenerator<Buffer> {
-  let size = 0;
   try {
-    for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes)
-        throw new AppError('TOO_LARGE', `the body is larger than ${maxBytes} bytes (MAX_UPLOAD_BYTES); send it in parts`);
-      yield chunk;
-    }
+    yield* limitBytes(body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>, maxBytes);
   } finally {
     body.resume();
+  }
+}
+
+/** @throws AppError TOO_LARGE beyond the limit */
+export async function* limitBytes(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of chunks) {
+    size += chunk.length;
+    if (size > maxBytes) throw new AppError('TOO_LARGE', `the body is larger than ${maxBytes} bytes (MAX_UPLOAD_BYTES); send it in parts`);
+    yield chunk;
   }
 }

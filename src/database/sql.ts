@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { Pool, PoolClient } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
+import { despiteConflicts } from './conflicts.js';
 import { openHeartbeatPool } from './heartbeat-pool.js';
 import { SilentConnections } from './silent-connections.js';
 
@@ -17,9 +18,15 @@ export interface Statement {
 /** Where a statement runs: the pool (a transaction of its own) or one transaction's connection. */
 export type Connection = Pick<Pool | PoolClient, 'query'>;
 
+/** One that is a transaction of its own, and that PostgreSQL gave up in favour of others, is sent again. */
 export async function run<Row extends object>(connection: Connection, statement: Statement, values: unknown[]): Promise<Row[]> {
-  const result = await connection.query<Row>({ ...statement, values });
-  return result.rows;
+  const send = () => connection.query<Row>({ ...statement, values });
+  const { rows } = isPool(connection) ? await despiteConflicts(send) : await send();
+  return rows;
+}
+
+function isPool(connection: Connection): connection is Pool {
+  return 'totalCount' in connection;
 }
 
 /** The pool below TypeORM, for the statements whose speed matters, and transactions that both share. */
@@ -43,11 +50,14 @@ export class Database implements OnApplicationShutdown {
     if (!this.heartbeats.ending) await this.heartbeats.end();
   }
 
+  /** @param work called again when PostgreSQL gives the transaction up in favour of others: it must change nothing but the database */
   transaction<T>(work: (connection: Connection, manager: EntityManager) => Promise<T>): Promise<T> {
-    return this.dataSource.transaction(async (manager) => {
-      const connection = (await manager.queryRunner!.connect()) as PoolClient;
-      return work(connection, manager);
-    });
+    return despiteConflicts(() =>
+      this.dataSource.transaction(async (manager) => {
+        const connection = (await manager.queryRunner!.connect()) as PoolClient;
+        return work(connection, manager);
+      }),
+    );
   }
 }
 

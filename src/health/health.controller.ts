@@ -3,7 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { type HealthCheckResult, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { Public } from '../access/access.guard.js';
+import { Public } from '../access/access.hook.js';
 import { AppError } from '../common/app-error.js';
 import { ProcessRecycler } from '../common/process-recycler.js';
 import { DATA_SOURCE } from '../database/sql.js';
@@ -14,7 +14,6 @@ const CHECK_LIMIT_MS = 2_000;
 const RETRY_MS = 2_000;
 
 @ApiTags('health')
-@Public()
 @Controller('health')
 export class HealthController implements OnModuleDestroy {
   private stopping = false;
@@ -32,12 +31,14 @@ export class HealthController implements OnModuleDestroy {
   }
 
   /** Answers as long as the process does; asks nothing outside of it. */
+  @Public()
   @Get('live')
   live(): LiveReply {
     return { status: 'ok' };
   }
 
   /** Whether requests should be sent here: 503 without the database, while shutting down, and when only a new process could help. Without the queue work is only slower. */
+  @Public()
   @Get('ready')
   async ready(): Promise<HealthCheckResult> {
     if (this.stopping) throw new AppError('UNAVAILABLE', 'the service is shutting down', { details: { retryAfterMs: RETRY_MS } });

@@ -1,5 +1,6 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiProduces, ApiTags } from '@nestjs/swagger';
+import { AccessBySetting } from '../access/access.hook.js';
 import { Metrics } from './metrics.js';
 
 @ApiTags('health')
@@ -7,8 +8,9 @@ import { Metrics } from './metrics.js';
 export class MetricsController {
   constructor(private readonly metrics: Metrics) {}
 
-  /** In Prometheus's text format. Wants credentials like every other route: give Prometheus an API key as bearer token. */
+  /** In Prometheus's text format. Who may read it is the setting METRICS_ACCESS; with `authenticated` Prometheus shows an API key as its bearer token. */
   @Get()
+  @AccessBySetting('metricsAccess')
   @ApiProduces('text/plain')
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   read(): Promise<string> {

@@ -115,6 +115,11 @@ export interface NewItem {
 export interface ItemHandlerClass<Payload = unknown, Parameters = unknown, Filters = unknown> {
   run?(item: Item<Payload>, context: ItemContext<Parameters>): Promise<ItemResult | void>;
   runChunk?(items: Item<Payload>[], context: ChunkContext<Parameters>): Promise<ItemOutcome[]>;
+  /**
+   * Says what is wrong with an item before it is taken in, or with its new payload; undefined: nothing. Called for each item that comes,
+   * so it must be quick: `text` is the JSON of `{ key?, payload? }` as it was sent, which may have been written in many ways.
+   */
+  refuseItem?(text: string): string | undefined;
   /** Chooses a batch's items when it is created with filters instead of a list. Streamed: never held whole in memory. */
   selectItems?(filters: Filters, context: SelectionContext<Parameters>): AsyncIterable<NewItem>;
   /**

@@ -1,5 +1,6 @@
 import { IsInt, IsNumber, IsOptional, Max, Min } from 'class-validator';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Config } from '../config.js';
 import {
   type Item,
   type ItemContext,
@@ -24,7 +25,7 @@ export interface NoopPayload {
   fail?: 'permanent' | 'retryable' | 'later';
   /** Fail only the first so many tries. Default: all. Those of `later` are counted in this process. */
   times?: number;
-  /** Do not listen to the signal, and end only after a minute. */
+  /** Do not listen to the signal, and end only after a minute. For tests: only where NOOP_FAULTS allows it. */
   hang?: boolean;
 }
 
@@ -44,11 +45,21 @@ const LATER_MS = 50;
 const HANG_MS = 60_000;
 /** An item this long tells ten times how far it is. */
 const LONG_MS = 1_000;
+/** Items whose refusals are counted; what is too many is forgotten, oldest first, and refused so many times again. */
+const MAX_COUNTED = 100_000;
+const NO_FAULTS = 'payload.hang: is for tests and harms others; only a service that is started with NOOP_FAULTS=true takes it';
 
 /** Does nothing, for as long and as badly as it is told: for tests, demonstrations and measurements. */
 @ItemHandler('noop', { parameters: NoopParameters, filters: NoopFilters })
 export class NoopItemHandler implements ItemHandlerClass<NoopPayload | undefined, NoopParameters, NoopFilters> {
   private readonly refusals = new Map<string, number>();
+
+  constructor(private readonly config: Config) {}
+
+  refuseItem(text: string): string | undefined {
+    if (this.config.noopFaults || !text.includes('"hang"')) return undefined;
+    return (JSON.parse(text) as NewItem & { payload?: NoopPayload }).payload?.hang ? NO_FAULTS : undefined;
+  }
 
   run(item: Item<NoopPayload | undefined>, context: ItemContext<NoopParameters>): Promise<ItemResult> {
     const { parameters } = context;
@@ -72,6 +83,7 @@ export class NoopItemHandler implements ItemHandlerClass<NoopPayload | undefined
     context: ItemContext,
     plan: NoopPayload & { durationMs: number; failureRate: number },
   ): Promise<ItemResult> {
+    if (plan.hang && !this.config.noopFaults) throw new PermanentError(NO_FAULTS);
     if (plan.hang) await delay(HANG_MS, undefined, { ref: false });
     if (plan.durationMs > 0) await pass(plan.durationMs, context);
     if (plan.fail) this.fail(plan.fail, plan.times ?? Infinity, item, context.idempotencyKey);
@@ -89,6 +101,7 @@ export class NoopItemHandler implements ItemHandlerClass<NoopPayload | undefined
       this.refusals.delete(id);
       return;
     }
+    if (refused === 0 && this.refusals.size >= MAX_COUNTED) this.refusals.delete(this.refusals.keys().next().value!);
     this.refusals.set(id, refused + 1);
     throw new RetryLaterError('not now, as told', LATER_MS);
   }

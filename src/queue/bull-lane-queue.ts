@@ -86,15 +86,6 @@ export class BullLaneQueue extends LaneQueue implements OnModuleInit, OnApplicat
     this.connections.close();
   }
 
-  async hasWaiting(): Promise<boolean> {
-    try {
-      const counts = await withinTime(Promise.all([this.common.getWaitingCount(), this.express.getWaitingCount()]));
-      return counts.some((count) => count > 0);
-    } catch {
-      return false;
-    }
-  }
-
   async isHealthy(): Promise<boolean> {
     try {
       await withinTime(this.common.client.ping());

@@ -28,10 +28,6 @@ export class InProcessLaneQueue extends LaneQueue {
     return Promise.resolve();
   }
 
-  hasWaiting(): Promise<boolean> {
-    return Promise.resolve(this.common.hasWaiting || this.express.hasWaiting);
-  }
-
   isHealthy(): Promise<boolean> {
     return Promise.resolve(true);
   }
@@ -43,10 +39,6 @@ class BellList {
   private handler?: BellHandler;
   private concurrency = 0;
   private busy = 0;
-
-  get hasWaiting(): boolean {
-    return [...this.waiting.values()].some((bells) => bells.length > 0);
-  }
 
   add(bell: Bell, count: number): void {
     const bells = this.waiting.get(bell.rank) ?? [];

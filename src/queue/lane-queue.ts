@@ -26,9 +26,6 @@ export abstract class LaneQueue {
   /** Stops hearing new bells; those being worked go on. */
   abstract mute(): Promise<void>;
 
-  /** Whether a bell waits that nobody hears: then a busy lane gives way. */
-  abstract hasWaiting(): Promise<boolean>;
-
   /** Whether bells arrive at the moment. Work goes on without, only later. */
   abstract isHealthy(): Promise<boolean>;
 }

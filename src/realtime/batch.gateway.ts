@@ -1,19 +1,27 @@
-import { Logger } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Logger } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, type OnGatewayInit, SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
 import type { DefaultEventsMap, Server, Socket } from 'socket.io';
+import type { WebSocket } from 'ws';
 import { Access, credentialsOf, type Identity } from '../access/access.js';
 import { ListEvents } from '../batches/queries/list-events.query.js';
 import { AppError } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
 import { type ProblemBody, toProblem } from '../common/problem.js';
 import { Procedures } from '../common/procedure.js';
+import { TenantQuota } from '../common/tenant-quota.js';
+import { Config } from '../config.js';
 import { type BatchMessage, type SocketMessage, toBatchMessage } from './batch-messages.js';
 import { CatchUpRequest } from './catch-up.request.js';
+import { CLOSE_CODE, closeSocket, cutOff } from './close-socket.js';
+import { MessageRate } from './message-rate.js';
 
 interface SocketState {
   identity: Identity;
   catchUps: number;
 }
+
+/** Engine.IO's, which carries one or more of Socket.IO's sockets. */
+type Connection = Socket['conn'];
 
 type BatchSocket = Socket<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, SocketState>;
 
@@ -25,16 +33,20 @@ const MAX_TIMER_MS = 2_147_483_647;
 
 /** Sends every batch event of a tenant to all of its sockets; no message is needed to get them. */
 @WebSocketGateway()
-export class BatchGateway implements OnGatewayInit {
+export class BatchGateway implements OnGatewayInit, BeforeApplicationShutdown {
   @WebSocketServer() private readonly server: Server<DefaultEventsMap, DefaultEventsMap, DefaultEventsMap, SocketState>;
   private readonly logger = new Logger(BatchGateway.name);
 
   constructor(
     private readonly access: Access,
     private readonly procedures: Procedures,
+    private readonly quota: TenantQuota,
+    private readonly config: Config,
   ) {}
 
   afterInit(server: BatchGateway['server']): void {
+    const rates = new WeakMap<Connection, MessageRate>();
+    server.engine.on('connection', (connection: Connection) => rates.set(connection, this.limitPackets(connection)));
     server.use((socket, next) => {
       this.admit(socket).then(
         () => next(),
@@ -43,9 +55,20 @@ export class BatchGateway implements OnGatewayInit {
     });
     // Joined in the same tick as the connection, so that no event falls between the two.
     server.on('connection', (socket) => {
+      if (!this.countIn(socket)) return;
       void socket.join(roomOf(socket.data.identity.caller.tenant));
       endWithToken(socket);
+      const rate = rates.get(socket.conn)!;
+      socket.use((packet, next) => (rate.isExceeded ? answerTooMany(packet, this.tooMany) : next()));
     });
+  }
+
+  /** Long polls have no code for their end, and end with the server. */
+  beforeApplicationShutdown(): void {
+    for (const { conn } of this.server.sockets.sockets.values()) {
+      const socket = webSocketOf(conn);
+      if (socket) closeSocket(socket, CLOSE_CODE.shutdown, 'the service is shutting down');
+    }
   }
 
   /** @param droppable slow sockets go without it */
@@ -81,10 +104,37 @@ export class BatchGateway implements OnGatewayInit {
     const { token, apiKey } = socket.handshake.auth as Record<string, unknown>;
     const shown = credentialsOf(socket.handshake.headers);
     socket.data.catchUps = 0;
-    socket.data.identity = await this.access.identify({
+    const credentials = {
       apiKey: typeof apiKey === 'string' ? apiKey : shown.apiKey,
       bearer: typeof token === 'string' ? token : shown.bearer,
+    };
+    socket.data.identity = await this.access.identify(credentials, socket.handshake.address);
+    this.quota.assertLeft(socket.data.identity.caller.tenant);
+  }
+
+  /** Others may have come in since it was admitted. */
+  private countIn(socket: BatchSocket): boolean {
+    try {
+      socket.once('disconnect', this.quota.take(socket.data.identity.caller.tenant));
+      return true;
+    } catch {
+      socket.disconnect(true);
+      return false;
+    }
+  }
+
+  /** Counts whatever comes in, before anybody reads it; a flood ends the connection. */
+  private limitPackets(connection: Connection): MessageRate {
+    const rate = new MessageRate(this.config.socketMessagesPerSecond);
+    connection.on('packet', () => {
+      rate.count();
+      if (rate.isFlood) endFlood(connection, this.tooMany);
     });
+    return rate;
+  }
+
+  private get tooMany(): string {
+    return `more than ${this.config.socketMessagesPerSecond} messages a second (SOCKET_MESSAGES_PER_SECOND)`;
   }
 
   private slowSockets(): string[] {
@@ -116,6 +166,25 @@ function isSlow(socket: Socket): boolean {
 function refusal(error: unknown): Error {
   const { body } = toProblem(error);
   return Object.assign(new Error(body.message), { data: body });
+}
+
+/** Answers a message that is not read, when its client waits for an answer. */
+function answerTooMany(packet: unknown[], tooMany: string): void {
+  const answer = packet.at(-1);
+  if (typeof answer === 'function')
+    (answer as (body: ProblemBody) => void)(toProblem(new AppError('RATE_LIMITED', `${tooMany}; send fewer`)).body);
+}
+
+function endFlood(connection: Connection, tooMany: string): void {
+  const socket = webSocketOf(connection);
+  connection.transport.removeAllListeners('packet');
+  if (socket) cutOff(socket, tooMany);
+  else connection.close(true);
+}
+
+/** Undefined for a long poll. */
+function webSocketOf({ transport }: Connection): WebSocket | undefined {
+  return (transport as { socket?: WebSocket }).socket;
 }
 
 function endWithToken(socket: BatchSocket): void {

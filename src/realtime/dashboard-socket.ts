@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
 import type { BatchEventRecord } from '../batches/events/batch.events.js';
+import { closeSocket } from './close-socket.js';
 
 /** Bytes waiting for a socket, above which it is slow: it misses progress until they are read. */
 const SLOW_BYTES = 65_536;
@@ -48,7 +49,7 @@ export class DashboardSocket {
 
   /** @param at milliseconds since 1970 */
   closeAt(at: number, code: number, reason: string): void {
-    const timer = setTimeout(() => this.client.close(code, reason), Math.min(Math.max(0, at - Date.now()), MAX_TIMER_MS));
+    const timer = setTimeout(() => closeSocket(this.client, code, reason), Math.min(Math.max(0, at - Date.now()), MAX_TIMER_MS));
     this.client.once('close', () => clearTimeout(timer));
   }
 

@@ -1,14 +1,14 @@
 import { Controller, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
-import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { CurrentCaller } from '../access/current-caller.js';
-import { AppError, invalidField } from '../common/app-error.js';
+import { invalidField } from '../common/app-error.js';
+import { type FormPart, readMultipart } from '../common/multipart.js';
 import { type Caller, Procedures } from '../common/procedure.js';
+import { limitBytes } from '../common/read-body.js';
 import { Config } from '../config.js';
 import { UploadFile } from './commands/upload-file.command.js';
 import { FileReply } from './records.reply.js';
-import { readBody } from '../common/read-body.js';
 
 @ApiTags('records')
 @Controller('api/files')
@@ -22,16 +22,22 @@ export class FilesController {
   @Post()
   @ApiConsumes('multipart/form-data')
   @ApiBody({ schema: { type: 'object', properties: { file: { type: 'string', format: 'binary' } } } })
-  async upload(@Req() request: FastifyRequest, @CurrentCaller() caller: Caller): Promise<FileReply> {
-    if (!request.isMultipart())
-      throw new AppError('UNSUPPORTED_TYPE', 'send the file as multipart/form-data, for example with curl -F file=@rows.csv');
-    const part = await request.file({ limits: { files: 1, fileSize: Infinity } });
-    if (!part) throw invalidField('file', 'the form has no file; add one as a part with a file name');
-    return { success: true, data: await this.procedures.call(UploadFile, this.fileOf(part), caller) };
+  async upload(@Req() { raw, headers }: FastifyRequest, @CurrentCaller() caller: Caller): Promise<FileReply> {
+    const parts = readMultipart(raw, headers['content-type']);
+    for await (const part of parts) {
+      if (part.filename === undefined) continue;
+      const source = limitBytes(onlyFile(part, parts), this.config.maxUploadBytes);
+      const file = { name: part.filename, mediaType: part.mediaType, source };
+      return { success: true, data: await this.procedures.call(UploadFile, file, caller) };
+    }
+    throw invalidField('file', 'the form has no file; add one as a part with a file name');
   }
+}
 
-  private fileOf({ filename, mimetype, file }: MultipartFile) {
-    // The form's own limit would cut the file short without a word; this one refuses it.
-    return { name: filename, mediaType: mimetype, source: readBody(file, this.config.maxUploadBytes) };
+/** The file's bytes, which end well only with the form. */
+async function* onlyFile({ body }: FormPart, others: AsyncIterable<FormPart>): AsyncGenerator<Buffer> {
+  yield* body;
+  for await (const { filename } of others) {
+    if (filename !== undefined) throw invalidField('file', 'the form has more than one file; send each in a form of its own');
   }
 }

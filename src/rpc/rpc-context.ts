@@ -11,6 +11,8 @@ export interface RpcContext {
   procedures: Procedures;
   creations: CreationLimit;
   feeds: BatchFeeds;
+  /** Counts a subscription of the tenant until the request ends. @throws AppError RATE_LIMITED when it has too many open */
+  countSubscription(): void;
   idempotency: Idempotency;
   /** Of the header; a request with one makes one call. */
   idempotencyKey?: string;

@@ -96,4 +96,8 @@ export const additionOfItems = t.procedure
 export const subscription = t.procedure
   .meta({ input: WatchBatchRequest })
   .input((input: unknown) => input as WatchBatchRequest)
-  .subscription(({ ctx, input, signal }) => watchBatch(checkInput(WatchBatchRequest, input), ctx, signal));
+  .subscription(({ ctx, input, signal }) => {
+    const request = checkInput(WatchBatchRequest, input);
+    ctx.countSubscription();
+    return watchBatch(request, ctx, signal);
+  });

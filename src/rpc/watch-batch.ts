@@ -55,6 +55,8 @@ export async function* watchBatch(
 async function* live(feed: BatchFeed, after: number, { expiresAt = Infinity }: RpcContext, signal?: AbortSignal) {
   for (let seq = after + 1; ; seq += 1) {
     const record = await feed.next(seq, Math.min(MAX_SILENCE_MS, Math.max(0, expiresAt - Date.now())), signal);
+    // Nobody is left to be told of what follows.
+    if (signal?.aborted) return;
     if (Date.now() >= expiresAt) throw new AppError('UNAUTHORIZED', 'the token has expired; subscribe again with a new one');
     // The client connects again, and goes on where it was.
     if (feed.ended) throw new AppError('UNAVAILABLE', 'the service is shutting down', { details: { retryAfterMs: RETRY_MS } });

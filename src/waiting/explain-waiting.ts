@@ -58,7 +58,7 @@ async function lookAround(connection: Connection, config: Config, batch: BatchRo
   const limits = concurrencyLimitsOf(config);
   return {
     facts: await selectFacts(connection, batch.run_id),
-    crew: await selectCrew(connection, batch.operation),
+    crew: await selectCrew(connection, batch.operation, batch.tenant),
     emptyBuckets: buckets.length > 0 ? await selectEmptyBuckets(connection, batch.tenant, buckets) : [],
     room: limits && (await roomWithin(connection, batch.run_id, limits)),
   };

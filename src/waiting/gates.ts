@@ -3,7 +3,7 @@ import type { Room } from '../batches/store/claim-within-limits.js';
 import { type BatchRow, runningItems } from '../batches/store/select-batches.js';
 import type { RateBucket } from '../batches/store/take-tokens.js';
 import type { OpenBreaker } from '../breakers/breaker.view.js';
-import type { LaterRetries, RunFacts } from './store/select-facts.js';
+import type { LaterRetries, Pause, RunFacts } from './store/select-facts.js';
 import type { Crew } from './store/workers.js';
 import type { Gate, GateKind } from './waiting.view.js';
 
@@ -17,7 +17,7 @@ const iso = (date: Date | null | undefined): string | null => date?.toISOString(
 const items = (count: number): string => `${count} item${count === 1 ? '' : 's'}`;
 
 /** Of a batch that is not running: the one thing that it waits for. */
-export function gateOfStanding(batch: BatchRow, pause: { by: string | null; at: Date } | undefined): Gate[] {
+export function gateOfStanding(batch: BatchRow, pause: Pause | undefined): Gate[] {
   switch (batch.status) {
     case 'pending':
       return [shut('not-started', 'nobody has started the batch; start it', { since: iso(batch.created_at) })];
@@ -36,8 +36,9 @@ function stoppingGate(running: number): Gate {
   return shut('stopping', `no item starts any more; ${items(running)} in flight may still finish`, { items: running || null });
 }
 
-function pausedGate({ reason }: BatchRow, pause: { by: string | null; at: Date } | undefined): Gate {
+function pausedGate({ reason }: BatchRow, pause: Pause | undefined): Gate {
   const known = { by: pause?.by ?? null, since: iso(pause?.at) };
+  if (pause?.rule === 'hanging-calls') return shut('handler-hangs', `${reason}; mend it, then resume the batch to go on`, known);
   if (known.by === 'service') {
     return shut(reason?.startsWith('canary') ? 'canary' : 'failure-threshold', `${reason}; resume the batch to go on`, known);
   }
@@ -80,15 +81,23 @@ export function gatesOfAll(batch: BatchRow, { facts, crew, emptyBuckets, room }:
   ].filter((gate) => gate !== undefined);
 }
 
-function workerGate({ operation }: BatchRow, { workers, able, lanes, ready }: Crew, { lanes_held: held }: RunFacts): Gate | undefined {
+function workerGate(
+  { operation }: BatchRow,
+  { workers, able, lanes, ready, hanging }: Crew,
+  { lanes_held: held }: RunFacts,
+): Gate | undefined {
   if (able === 0) {
     const others = workers === 0 ? 'no worker is running' : `none of the ${workers} running workers knows it`;
     return shut('no-worker', `nobody works the operation ${operation}: ${others}; start a worker that does`);
   }
   if (ready > 0 || held > 0) return undefined;
+  if (hanging > 0) {
+    const where = `${hanging} of the ${able} workers that know it start no more of its items until some have ended`;
+    return shut('handler-hangs', `calls of the operation ${operation} ignore their abort signals: ${where}`);
+  }
   return shut(
     'workers-busy',
-    `none of the ${able} workers that know the operation ${operation} has room: their ${lanes} lanes, or what they may work of it at the same time, are taken`,
+    `none of the ${able} workers that know the operation ${operation} has room: their ${lanes} lanes, the tenant's share of them, or what they may work of it at the same time, are taken`,
   );
 }
 

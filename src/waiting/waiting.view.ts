@@ -11,6 +11,7 @@ export type GateKind =
   | 'no-items'
   | 'no-worker'
   | 'workers-busy'
+  | 'handler-hangs'
   | 'concurrency-limit'
   | 'rate-limit'
   | 'concurrency'

@@ -16,6 +16,7 @@ import {
   selectCompensatingBatch,
 } from '../batches/store/rollback-turn.js';
 import { checkInput } from '../common/check-input.js';
+import { HangingCalls } from '../common/hanging-calls.js';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
 import { handlerLogger } from '../operations/handler-logger.js';
@@ -45,6 +46,7 @@ export class Compensator implements BeforeApplicationShutdown {
     private readonly database: Database,
     private readonly config: Config,
     private readonly handlers: ItemHandlerRegistry,
+    private readonly hanging: HangingCalls,
   ) {}
 
   beforeApplicationShutdown(): void {
@@ -119,7 +121,9 @@ export class Compensator implements BeforeApplicationShutdown {
     const ended = new AbortController();
     try {
       const context = contextOf(batch, registered, compensation, signal);
-      await Promise.race([registered.handler.compensate!(compensation.value, context), isIgnored(signal, ended.signal)]);
+      const call = registered.handler.compensate!(compensation.value, context);
+      const onIgnored = (): void => this.countHanging(call, batch.operation, compensation.runId);
+      await Promise.race([call, isIgnored(signal, ended.signal, onIgnored)]);
       return undefined;
     } catch (error) {
       return stop.signal.reason === tooLate ? { kind: 'timeout', message: `no result within ${limitMs} ms` } : toFailure(error);
@@ -128,6 +132,12 @@ export class Compensator implements BeforeApplicationShutdown {
       clearInterval(beat);
       ended.abort();
     }
+  }
+
+  private countHanging(call: Promise<void>, operation: string, runId: string): void {
+    this.hanging.began(operation, runId);
+    const end = (): void => this.hanging.ended(operation, runId);
+    call.then(end, end);
   }
 
   private async renew(turn: RollbackTurn, stop: AbortController): Promise<void> {
@@ -170,10 +180,14 @@ function endOf({ options }: CompensatingBatch, attempt: number, failure: ItemFai
 }
 
 /** Rejects when a handler has not listened to its signal for too long. */
-function isIgnored(signal: AbortSignal, ended: AbortSignal): Promise<never> {
+function isIgnored(signal: AbortSignal, ended: AbortSignal, onIgnored: () => void): Promise<never> {
   return new Promise((_, reject) => {
+    const giveUp = (): void => {
+      onIgnored();
+      reject(signal.reason as Error);
+    };
     const onAbort = (): void => {
-      const timer = setTimeout(() => reject(signal.reason as Error), ABORT_GRACE_MS);
+      const timer = setTimeout(giveUp, ABORT_GRACE_MS);
       ended.addEventListener('abort', () => clearTimeout(timer), { once: true });
     };
     if (signal.aborted) onAbort();

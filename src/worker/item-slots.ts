@@ -2,6 +2,7 @@ import type { HandlerCall, HeldChunk, WorkItem } from './held-chunk.js';
 import type { ItemRunner } from './item-runner.js';
 import { isFailure, type Settlement } from './settlement.js';
 import type { StartTokens } from './start-tokens.js';
+import type { HangingOfTurn } from './turn-report.js';
 
 /** After its abort signal a handler has this long before its slot is given to another item. */
 const ABORT_GRACE_MS = 2_000;
@@ -24,7 +25,7 @@ export class ItemSlots {
     /** They may change at any time. */
     private readonly limits: { width: number; timeoutMs: number },
     private readonly tokens: StartTokens,
-    private readonly events: { mayStart: () => boolean; onSettled: () => void; onStuck: (calls: number) => void },
+    private readonly events: { mayStart: () => boolean; onSettled: () => void; hanging: HangingOfTurn },
   ) {}
 
   get busy(): number {
@@ -115,7 +116,7 @@ export class ItemSlots {
 
   private runTogether(items: WorkItem[]): void {
     void this.runner.runChunk(items).then((settlements) => {
-      if (items[0]?.call?.abandoned) this.events.onStuck(-1);
+      if (items[0]?.call?.abandoned) this.events.hanging.ended();
       items.forEach((item, index) => this.leave(item, settlements[index]!));
       this.saySettled();
     });
@@ -130,7 +131,7 @@ export class ItemSlots {
   }
 
   private readonly finish = (item: WorkItem, settlement: Settlement): void => {
-    if (item.call?.abandoned) this.events.onStuck(-1);
+    if (item.call?.abandoned) this.events.hanging.ended();
     this.leave(item, settlement);
     this.saySettled();
   };
@@ -160,7 +161,7 @@ export class ItemSlots {
     this.running.delete(item);
     if (!item.call || item.call.abandoned) return;
     item.call.abandoned = true;
-    this.events.onStuck(1);
+    this.events.hanging.began(item.timedOut);
   }
 }
 

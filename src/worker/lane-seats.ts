@@ -1,122 +1,127 @@
-/** One in so many seats is kept for express bells. */
-const KEPT_SHARE = 4;
-/** Of the kept ones a tenant takes one in so many. */
-const TENANT_SHARE = 4;
+import type { Bell } from '../queue/lane-queue.js';
+import { WaitingBells } from './waiting-bells.js';
 
-/** Whoever wants a seat. */
-export interface SeatRequest {
-  tenant: string;
-  express: boolean;
-}
+/** Of what a tenant must leave to others, an express bell of its own may still take one in so many. */
+const EXPRESS_PART = 4;
+/** The last one in so many seats is for tenants that hold none. */
+const LAST_SHARE = 16;
 
 /** Give it back when the work is done. */
 export interface Seat {
   tenant: string;
-  /** It is one of those that are kept for express bells. */
-  isKept: boolean;
-}
-
-interface Waiter extends SeatRequest {
-  seated: (seat: Seat | undefined) => void;
 }
 
 /**
- * How many lanes this process works at the same time, and whose. A quarter of the seats is kept for runs that have just come and for
- * tenants with less than their share, so that nobody waits behind a batch that fills the others; no tenant may fill these.
+ * How many lanes this process works at the same time, and whose. A tenant may hold so many seats as a multiple of those that are free: the
+ * fewer are left, the less anybody may hold, and some are always left for who comes next. Alone a tenant holds most of them; several
+ * that want more than there is come to hold the same. A lane is not taken away from anybody: who holds too many gets no new one. Of those
+ * who wait, the one who holds the fewest is seated first.
  */
 export class LaneSeats {
   private readonly byTenant = new Map<string, number>();
-  private readonly keptByTenant = new Map<string, number>();
-  private readonly kept: number;
+  private readonly waiting = new WaitingBells();
+  /** Seats a tenant may hold for each free one. */
+  private readonly perFree: { common: number; express: number };
+  /** Left to tenants that hold none. */
+  private readonly last: number;
   private taken = 0;
-  private waiters: Waiter[] = [];
   private closed = false;
 
-  constructor(private readonly total: number) {
-    this.kept = Math.floor(total / KEPT_SHARE);
+  /**
+   * @param alonePercent of the seats that a tenant may hold while it is alone
+   * @param onSeated told of a bell that had to wait
+   */
+  constructor(
+    private readonly total: number,
+    alonePercent: number,
+    private readonly onSeated: (bell: Bell, seat: Seat) => void,
+  ) {
+    const left = 100 - alonePercent;
+    const express = left / EXPRESS_PART;
+    this.perFree = { common: alonePercent / left, express: (alonePercent + express) / (left - express) };
+    this.last = left === 0 ? 0 : Math.floor(total / LAST_SHARE);
   }
 
-  get common(): number {
-    return this.total - this.kept;
-  }
-
-  /** Seats for work that nobody hurries. */
+  /** Seats that somebody may take: not everybody may. */
   get free(): number {
-    return this.closed ? 0 : Math.max(0, this.common - this.taken);
+    return this.closed ? 0 : this.total - this.taken;
   }
 
   get hasWaiting(): boolean {
-    return this.waiters.length > 0;
+    return !this.waiting.isEmpty;
   }
 
-  /** Seats that are taken. */
-  get busy(): number {
-    return this.taken;
-  }
-
-  /** An express bell that finds no seat because its tenant has its part of the kept ones: it waits with the common ones. */
-  isOverShare({ tenant, express }: SeatRequest): boolean {
-    return express && this.free === 0 && (this.keptByTenant.get(tenant) ?? 0) >= Math.max(1, Math.floor(this.kept / TENANT_SHARE));
+  /** Tenants that hold as many seats as they may. */
+  get fullTenants(): string[] {
+    return [...this.byTenant.keys()].filter((tenant) => !this.mayTake({ tenant, express: false }));
   }
 
   /** Whether the tenant has fewer seats than its part, among tenants that have any. */
   isBelowShare(tenant: string): boolean {
-    const seats = this.byTenant.get(tenant) ?? 0;
+    const seats = this.held(tenant);
     const tenants = this.byTenant.size + (seats === 0 ? 1 : 0);
     return tenants > 1 && seats < this.total / tenants;
   }
 
-  /** @returns undefined when the process takes no more work */
-  take(request: SeatRequest): Promise<Seat | undefined> {
-    return new Promise((seated) => {
-      this.waiters.push({ ...request, seated });
-      this.seatWaiters();
-    });
+  /** Whether somebody waits whom it would help that the tenant gives a seat up: it comes next itself, or one who holds fewer. */
+  isInTheWay(tenant: string): boolean {
+    return this.waiting.tenants.some((other) => other === tenant || this.held(other) < this.held(tenant));
   }
 
-  /** Takes a common seat if one is free at this moment. */
+  /** @returns undefined when the bell has to wait; it is seated later. Nobody is when the process takes no more work. */
+  take(bell: Bell): Seat | undefined {
+    if (this.closed) return undefined;
+    if (this.mayTake(bell)) return this.seat(bell.tenant);
+    this.waiting.add(bell);
+    return undefined;
+  }
+
+  /** Takes a seat if the tenant may have one at this moment. */
   takeFree(tenant: string): Seat | undefined {
-    return this.free > 0 ? this.seat({ tenant, express: false }) : undefined;
+    return !this.closed && this.mayTake({ tenant, express: false }) ? this.seat(tenant) : undefined;
   }
 
-  leave({ tenant, isKept }: Seat): void {
+  leave({ tenant }: Seat): void {
     this.taken -= 1;
-    decrease(this.byTenant, tenant);
-    if (isKept) decrease(this.keptByTenant, tenant);
-    this.seatWaiters();
+    const left = this.held(tenant) - 1;
+    if (left > 0) this.byTenant.set(tenant, left);
+    else this.byTenant.delete(tenant);
+    this.seatWaiting();
   }
 
   /** From now on nobody is seated; those who wait are sent away. */
   close(): void {
     this.closed = true;
-    this.seatWaiters();
+    this.waiting.clear();
   }
 
-  private seatWaiters(): void {
-    const waiters = this.waiters;
-    this.waiters = [];
-    for (const waiter of [...waiters.filter(({ express }) => express), ...waiters.filter(({ express }) => !express)]) {
-      if (this.closed) waiter.seated(undefined);
-      else if (this.taken < (waiter.express ? this.total : this.common)) waiter.seated(this.seat(waiter));
-      else this.waiters.push(waiter);
+  private held(tenant: string): number {
+    return this.byTenant.get(tenant) ?? 0;
+  }
+
+  private mayTake({ tenant, express }: Pick<Bell, 'tenant' | 'express'>): boolean {
+    const free = this.total - this.taken;
+    const held = this.held(tenant);
+    if (held === 0) return free > 0;
+    return free > this.last && held < free * (express ? this.perFree.express : this.perFree.common);
+  }
+
+  private seat(tenant: string): Seat {
+    this.taken += 1;
+    this.byTenant.set(tenant, this.held(tenant) + 1);
+    return { tenant };
+  }
+
+  private seatWaiting(): void {
+    for (let tenant = this.next(); tenant !== undefined; tenant = this.next()) {
+      this.onSeated(this.waiting.takeFirstOf(tenant), this.seat(tenant));
     }
   }
 
-  private seat({ tenant }: SeatRequest): Seat {
-    const isKept = this.taken >= this.common;
-    this.taken += 1;
-    increase(this.byTenant, tenant);
-    if (isKept) increase(this.keptByTenant, tenant);
-    return { tenant, isKept };
+  /** Of tenants whose first bell may be seated, the one who holds the fewest seats, and then the most urgent. */
+  private next(): string | undefined {
+    const firsts = this.waiting.tenants.map((tenant) => this.waiting.firstOf(tenant)!).filter((bell) => this.mayTake(bell));
+    const order = (a: Bell, b: Bell) => this.held(a.tenant) - this.held(b.tenant) || a.rank - b.rank;
+    return firsts.sort(order)[0]?.tenant;
   }
-}
-
-function increase(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1);
-}
-
-function decrease(counts: Map<string, number>, name: string): void {
-  const left = counts.get(name)! - 1;
-  if (left > 0) counts.set(name, left);
-  else counts.delete(name);
 }

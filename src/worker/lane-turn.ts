@@ -52,7 +52,7 @@ export class LaneTurn {
     this.slots = new ItemSlots(runner, this.limits, this.tokens, {
       mayStart: () => this.mayStart(),
       onSettled: () => settings.slices.enter(this.goOn),
-      onStuck: settings.onStuck,
+      hanging: settings.hanging,
     });
     this.lone = new LoneItems(connection, this.fence, { chunks: this.chunks, slots: this.slots, tokens: this.tokens });
   }

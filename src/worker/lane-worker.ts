@@ -4,7 +4,7 @@ import { laneWidths, rankOf } from '../batches/dialects.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import type { Room } from '../batches/store/claim-within-limits.js';
 import { findWaitingRuns } from '../batches/store/find-work.js';
-import { ProcessRecycler } from '../common/process-recycler.js';
+import { HangingCalls } from '../common/hanging-calls.js';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
@@ -28,6 +28,8 @@ const HEARTBEATS_A_LEASE = 3;
 const GIVE_WAY_MS = 100;
 /** Runs that one look for a slot's next item finds: other processes may take the first of them meanwhile. */
 const CANDIDATES = 5;
+/** Bells that are heard while every lane is worked, to know who waits. */
+const SPARE_EARS = 16;
 /** Of a held run's bell: the database's clock must have passed the time when it is heard. */
 const CLOCK_SLACK_MS = 10;
 /** A run for which the limits over batches leave no room asks again after this long for each step of its rank: urgent ones more often. */
@@ -62,18 +64,18 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly queue: LaneQueue,
     private readonly channel: EventChannel,
     publisher: BatchEventPublisher,
-    recycler: ProcessRecycler,
+    private readonly hanging: HangingCalls,
   ) {
     this.turns = new Turns(database, config.leaseMs);
-    this.seats = new LaneSeats(config.workerLanes);
-    this.slots = new OperationSlots(registry);
+    this.seats = new LaneSeats(config.workerLanes, config.tenantLanesPercent, (bell, seat) => void this.workBell(bell, seat));
+    this.slots = new OperationSlots(registry, hanging);
     this.claimer = new LaneClaimer(database, config);
     this.later = new LaterBells(queue);
     this.held = new HeldRuns(this.later);
     this.progress = new ProgressTeller(database, publisher);
     this.watch = new RunWatch(database, publisher, this.progress);
     this.rooms = new RoomSharing(database, config, this.turns, channel);
-    this.taker = new TurnTaker(database, config, registry, recycler, this.turns, this.watch);
+    this.taker = new TurnTaker(database, config, registry, hanging, this.turns, this.watch);
   }
 
   /** Not earlier: handlers and listeners are bound by now. */
@@ -83,10 +85,10 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     this.timers = [
       setInterval(() => void this.turns.beat(), heartbeatMs),
       setInterval(() => void this.rooms.fit(), heartbeatMs),
-      setInterval(() => void this.giveWay(), GIVE_WAY_MS),
+      setInterval(() => this.giveWay(), GIVE_WAY_MS),
     ];
-    const concurrency = { common: this.seats.common, express: this.config.workerLanes };
-    await this.queue.listen((bell) => this.hear(bell), concurrency);
+    const ears = this.config.workerLanes + SPARE_EARS;
+    await this.queue.listen((bell) => this.hear(bell), { common: ears, express: ears });
   }
 
   /** Stops claiming, lets items in flight finish, aborts those that take too long, and gives every lane back. */
@@ -108,9 +110,14 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     this.progress.stop();
   }
 
-  /** Lanes for runs that the sweep finds. */
+  /** Lanes for runs that the sweep finds, of tenants that are not full. */
   get freeLanes(): number {
     return this.mayWork ? this.seats.free : 0;
+  }
+
+  /** Those that work as many lanes of this process as they may. */
+  get fullTenants(): string[] {
+    return this.seats.fullTenants;
   }
 
   /** Operations that this process can take items of now. */
@@ -127,14 +134,16 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     return this.turns.takeWorkedRuns();
   }
 
-  /** Works one turn at one of the run's free lanes, if there is one; waits for a free seat in this process. Never rejects. */
+  /** Works one turn at one of the run's free lanes, if there is one; later, when the tenant may have no more lanes now. Never rejects. */
   async hear(bell: Bell): Promise<void> {
-    if (!this.mayWork) return;
-    if (this.seats.isOverShare(bell)) return this.queue.ring({ ...bell, express: false }, 1);
-    const seat = await this.seats.take(bell);
-    if (!seat) return;
+    const seat = this.mayWork ? this.seats.take(bell) : undefined;
+    if (seat) await this.workBell(bell, seat);
+  }
+
+  private async workBell(bell: Bell, seat: Seat): Promise<void> {
     let slotted: string | undefined;
     await this.work(seat, async () => {
+      if (!this.mayWork) return;
       const claim = await this.claimer.claim(bell.runId, this.slots.operations);
       slotted = claim.slotted;
       if (claim.full) this.holdForRoom(bell, claim.full);
@@ -164,7 +173,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     // One bell is enough to fill all slots.
     void this.workSlot(slot.operation, tenant);
     await turn;
-    if (this.seats.free > 0 || !(await this.queue.hasWaiting())) return true;
+    if (!this.seats.isInTheWay(tenant)) return !this.hanging.areTooManyOf(slot.operation);
     await this.queue.ring(next.bell, 1);
     return false;
   }
@@ -222,16 +231,14 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     }
   }
 
-  /** All common lanes of this process are busy: if somebody waits, those that had their time go to the queue's tail. */
-  private async giveWay(): Promise<void> {
-    const { long } = this.turns;
-    if (long.length === 0 || this.seats.free > 0) return;
-    if (!this.seats.hasWaiting && !(await this.queue.hasWaiting())) return;
-    for (const turn of long) turn.stop('yielded');
+  /** Turns that had their time go to the queue's tail, when somebody waits who holds no more lanes than their tenant does. */
+  private giveWay(): void {
+    if (!this.seats.hasWaiting) return;
+    for (const turn of this.turns.long) if (this.seats.isInTheWay(turn.lane.tenant)) turn.stop('yielded');
   }
 
   private get mayWork(): boolean {
-    return !this.draining && !this.taker.isStuck;
+    return !this.draining && !this.hanging.areTooMany;
   }
 
   private seatFor(tenant: string): Seat | undefined {

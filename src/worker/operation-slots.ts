@@ -1,3 +1,4 @@
+import type { HangingCalls } from '../common/hanging-calls.js';
 import type { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 
 /** A slot beyond the others, for a tenant that has none: whoever fills all slots with work that takes long holds up nobody else. */
@@ -12,15 +13,21 @@ export interface Slot {
   tenant: string;
 }
 
-/** This process's slots of operations that limit how many of their items it works at the same time, over all batches. */
+/**
+ * This process's slots of operations that limit how many of their items it works at the same time, over all batches. One of which too many
+ * calls hang has none.
+ */
 export class OperationSlots {
   private readonly taken = new Map<string, Set<Slot>>();
   /** Tenants by operation, the one whose item was chosen last at the end. */
   private readonly served = new Map<string, Set<string>>();
 
-  constructor(private readonly registry: ItemHandlerRegistry) {}
+  constructor(
+    private readonly registry: ItemHandlerRegistry,
+    private readonly hanging: HangingCalls,
+  ) {}
 
-  /** Operations that are worked in slots. */
+  /** Operations whose lanes are not simply taken. */
   get operations(): string[] {
     return this.registry.operations.filter((operation) => this.slotsOf(operation) < Infinity);
   }
@@ -31,6 +38,7 @@ export class OperationSlots {
 
   /** @returns undefined when none is free, and the tenant may not have the spare one */
   take(operation: string, tenant: string): Slot | undefined {
+    if (this.hanging.areTooManyOf(operation)) return undefined;
     const taken = this.takenOf(operation);
     const slot: Slot = { operation, isSpare: this.isFull(operation), tenant };
     if (taken.size >= this.slotsOf(operation) + SPARE_SLOTS || !this.mayUse(slot, tenant)) return undefined;
@@ -72,6 +80,7 @@ export class OperationSlots {
   }
 
   private slotsOf(operation: string): number {
+    if (this.hanging.areTooManyOf(operation)) return 0;
     return this.registry.get(operation)?.handler.slotsPerWorker ?? Infinity;
   }
 }

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { BatchEventPublisher } from '../batches/events/batch-event-publisher.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import { isDueToJudge, type Verdict } from '../batches/store/judge-run.js';
+import { pauseRun } from '../batches/store/pause-run.js';
 import { settleRun } from '../batches/store/settle-run.js';
 import type { Database } from '../database/sql.js';
 import type { ProgressTeller } from './progress-teller.js';
@@ -11,6 +12,7 @@ export class RunWatch {
   private readonly logger = new Logger(RunWatch.name);
   private readonly judging = new Set<string>();
   private readonly judgeAgain = new Set<string>();
+  private readonly pausing = new Set<string>();
 
   constructor(
     private readonly database: Database,
@@ -39,6 +41,25 @@ export class RunWatch {
       this.logger.warn({ err: error, runId }, 'a failure threshold was not looked at; the next results, or the end, look again');
     } finally {
       this.judging.delete(runId);
+    }
+  }
+
+  /** Pauses a run whose handler's calls go on after their time. They still cost it nothing but that. Never rejects. */
+  async pauseHanging(runId: string, calls: number, timeoutMs: number): Promise<void> {
+    if (this.pausing.has(runId)) return;
+    this.pausing.add(runId);
+    try {
+      const why = `${calls} calls for items of this batch ignored their abort signal, and still run`;
+      const reason = `${why}: they have gone on for two seconds after their time limit of ${timeoutMs} ms`;
+      const events = await pauseRun(this.database, runId, { rule: 'hanging-calls', reason });
+      if (events.length === 0) return;
+      this.logger.warn({ batchId: events[0]!.batchId, runId, calls }, 'a batch is paused because calls of its item handler hang');
+      await this.publisher.publish(events);
+      await this.publisher.runChanged(runId);
+    } catch (error) {
+      this.logger.warn({ err: error, runId }, 'a batch whose calls hang was not paused; the next one that hangs does it');
+    } finally {
+      this.pausing.delete(runId);
     }
   }
 

@@ -104,20 +104,37 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   }
 
   /**
-   * Turns are not waited for, nor a Redis that does not answer. When all lanes are busy, the queue decides who is next. There a run may stand
-   * too far behind, or not at all: its bells were lost with a worker, or with a turn that failed. It is rung for again.
+   * Turns are not waited for, nor a Redis that does not answer. Lanes are taken for tenants that may have more of them; those that may not
+   * would stand before them with all of their runs. When all lanes are busy, the queue decides who is next. There a run may stand too far
+   * behind, or not at all: its bells were lost with a worker, or with a turn that failed. It is rung for again.
    */
   private async serveWaitingRuns(): Promise<void> {
-    const { priorityAgeMs: ageMs, leaseMs } = this.config;
-    const free = this.worker.freeLanes;
-    const search = { operations: this.worker.freeOperations, limit: Math.max(free, MAX_REPEATED), ageMs, except: this.worker.heldRuns };
-    const patienceMs = Math.min(ageMs, leaseMs);
-    let left = free;
-    for (const { run_id: runId, tenant, rank, lanes, orphans, waited_ms: waitedMs } of await findWaitingRuns(this.database.pool, search)) {
-      const bell = { runId, tenant, rank, express: false };
+    const { fullTenants: names, freeLanes } = this.worker;
+    let left = freeLanes;
+    for (const { bell, lanes, waits, orphans } of await this.findWaiting(Math.max(left, MAX_REPEATED), { names, alone: false })) {
       for (let lane = 0; lane < lanes && left > 0; lane += 1, left -= 1) void this.worker.hear(bell);
-      if (left === 0 && (orphans > 0 || waitedMs > patienceMs)) this.repeated.ring(bell, Math.max(1, orphans), patienceMs);
+      if (left === 0 && waits) this.repeated.ring(bell, Math.max(1, orphans), this.patienceMs);
     }
+    if (names.length === 0) return;
+    for (const { bell, waits, orphans } of await this.findWaiting(MAX_REPEATED, { names, alone: true })) {
+      if (waits) this.repeated.ring(bell, Math.max(1, orphans), this.patienceMs);
+    }
+  }
+
+  private async findWaiting(limit: number, tenants: { names: string[]; alone: boolean }) {
+    const { freeOperations: operations, heldRuns: except } = this.worker;
+    const search = { operations, limit, ageMs: this.config.priorityAgeMs, except, tenants };
+    return (await findWaitingRuns(this.database.pool, search)).map(
+      ({ run_id: runId, tenant, rank, lanes, orphans, waited_ms: waitedMs }) => {
+        const waits = orphans > 0 || waitedMs > this.patienceMs;
+        return { bell: { runId, tenant, rank, express: false }, lanes, orphans, waits };
+      },
+    );
+  }
+
+  /** After so long a run that waits is rung for again. */
+  private get patienceMs(): number {
+    return Math.min(this.config.priorityAgeMs, this.config.leaseMs);
   }
 
   private async fold(): Promise<void> {

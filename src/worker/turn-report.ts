@@ -29,5 +29,12 @@ export interface TurnSettings {
   /** Shared by all turns of the process. */
   slices: LoopSlices;
   onRecorded: (failed: number) => void;
-  onStuck: (calls: number) => void;
+  hanging: HangingOfTurn;
+}
+
+/** Told of calls of the handler that ignore their abort signals. */
+export interface HangingOfTurn {
+  /** @param isLate its time limit is over; otherwise it was told to stop for another reason, and its batch is not to blame */
+  began: (isLate: boolean) => void;
+  ended: () => void;
 }

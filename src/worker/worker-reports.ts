@@ -1,5 +1,6 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
+import { HangingCalls } from '../common/hanging-calls.js';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
@@ -7,6 +8,8 @@ import { reportWorker, signOffWorker } from '../waiting/store/workers.js';
 import { LaneWorker } from './lane-worker.js';
 
 const REPORT_MS = 2_000;
+/** Tenants that one report names. */
+const MAX_TENANTS = 100;
 
 /** Says in the database, every two seconds, that this process lives and what it would work. */
 @Injectable()
@@ -21,6 +24,7 @@ export class WorkerReports implements OnApplicationBootstrap, BeforeApplicationS
     private readonly config: Config,
     private readonly registry: ItemHandlerRegistry,
     private readonly worker: LaneWorker,
+    private readonly hanging: HangingCalls,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -50,6 +54,8 @@ export class WorkerReports implements OnApplicationBootstrap, BeforeApplicationS
       id: this.id,
       operations,
       full: operations.filter((operation) => !free.has(operation)),
+      hanging: operations.filter((operation) => this.hanging.areTooManyOf(operation)),
+      fullTenants: this.worker.fullTenants.slice(0, MAX_TENANTS),
       lanes: this.config.workerLanes,
       free: this.worker.freeLanes,
     };

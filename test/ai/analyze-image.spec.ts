@@ -1,4 +1,6 @@
+import sharp from 'sharp';
 import { colorName, toHex } from '../../src/ai/offline/image/color-name.js';
+import { analyzeImage } from '../../src/ai/offline/image/analyze-image.js';
 import { imageQuality } from '../../src/ai/offline/image/image-quality.js';
 import { measure } from '../../src/ai/offline/image/measure.js';
 
@@ -76,5 +78,24 @@ describe('quality', () => {
     expect(imageQuality(2, { ...best, brightness: 0.85 })).toBeCloseTo(0.9);
     expect(imageQuality(2, { ...best, contrast: 0.1 })).toBeCloseTo(0.925);
     expect(imageQuality(2, { ...best, entropy: 3.5 })).toBeCloseTo(0.95);
+  });
+});
+
+describe('pictures read at the same time', () => {
+  /** Decoders at work at once, at most, while four of them are read. */
+  async function decodersAt(side: number): Promise<number> {
+    const bytes = await sharp({ create: { width: side, height: side, channels: 3, background: 'teal' } })
+      .png()
+      .toBuffer();
+    let most = 0;
+    const looking = setInterval(() => (most = Math.max(most, sharp.counters().process)), 1);
+    await Promise.all([1, 2, 3, 4].map(() => analyzeImage(bytes, new AbortController().signal)));
+    clearInterval(looking);
+    return most;
+  }
+
+  it('are decoded side by side, but of those above 25 megapixels one at a time', async () => {
+    expect(await decodersAt(5_100)).toBe(1);
+    expect(await decodersAt(4_900)).toBeGreaterThan(1);
   });
 });

@@ -5,6 +5,7 @@ import type { BatchView } from '../../src/batches/batch.view.js';
 import type { RollbackReport } from '../../src/batches/rollback.view.js';
 import { GetRollback } from '../../src/batches/queries/get-rollback.query.js';
 import { ListAudit } from '../../src/batches/queries/list-audit.query.js';
+import { HangingCalls } from '../../src/common/hanging-calls.js';
 import { Config } from '../../src/config.js';
 import { type Item, type ItemContext, type ItemResult, PermanentError, RetryLaterError } from '../../src/operations/item-handler.js';
 import { ItemHandlerRegistry } from '../../src/operations/item-handler.registry.js';
@@ -249,8 +250,18 @@ describe('compensations', () => {
     const batch = await engine.runUndoable(done, undo, { items: items(2), options: ONE_AT_A_TIME });
     await endedWith(batch, 'completed');
     const { app, database } = engine.service;
-    const other = new Compensator(database, Config.from({ LEASE_MS: '1000' }), app.get(ItemHandlerRegistry, { strict: false }));
-    const first = new Compensator(database, Config.from({ LEASE_MS: '1000' }), app.get(ItemHandlerRegistry, { strict: false }));
+    const other = new Compensator(
+      database,
+      Config.from({ LEASE_MS: '1000' }),
+      app.get(ItemHandlerRegistry, { strict: false }),
+      app.get(HangingCalls, { strict: false }),
+    );
+    const first = new Compensator(
+      database,
+      Config.from({ LEASE_MS: '1000' }),
+      app.get(ItemHandlerRegistry, { strict: false }),
+      app.get(HangingCalls, { strict: false }),
+    );
     await restore(batch);
     const working = first.compensate(batch.id);
     await eventually(

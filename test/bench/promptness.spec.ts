@@ -91,3 +91,16 @@ describe('the benchmark of many tenants', () => {
     PATIENCE_MS,
   );
 });
+
+describe('the benchmark of long items', () => {
+  it(
+    'counts the small batches that end beside them',
+    async () => {
+      const { stdout, result } = await benchQuickly<{ rows: { batches: number; ended: number; times: number[] }[] }>('long-items');
+
+      expect(result.rows.map(({ batches, ended, times }) => [batches, ended, times.length])).toEqual([[10, 10, 10]]);
+      expect(rowsOf(stdout)).toEqual(['one long, ten others']);
+    },
+    PATIENCE_MS,
+  );
+});

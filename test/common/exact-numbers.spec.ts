@@ -117,5 +117,5 @@ test('a number is exact when printing as many digits gives it back', () => {
 test('a megabyte of digits, or of numbers, is judged at once', () => {
   expect(found(`[${'1'.repeat(1_000_000)}]`)).toHaveLength(1);
   expect(found(`[0.${'0'.repeat(1_000_000)}1]`)).toHaveLength(1);
-  expect(found(`[${'9007199254740993,'.repeat(50_000)}1]`)).toHaveLength(50_000);
+  expect(found(`[${'9007199254740993,'.repeat(50_000)}1]`)).toHaveLength(100);
 });

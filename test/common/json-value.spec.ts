@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { problemOfJson, toJson } from '../../src/common/json-value.js';
 
 const circle: Record<string, unknown> = { a: { b: [] } };
-((circle.a as { b: unknown[] }).b).push(circle);
+(circle.a as { b: unknown[] }).b.push(circle);
 const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
 const failing = {
   toJSON() {

@@ -20,7 +20,7 @@ function numbersVariable(field: keyof Config) {
 
 /** Every variable: the field it sets, its default, a value and what that becomes, and values that are refused. */
 const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given: string; becomes: unknown; wrong: string[] }> = {
-  NODE_ENV: { field: 'nodeEnv', byDefault: 'development', given: 'production', becomes: 'production', wrong: ['staging'] },
+  NODE_ENV: { field: 'nodeEnv', byDefault: 'development', given: 'test', becomes: 'test', wrong: ['staging'] },
   ROLE: { field: 'role', byDefault: 'all', given: 'worker', becomes: 'worker', wrong: ['boss'] },
   HOST: { field: 'host', byDefault: '127.0.0.1', given: '0.0.0.0', becomes: '0.0.0.0', wrong: [] },
   PORT: { field: 'port', byDefault: 3000, given: '8080', becomes: 8080, wrong: ['-1', '65536', 'http', '80.5'] },
@@ -42,10 +42,32 @@ const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given
       { tenant: 'a', key: '0123456789abcdef' },
       { tenant: 'b', key: '0123456789abcdef:g' },
     ],
-    wrong: ['a:short', '0123456789abcdef', ':0123456789abcdef'],
+    wrong: [
+      ...['a:short', '0123456789abcdef', ':0123456789abcdef'],
+      ...['a:0123456789abcdef,b:0123456789abcdef', 'a:0123456789abcdef,a:0123456789abcdef'],
+    ],
   },
   JWT_SECRET: { field: 'jwtSecret', byDefault: undefined, given: 'x'.repeat(32), becomes: 'x'.repeat(32), wrong: ['x'.repeat(31)] },
   CORS_ORIGINS: { field: 'corsOrigins', byDefault: [], given: 'https://a, https://b', becomes: ['https://a', 'https://b'], wrong: [] },
+  ALLOWED_HOSTS: {
+    field: 'allowedHosts',
+    byDefault: [],
+    given: 'batch.example, [::1]',
+    becomes: ['batch.example', '[::1]'],
+    wrong: ['https://batch.example', 'batch.example:3000', 'a b'],
+  },
+  METRICS_ACCESS: { field: 'metricsAccess', byDefault: 'authenticated', given: 'public', becomes: 'public', wrong: ['nobody'] },
+  DOCS_ACCESS: { field: 'docsAccess', byDefault: 'public', given: 'off', becomes: 'off', wrong: ['nobody'] },
+  FAILED_CREDENTIALS_PER_MINUTE: { field: 'failedCredentialsPerMinute', byDefault: 300, given: '5', becomes: 5, wrong: ['0', '1.5'] },
+  CONNECTIONS_PER_ADDRESS: { field: 'connectionsPerAddress', byDefault: undefined, given: '5', becomes: 5, wrong: ['0', '1000001'] },
+  HEADERS_TIMEOUT_MS: { field: 'headersTimeoutMs', byDefault: 20_000, given: '100', becomes: 100, wrong: ['99', '86400001'] },
+  BODY_IDLE_MS: { field: 'bodyIdleMs', byDefault: 30_000, given: '100', becomes: 100, wrong: ['99', '86400001'] },
+  BODY_MIN_BYTES_PER_SECOND: { field: 'bodyMinBytesPerSecond', byDefault: 500, given: '0', becomes: 0, wrong: ['-1', '1.5'] },
+  ANSWER_IDLE_MS: { field: 'answerIdleMs', byDefault: 120_000, given: '100', becomes: 100, wrong: ['99', '86400001'] },
+  KEEP_ALIVE_MS: { field: 'keepAliveMs', byDefault: 72_000, given: '100', becomes: 100, wrong: ['99', '86400001'] },
+  SOCKETS_PER_TENANT: { field: 'socketsPerTenant', byDefault: 1_000, given: '5', becomes: 5, wrong: ['0', '1.5'] },
+  SUBSCRIPTIONS_PER_TENANT: { field: 'subscriptionsPerTenant', byDefault: 1_000, given: '5', becomes: 5, wrong: ['0', '1.5'] },
+  SOCKET_MESSAGES_PER_SECOND: { field: 'socketMessagesPerSecond', byDefault: 50, given: '5', becomes: 5, wrong: ['0', '1.5'] },
   LOG_LEVEL: { field: 'logLevel', byDefault: 'info', given: 'debug', becomes: 'debug', wrong: ['loud'] },
   SHUTDOWN_GRACE_MS: { field: 'shutdownGraceMs', byDefault: 10_000, given: '5', becomes: 5, wrong: ['0', '600001'] },
   WORKER_LANES: { field: 'workerLanes', byDefault: 64, given: '5', becomes: 5, wrong: ['0', '1001'] },
@@ -53,6 +75,11 @@ const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given
   LEASE_MS: { field: 'leaseMs', byDefault: 15_000, given: '1000', becomes: 1_000, wrong: ['999', '600001'] },
   SWEEP_MS: { field: 'sweepMs', byDefault: 1_000, given: '100', becomes: 100, wrong: ['99', '60001'] },
   STUCK_AFTER_MS: { field: 'stuckAfterMs', byDefault: 300_000, given: '1000', becomes: 1_000, wrong: ['999', '86400001'] },
+  TENANT_LANES_PERCENT: { field: 'tenantLanesPercent', byDefault: 75, given: '100', becomes: 100, wrong: ['0', '101', '7.5'] },
+  HANGING_CALLS_OF_BATCH: { field: 'hangingCallsOfBatch', byDefault: 3, given: '5', becomes: 5, wrong: ['0', '1000001'] },
+  HANGING_CALLS_OF_OPERATION: { field: 'hangingCallsOfOperation', byDefault: 20, given: '5', becomes: 5, wrong: ['0', '1000001'] },
+  HANGING_CALLS: { field: 'hangingCalls', byDefault: 1_000, given: '5', becomes: 5, wrong: ['0', '1000001'] },
+  NOOP_FAULTS: { field: 'noopFaults', byDefault: false, given: 'true', becomes: true, wrong: ['1', 'yes'] },
   PRIORITY_AGE_MS: { field: 'priorityAgeMs', byDefault: 15_000, given: '5', becomes: 5, wrong: ['0', '86400001'] },
   MAX_CONCURRENCY: { field: 'maxConcurrency', byDefault: undefined, given: '5', becomes: 5, wrong: ['0', '1000001'] },
   TENANT_CONCURRENCY: { field: 'tenantConcurrency', byDefault: undefined, given: '5', becomes: 5, wrong: ['0', '1000001'] },
@@ -75,6 +102,7 @@ const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given
   ANNOTATION_PAID_CONCURRENCY: tierVariable('paid', 'concurrency', '1001'),
   ENABLE_BATCH: { field: 'uploadsEnabled', byDefault: true, given: 'false', becomes: false, wrong: ['maybe'] },
   UPLOADS_PER_HOUR: { field: 'uploadsPerHour', byDefault: 3, given: '5', becomes: 5, wrong: ['0', '1.5'] },
+  UPLOADS_PER_HOUR_PER_KEY: { field: 'uploadsPerHourPerKey', byDefault: 120, given: '5', becomes: 5, wrong: ['0', '1.5'] },
   UPLOAD_MAX_FILES: { field: 'uploadMaxFiles', byDefault: 50, given: '5', becomes: 5, wrong: ['0', '1001'] },
   UPLOAD_MAX_FILE_BYTES: { field: 'uploadMaxFileBytes', byDefault: 52_428_800, given: '5', becomes: 5, wrong: ['0', 'big'] },
   UPLOAD_CONCURRENT_FILES: { field: 'uploadConcurrentFiles', byDefault: 3, given: '5', becomes: 5, wrong: ['0', '1001'] },
@@ -106,10 +134,24 @@ test('a variable that is left blank is as if it were not set', () => {
   for (const [name, { field, byDefault }] of Object.entries(VARIABLES)) expect(Config.from({ [name]: '' })[field]).toEqual(byDefault);
 });
 
+test('production does not start with what lets callers harm it', () => {
+  expect(() => Config.from({ NODE_ENV: 'production', NOOP_FAULTS: 'true' })).toThrow(/ {2}NOOP_FAULTS: is for tests/);
+  expect(Config.from({ NODE_ENV: 'production', NOOP_FAULTS: 'false' }).noopFaults).toBe(false);
+});
+
 test('all wrong variables are named together', () => {
   expect(() => Config.from({ PORT: 'x', ROLE: 'y', LEASE_MS: '1' })).toThrow(
     / {2}ROLE: [^]* {2}PORT: [^]* {2}LEASE_MS: [^]*\.env\.example/,
   );
+});
+
+test('a key that is there twice is told by its tenants, and not shown', () => {
+  const start = (API_KEYS: string) => () => Config.from({ API_KEYS });
+  const key = '0123456789abcdef';
+  expect(start(`acme:${key},globex:${key}`)).toThrow(/API_KEYS: has the same key for acme and globex; give each tenant keys of its own/);
+  expect(start(`acme:${key},acme:${key}`)).toThrow(/API_KEYS: has a key of acme twice/);
+  expect(start(`acme:${key},globex:${key}`)).not.toThrow(key);
+  expect(start(`acme:${key},acme:${key}0,globex:${key}1`)()).toMatchObject({ apiKeys: { length: 3 } });
 });
 
 test('the settings are frozen, and know what they mean', () => {

@@ -104,7 +104,7 @@ describe('the native REST interface', () => {
       errors: [{ jobId: `${id}:2`, itemIndex: 1, severity: 'high', context: { key: 'b', attempts: 1, kind: 'permanent' } }],
       results: { successful: 1, failed: 1, skipped: 0, cancelled: 0, outputs: [], summary: { total: 2, successRate: 0.5 } },
     });
-    const timed = await create({ items: [{ payload: { hang: true } }], options: { batchTimeout: 50 } });
+    const timed = await create({ items: [{ payload: { durationMs: 600_000 } }], options: { batchTimeout: 50 } });
     const late = await eventually(
       () => read(timed.id),
       ({ status }) => status === 'timed_out',

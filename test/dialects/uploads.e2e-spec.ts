@@ -478,6 +478,27 @@ describe('the limit of three uploads an hour', () => {
     await service.close();
   });
 
+  test('an API key that names ever new users is bounded too, and so is an address in open access; others are not held up', async () => {
+    const [key, other] = ['a-key-of-16-letters', 'another-key-of-16-letters'];
+    const env = { UPLOADS_PER_HOUR_PER_KEY: '4' };
+    const keyed = await startTestService({ ...env, API_KEYS: `acme:${key},acme:${other}` });
+    const open = await startTestService(env);
+    const send = ({ url }: TestService, user_id: string, headers = {}) => upload<Problem>(url, formOf([csv()], { user_id }), headers);
+
+    const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => send(keyed, `user-${n}`, { 'x-api-key': key })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([...Array<number>(4).fill(201), ...Array<number>(4).fill(429)]);
+    expect(answers.find(({ status }) => status === 429)!.body.message).toMatch(
+      /^4 uploads an hour are allowed to one API key or address .*UPLOADS_PER_HOUR_PER_KEY.*; send the next one in (?:59|60) min$/,
+    );
+    expect(await traces(keyed)).toMatchObject({ files: 4, uploads: 4, batches: 4 });
+    expect((await send(keyed, 'user-0', { 'x-api-key': other })).status).toBe(201);
+
+    for (let n = 0; n < 4; n += 1) expect((await send(open, `user-${n}`)).status).toBe(201);
+    expect((await send(open, 'user-9')).status).toBe(429);
+    await keyed.close();
+    await open.close();
+  });
+
   test('refuses a user who names himself first before anything is stored', async () => {
     const service = await startTestService();
     const form = (file: FormFile) => {

@@ -92,8 +92,52 @@ describe('the operation noop', () => {
     await api.post(`/api/batches/${id}/cancel`);
   });
 
-  test('an item that hangs is given up at its time limit', async () => {
-    const { results } = await finish({ items: [{ payload: { hang: true } }], options: { timeout: 100, retryAttempts: 0 } });
-    expect(results[0]).toMatchObject({ status: 'failed', error: { kind: 'timeout' } });
+  describe('is refused what harms others', () => {
+    const refused = 'payload.hang: is for tests and harms others; only a service that is started with NOOP_FAULTS=true takes it';
+    const hang = { key: 'x', payload: { hang: true } };
+    const lines = (...items: object[]) => items.map((item) => JSON.stringify(item)).join('\n');
+
+    test('in a list, a stream and a new payload', async () => {
+      const answer = await api.post('/api/batches', { operation: 'noop', items: [{ key: 'a' }, hang] });
+      expect(answer).toMatchObject({ status: 400, body: { details: { errors: [{ path: 'items.1', message: `line 2: ${refused}` }] } } });
+
+      const id = await create({ open: true });
+      const stream = (query: string, body: string) =>
+        fetch(`${service.url}/api/batches/${id}/items?${query}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/x-ndjson' },
+          body,
+        });
+      expect((await stream('onInvalid=refuse', lines({ key: 'a' }, hang))).status).toBe(400);
+      const skipped = (await (
+        await stream('onInvalid=skip&seal=true', lines({ key: 'a', payload: { fail: 'permanent' } }, hang))
+      ).json()) as object;
+      expect(skipped).toMatchObject({ data: { added: 1, skipped: 1, problems: [{ line: 2, message: refused }] } });
+      await api.post(`/api/batches/${id}/start`);
+      await eventually(
+        () => api.get<Reply<BatchView>>(`/api/batches/${id}`),
+        ({ body }) => body.data.endedAt !== null,
+      );
+      expect(await api.post(`/api/batches/${id}/items/a/retry`, { payload: { hang: true } })).toMatchObject({
+        status: 400,
+        body: { message: refused },
+      });
+    });
+
+    test('and fails at once what came in all the same', async () => {
+      const id = await create({ open: true });
+      const body = '{"key":"x","payload":{"h\\u0061ng":true}}';
+      await fetch(`${service.url}/api/batches/${id}/items?seal=true`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson' },
+        body,
+      });
+      await api.post(`/api/batches/${id}/start`);
+      const ended = await eventually(
+        () => api.get<Reply<OutcomeView[]>>(`/api/batches/${id}/results`),
+        ({ body: { data } }) => data.length === 1,
+      );
+      expect(ended.body.data[0]).toMatchObject({ status: 'failed', attempts: 1, error: { kind: 'permanent', message: refused } });
+    });
   });
 });

@@ -39,7 +39,7 @@ beforeAll(async () => {
     await recorder.during(group, () => calls(engine, recorder));
     await planned.add(group, recorder.take());
   }
-}, 60_000);
+}, 240_000);
 
 afterAll(async () => {
   await client.end();

@@ -66,7 +66,6 @@ export const KNOWN_READS: Record<string, string> = {
     'finish-rollback': [...ofRun('compensation'), OF_BACKUP],
     'look-again-at-left-alone': [OF_BACKUP],
     'select-failed-compensations': ofRun('compensation'),
-    'select-left-alone': [OF_BACKUP],
     'try-compensations-again': ofRun('compensation'),
   }),
   ...because('counts what matches, for those that ask for a count', {

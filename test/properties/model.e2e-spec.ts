@@ -264,7 +264,10 @@ const COMMANDS = [
     command(
       PauseBatch,
       ({ status }) => status === 'running',
-      (model) => (model.status = 'paused'),
+      (model) => {
+        model.status = 'paused';
+        model.end();
+      },
     ),
   ),
   fc.constant(

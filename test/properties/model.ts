@@ -101,7 +101,7 @@ export class BatchModel {
       return;
     }
     const isDone = this.items.every(({ state }) => state === 'succeeded' || state === 'failed');
-    if (this.status !== 'running' || !this.sealed || !isDone) return;
+    if ((this.status !== 'running' && this.status !== 'paused') || !this.sealed || !isDone) return;
     this.status = this.items.length === 0 || this.count('succeeded') > 0 ? 'completed' : 'failed';
   }
 

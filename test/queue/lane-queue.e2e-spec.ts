@@ -107,17 +107,11 @@ describe.each(DRIVERS)('bells %s', (_name, url) => {
       () => now,
       (busy) => busy === 3,
     );
-    expect(await lanes.hasWaiting()).toBe(false);
     await lanes.ring(bell('1', 3), 2);
-    await eventually(() => lanes.hasWaiting(), Boolean);
     gate.open();
     await eventually(
       () => heard,
       (count) => count === 5,
-    );
-    await eventually(
-      () => lanes.hasWaiting(),
-      (waiting) => !waiting,
     );
     expect(most).toBe(3);
   });
@@ -144,7 +138,6 @@ describe.each(DRIVERS)('bells %s', (_name, url) => {
     await lanes.ring(bell('after', 1), 1);
     gate.open();
     await eventually(() => finished, Boolean);
-    expect(await lanes.hasWaiting()).toBe(true);
     expect(heard).toEqual(['before']);
   });
 
@@ -274,7 +267,6 @@ describe('without Redis', () => {
     );
     const began = performance.now();
     await lanes.ring(bell('2', 3), 5);
-    expect(await lanes.hasWaiting()).toBe(false);
     await channel.publish('run-changed', [{ runId: '2' }]);
     await lanes.ring(bell('3', 3), 1);
     expect(performance.now() - began).toBeLessThan(8_500);
@@ -312,7 +304,6 @@ describe('without Redis', () => {
     await lanes.ring(bell('1', 3), 1);
     await module.get(EventChannel).publish('batch-event', [{ seq: 1 }]);
     expect(await lanes.isHealthy()).toBe(false);
-    expect(await lanes.hasWaiting()).toBe(false);
     await lanes.mute();
   });
 });

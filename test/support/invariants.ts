@@ -150,7 +150,8 @@ const FORBIDDEN: Record<string, string> = {
 
 const LAWFUL_MOVES = `
   ('pending', 'running'), ('pending', 'cancelled'), ('pending', 'stopping'), ('running', 'paused'), ('paused', 'running'), ('running', 'stopping'),
-  ('paused', 'stopping'), ('stopping', 'cancelled'), ('stopping', 'timed_out'), ('running', 'completed'), ('running', 'failed')`;
+  ('paused', 'stopping'), ('stopping', 'cancelled'), ('stopping', 'timed_out'), ('running', 'completed'), ('running', 'failed'),
+  ('paused', 'completed'), ('paused', 'failed')`;
 
 /** The same about what was ever written, of a database with {@link installAudit}. */
 const FORBIDDEN_BY_AUDIT: Record<string, string> = {

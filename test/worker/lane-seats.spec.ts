@@ -1,87 +1,173 @@
+import type { Bell } from '../../src/queue/lane-queue.js';
 import { LaneSeats, type Seat } from '../../src/worker/lane-seats.js';
 
-const common = (tenant = 'noisy') => ({ tenant, express: false });
-const express = (tenant = 'quiet') => ({ tenant, express: true });
+const PERCENT = 75;
+const bell = (tenant: string, more: Partial<Bell> = {}): Bell => ({ runId: tenant, tenant, rank: 3, express: false, ...more });
 
-/** Who was seated, in that order. */
-function ask(seats: LaneSeats, seated: string[], name: string, request: { tenant: string; express: boolean }): Promise<Seat | undefined> {
-  const asked = seats.take(request);
-  void asked.then((seat) => seat && seated.push(name));
-  return asked;
+/** Seats, who holds them, and who was seated after having waited, in that order. */
+class Hall {
+  readonly seated: string[] = [];
+  private readonly held = new Map<string, Seat[]>();
+  readonly seats: LaneSeats;
+
+  constructor(total: number, percent = PERCENT) {
+    this.seats = new LaneSeats(total, percent, ({ tenant, runId }, seat) => {
+      this.seated.push(runId);
+      this.note(tenant, seat);
+    });
+  }
+
+  /** Rings so often. @returns how many were seated at once */
+  ring(times: number, wanted: Bell): number {
+    let now = 0;
+    for (let n = 0; n < times; n += 1) {
+      const seat = this.seats.take(wanted);
+      if (!seat) continue;
+      now += 1;
+      this.note(wanted.tenant, seat);
+    }
+    return now;
+  }
+
+  leave(tenant: string): void {
+    this.seats.leave(this.held.get(tenant)!.shift()!);
+  }
+
+  /** As a turn that gives way and comes back: each of the tenants has more work than there are seats. */
+  takeTurns(rounds: number, ...tenants: string[]): void {
+    for (let round = 0; round < rounds; round += 1) {
+      for (const tenant of tenants) {
+        if (this.count(tenant)[0]! > 0) this.leave(tenant);
+        this.ring(1, bell(tenant, { runId: `${tenant} ${round}` }));
+      }
+    }
+  }
+
+  count(...tenants: string[]): number[] {
+    return tenants.map((tenant) => this.held.get(tenant)?.length ?? 0);
+  }
+
+  private note(tenant: string, seat: Seat): void {
+    this.held.set(tenant, [...(this.held.get(tenant) ?? []), seat]);
+  }
 }
 
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+describe('a tenant that is alone', () => {
+  test('holds three quarters of the seats, and a sixteenth more for its new batches', () => {
+    const hall = new Hall(64);
+    expect(hall.ring(100, bell('noisy'))).toBe(48);
+    expect(hall.ring(100, bell('noisy', { express: true }))).toBe(4);
+    expect([hall.seats.free, hall.seats.hasWaiting, hall.seats.fullTenants]).toEqual([12, true, ['noisy']]);
+  });
 
-test('a quarter of the seats is kept for express bells', async () => {
-  const seats = new LaneSeats(8);
-  const seated: string[] = [];
-  expect(seats.common).toBe(6);
-  for (let n = 0; n < 7; n += 1) void ask(seats, seated, `common ${n}`, common());
-  await settled();
-  expect(seated).toEqual(['common 0', 'common 1', 'common 2', 'common 3', 'common 4', 'common 5']);
-  expect([seats.free, seats.hasWaiting]).toEqual([0, true]);
-  void ask(seats, seated, 'express', express());
-  await settled();
-  expect(seated.at(-1)).toBe('express');
-  expect(seats.busy).toBe(7);
+  test.each([
+    [1, 1],
+    [2, 2],
+    [3, 3],
+    [4, 3],
+    [8, 6],
+    [16, 12],
+  ])('of %s seats holds %s', (total, most) => {
+    expect(new Hall(total).ring(100, bell('noisy'))).toBe(most);
+  });
+
+  test.each([
+    [50, 32],
+    [90, 58],
+    [100, 64],
+  ])('holds as many as it is told it may: %s percent of 64 are %s', (percent, most) => {
+    expect(new Hall(64, percent).ring(100, bell('noisy'))).toBe(most);
+  });
 });
 
-test('one that is left goes to an express bell first, and to a common one only when a common one is free', async () => {
-  const seats = new LaneSeats(4);
-  const seated: string[] = [];
-  const taken = await Promise.all([
-    ask(seats, seated, 'a', common()),
-    ask(seats, seated, 'b', common()),
-    ask(seats, seated, 'c', common()),
+describe('beside a tenant that has filled its share', () => {
+  test('others are seated at once, each with a part of what is left, and the last seats go to those who have none', () => {
+    const hall = new Hall(64);
+    hall.ring(100, bell('noisy'));
+    const others = ['a', 'b', 'c', 'd', 'e', 'f'];
+    expect(others.map((tenant) => hall.ring(100, bell(tenant)))).toEqual([12, 1, 1, 1, 1, 0]);
+    expect(hall.seats.free).toBe(0);
+  });
+
+  test('it gets no seat that becomes free, until both hold the same', () => {
+    const hall = new Hall(64);
+    hall.ring(100, bell('noisy'));
+    hall.ring(100, bell('other'));
+    hall.takeTurns(5, 'noisy');
+    expect(hall.count('noisy')).toEqual([43]);
+    hall.takeTurns(200, 'noisy', 'other');
+    const [noisy, other] = hall.count('noisy', 'other') as [number, number];
+    expect(Math.abs(noisy - other)).toBeLessThanOrEqual(3);
+    expect(noisy + other + hall.seats.free).toBe(64);
+  });
+
+  test('ten that all want more than there is come to hold the same, and some seats stay free for the eleventh', () => {
+    const hall = new Hall(64);
+    const tenants = Array.from({ length: 10 }, (_, n) => `t${n}`);
+    for (const tenant of tenants) hall.ring(100, bell(tenant));
+    hall.takeTurns(200, ...tenants);
+    const held = hall.count(...tenants);
+    expect(Math.max(...held) - Math.min(...held)).toBeLessThanOrEqual(1);
+    expect(hall.seats.free).toBeGreaterThan(0);
+    expect(hall.ring(1, bell('eleventh'))).toBe(1);
+  });
+});
+
+describe('of those who wait', () => {
+  test('the one who holds the fewest comes first, whatever its rank; of one tenant the express ones, then the most urgent', () => {
+    const hall = new Hall(4);
+    hall.ring(3, bell('a'));
+    hall.ring(1, bell('b'));
+    hall.seats.take(bell('a', { runId: 'a, critical', rank: 1 }));
+    hall.seats.take(bell('b', { runId: 'b, low', rank: 4 }));
+    hall.seats.take(bell('b', { runId: 'b, high', rank: 2 }));
+    hall.seats.take(bell('b', { runId: 'b, new', express: true }));
+    hall.seats.take(bell('c', { runId: 'c, low', rank: 4 }));
+    for (let n = 0; n < 3; n += 1) hall.leave('a');
+    expect(hall.seated).toEqual(['c, low', 'a, critical', 'b, new']);
+  });
+
+  test('nobody is in the way of one who holds more', () => {
+    const hall = new Hall(8);
+    hall.ring(100, bell('noisy'));
+    expect([hall.seats.isInTheWay('noisy'), hall.seats.isInTheWay('quiet')]).toEqual([true, false]);
+    hall.ring(2, bell('quiet'));
+    hall.seats.take(bell('quiet'));
+    expect([hall.seats.isInTheWay('noisy'), hall.seats.isInTheWay('quiet')]).toEqual([true, true]);
+  });
+
+  test('no more are remembered than would find work: the sweep finds the others', () => {
+    const hall = new Hall(1);
+    hall.ring(1, bell('a'));
+    hall.ring(10_000, bell('b', { runId: 'one' }));
+    for (let n = 0; n < 10_000; n += 1) hall.seats.take(bell('b', { runId: `r${n}` }));
+    hall.leave('a');
+    for (let n = 1; hall.seated.length === n; n += 1) hall.leave('b');
+    expect(hall.seated.filter((runId) => runId === 'one')).toHaveLength(64);
+    expect(hall.seated).toHaveLength(1_000);
+  });
+});
+
+test('a tenant is below its share when it has fewer seats than the others on average; alone it never is', () => {
+  const hall = new Hall(8);
+  hall.ring(6, bell('noisy'));
+  expect([hall.seats.isBelowShare('noisy'), hall.seats.isBelowShare('quiet')]).toEqual([false, true]);
+  hall.ring(1, bell('quiet'));
+  expect([hall.seats.isBelowShare('noisy'), hall.seats.isBelowShare('quiet')]).toEqual([false, true]);
+  hall.leave('quiet');
+  expect(hall.seats.isBelowShare('noisy')).toBe(false);
+});
+
+test('once it is closed nobody is seated, and those who wait are sent away', () => {
+  const hall = new Hall(1);
+  hall.ring(2, bell('a'));
+  hall.seats.close();
+  expect([hall.seats.hasWaiting, hall.seats.free, hall.seats.takeFree('b'), hall.seats.take(bell('c'))]).toEqual([
+    false,
+    0,
+    undefined,
+    undefined,
   ]);
-  const kept = await ask(seats, seated, 'd', express());
-  void ask(seats, seated, 'late common', common());
-  void ask(seats, seated, 'late express', express('other'));
-  seats.leave(taken[0]!);
-  await settled();
-  expect(seated.at(-1)).toBe('late express');
-  seats.leave(kept!);
-  await settled();
-  expect(seated.at(-1)).toBe('late express');
-  seats.leave(taken[1]!);
-  await settled();
-  expect(seated.at(-1)).toBe('late common');
-});
-
-test('a tenant gets its part of the kept seats and no more while others could need them', async () => {
-  const seats = new LaneSeats(16);
-  for (let n = 0; n < 12; n += 1) await seats.take(common());
-  expect(seats.isOverShare(express('noisy'))).toBe(false);
-  const kept = await seats.take(express('noisy'));
-  expect(seats.isOverShare(express('noisy'))).toBe(true);
-  expect(seats.isOverShare(common('noisy'))).toBe(false);
-  expect(seats.isOverShare(express('quiet'))).toBe(false);
-  seats.leave(kept!);
-  expect(seats.isOverShare(express('noisy'))).toBe(false);
-});
-
-test('a tenant is below its share when it has fewer seats than the others on average; alone it never is', async () => {
-  const seats = new LaneSeats(8);
-  for (let n = 0; n < 6; n += 1) await seats.take(common('noisy'));
-  expect(seats.isBelowShare('noisy')).toBe(false);
-  expect(seats.isBelowShare('quiet')).toBe(true);
-  const seat = await seats.take(express('quiet'));
-  expect([seats.isBelowShare('noisy'), seats.isBelowShare('quiet')]).toEqual([false, true]);
-  seats.leave(seat!);
-  expect(seats.isBelowShare('noisy')).toBe(false);
-});
-
-test('with few seats none is kept', () => {
-  expect([1, 2, 3, 4].map((total) => new LaneSeats(total).common)).toEqual([1, 2, 3, 3]);
-});
-
-test('once it is closed nobody is seated, and those who wait are sent away', async () => {
-  const seats = new LaneSeats(1);
-  await seats.take(common());
-  const waiting = seats.take(common());
-  seats.close();
-  expect(await waiting).toBeUndefined();
-  expect(await seats.take(express())).toBeUndefined();
-  expect(seats.takeFree('any')).toBeUndefined();
-  expect(seats.free).toBe(0);
+  hall.leave('a');
+  expect(hall.seated).toEqual([]);
 });

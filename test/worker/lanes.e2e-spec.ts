@@ -200,10 +200,8 @@ describe('the time limit', () => {
   });
 
   test('of a batch counts while it is paused', async () => {
-    const hold = new Gate();
-    const batch = await engine.run(() => hold.opened, { items: keys(3), options: { concurrency: 1, batchTimeout: 700 } });
-    await engine.call(PauseBatch, { batchId: batch.id });
-    hold.open();
+    const batch = await engine.create({ open: true, start: true, options: { batchTimeout: 700 } });
+    expect(await engine.call(PauseBatch, { batchId: batch.id })).toMatchObject({ status: 'paused' });
     expect(await engine.ended(batch)).toMatchObject({ status: 'timed_out', reason: 'Job timeout exceeded' });
   });
 });
@@ -296,22 +294,18 @@ describe('pausing', () => {
     expect(types).toEqual(['batch.created', 'batch.started', 'batch.paused', 'batch.resumed', 'batch.completed']);
   });
 
-  test('while the last items run keeps the batch open until it is resumed', async () => {
+  test('while the last items run does not keep the batch from its end', async () => {
     const hold = new Gate();
     const batch = await engine.run(() => hold.opened, { items: keys(2) });
     await eventually(
       () => engine.get(batch.id),
       ({ counts }) => counts.running === 2,
     );
-    await engine.call(PauseBatch, { batchId: batch.id });
+    const paused = await engine.call(PauseBatch, { batchId: batch.id, reason: 'a look at it' });
+    expect(paused).toMatchObject({ status: 'paused', reason: 'a look at it', counts: { running: 2 } });
     hold.open();
-    const paused = await eventually(
-      () => engine.get(batch.id),
-      ({ counts }) => counts.succeeded === 2,
-    );
-    expect(paused).toMatchObject({ status: 'paused', progress: 99 });
-    await engine.call(ResumeBatch, { batchId: batch.id });
-    expect(await engine.ended(batch)).toMatchObject({ status: 'completed', progress: 100 });
+    expect(await engine.ended(batch)).toMatchObject({ status: 'completed', progress: 100, reason: null });
+    await expect(engine.call(ResumeBatch, { batchId: batch.id })).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 
   test('and resuming a hundred times at once loses nothing and runs nothing twice', async () => {

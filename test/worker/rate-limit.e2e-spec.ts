@@ -327,8 +327,9 @@ describe('tokens', () => {
   });
 
   test('are never granted twice to those that ask at the same moment', async () => {
+    const { id: name } = await engine.create({ items: keys(1), start: false }, { tenant: 'crowd' });
     const buckets = [
-      { scope: 'batch' as const, name: 'crowd', perMinute: 40 },
+      { scope: 'batch' as const, name, perMinute: 40 },
       { scope: 'pool' as const, name: 'crowd', perMinute: 30 },
     ];
     const [before] = await engine.sql<{ ms: number }>('SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms');
@@ -372,6 +373,10 @@ describe('tokens', () => {
     const rows = () => engine.sql('SELECT name FROM rate_bucket WHERE name = $1', [batch.id]);
     expect(await rows()).toHaveLength(1);
     await engine.call(DeleteBatch, { batchId: batch.id });
+    expect(await rows()).toEqual([]);
+    // A turn that has not heard of its end gets none, and makes none anew.
+    const buckets = [{ scope: 'batch' as const, name: batch.id, perMinute: 100 }];
+    expect(await takeTokens(engine.database.pool, { tenant: 'acme', buckets, want: 3, unused: 0 })).toMatchObject({ granted: 0 });
     expect(await rows()).toEqual([]);
   });
 

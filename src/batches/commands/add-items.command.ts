@@ -5,11 +5,12 @@ import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
 import { commitClaim } from '../../idempotency/store/commit-claim.js';
+import { ItemHandlerRegistry } from '../../operations/item-handler.registry.js';
 import { LaneQueue } from '../../queue/lane-queue.js';
 import { assertMove } from '../batch.state.js';
 import { IntakeReport } from '../batch.view.js';
 import { Intake } from '../intake.js';
-import type { ItemSource } from '../item-source.js';
+import { type ItemSource, itemsTakenBy } from '../item-source.js';
 import { ringRun } from '../ring-run.js';
 import { appendAudit } from '../store/append-audit.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
@@ -57,6 +58,7 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
   constructor(
     private readonly database: Database,
     private readonly lanes: LaneQueue,
+    private readonly registry: ItemHandlerRegistry,
   ) {}
 
   async execute(input: AddItems): Promise<AddedItems> {
@@ -68,7 +70,7 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
     const warnings = new Warnings();
     const intake = this.newIntake(batch, next!.id, { staged: onInvalid === 'refuse', warnings });
     try {
-      const report = await intake.take(input.source, onInvalid);
+      const report = await intake.take(this.sourceOf(batch, input), onInvalid);
       if (report.added + report.skipped === 0) warnings.add('nothing was added: no items came');
       const added = await this.accept(input, intake, { ...report, warnings: warnings.list() });
       await ringRun(this.lanes, batch);
@@ -79,6 +81,11 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
       if (onInvalid === 'skip' && intake.added > 0) await this.tellOfPart(input, intake.added).catch(() => undefined);
       throw error;
     }
+  }
+
+  private sourceOf({ operation }: BatchRow, { source }: AddItems): ItemSource {
+    const registered = this.registry.get(operation);
+    return registered ? itemsTakenBy(registered.handler, source) : source;
   }
 
   private newIntake(batch: BatchRow, id: string, { staged, warnings }: { staged: boolean; warnings: Warnings }): Intake {

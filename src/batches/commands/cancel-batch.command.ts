@@ -28,7 +28,7 @@ export class CancelBatchHandler implements ICommandHandler<CancelBatch> {
   ) {}
 
   async execute({ batchId, reason, caller }: CancelBatch): Promise<BatchView> {
-    const { row, event } = await moveRun(this.database, {
+    const { row, events } = await moveRun(this.database, {
       caller,
       batchId,
       move: 'cancel',
@@ -38,7 +38,7 @@ export class CancelBatchHandler implements ICommandHandler<CancelBatch> {
       // It tells at once that the batch is cancelled; the terminal event comes with its last item.
       event: 'batch.progress',
     });
-    await this.publisher.publish([event]);
+    await this.publisher.publish(events);
     await this.publisher.runChanged(row.run_id);
     await this.publisher.publish((await settleRun(this.database, row.run_id)).events);
     return toBatchView(await selectBatch(this.database.pool, caller.tenant, batchId));

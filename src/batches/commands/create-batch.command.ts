@@ -119,12 +119,10 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
   }
 
   private newIntake(runId: string, intakeId: string, settings: { options: BatchOptions; warnings: Warnings }): Intake {
-    let nextSeq = 0;
-    const reserve = async (count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void> => {
-      await write(this.database.pool, nextSeq);
-      nextSeq += count;
-    };
-    return new Intake({ runId, ...settings, staged: true, lastWithAccept: true, reserve }, intakeId);
+    const reserve = (_count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void> =>
+      write(this.database.pool, intake.added);
+    const intake = new Intake({ runId, ...settings, staged: true, lastWithAccept: true, reserve }, intakeId);
+    return intake;
   }
 
   private async insert(connection: Connection, batch: NewBatch, intake: Intake) {

@@ -7,7 +7,7 @@ import { BatchEventPublisher } from '../events/batch-event-publisher.js';
 import { moveRun } from '../store/move-run.js';
 import { toBatchView } from '../store/select-batches.js';
 
-/** Starts no new item of a running batch; items in flight finish and are recorded. */
+/** Starts no new item of a running batch; items in flight finish and are recorded. With the last of them the batch ends, which may be at once. */
 export class PauseBatch extends Command<BatchView> {
   @IsString() batchId: string;
   /** Shown with the batch while it is paused. */
@@ -24,16 +24,18 @@ export class PauseBatchHandler implements ICommandHandler<PauseBatch> {
   ) {}
 
   async execute({ batchId, reason, caller }: PauseBatch): Promise<BatchView> {
-    const { row, event } = await moveRun(this.database, {
+    const { row, events } = await moveRun(this.database, {
       caller,
       batchId,
       move: 'pause',
       to: 'paused',
       reason,
       event: 'batch.paused',
+      // Its last item may have ended a moment ago, and whoever recorded that may find the run paused.
+      settles: true,
     });
     await this.publisher.runChanged(row.run_id);
-    await this.publisher.publish([event]);
+    await this.publisher.publish(events);
     return toBatchView(row);
   }
 }

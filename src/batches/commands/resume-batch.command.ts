@@ -26,14 +26,14 @@ export class ResumeBatchHandler implements ICommandHandler<ResumeBatch> {
   ) {}
 
   async execute({ batchId, caller }: ResumeBatch): Promise<BatchView> {
-    const { row, event } = await moveRun(this.database, {
+    const { row, events } = await moveRun(this.database, {
       caller,
       batchId,
       move: 'resume',
       to: 'running',
       event: 'batch.resumed',
     });
-    await this.publisher.publish([event]);
+    await this.publisher.publish(events);
     await ringRun(this.lanes, row);
     // Its last items may have finished while it was paused.
     await this.publisher.publish((await settleRun(this.database, row.run_id)).events);

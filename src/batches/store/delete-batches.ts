@@ -8,7 +8,8 @@ const ENDED = `
 
 /**
  * Batches with everything that belongs to their runs. There are no foreign keys that would do it. Rows are named by arrays of ids, which
- * PostgreSQL looks up in indexes, where it would read a table whole to join it with rows whose number it cannot know.
+ * PostgreSQL looks up in indexes, where it would read a table whole to join it with rows whose number it cannot know. The counts have
+ * lanes deleted before chunks and these before their items, as everybody locks them: an intake that breaks off deletes some as well.
  */
 const DELETE_BATCHES: Statement = {
   name: 'delete-batches',
@@ -16,9 +17,9 @@ const DELETE_BATCHES: Statement = {
     WITH gone AS (DELETE FROM batch WHERE id = ANY ($1::text[]) RETURNING id, run_id, tenant, dialect, operation, options),
       runs AS (DELETE FROM run WHERE batch_id = ANY (${BATCHES}) RETURNING *),
       uncounted AS (${countEnded(-1, ENDED)}),
-      lanes AS (DELETE FROM lane WHERE run_id = ANY (${RUNS})),
-      chunks AS (DELETE FROM chunk WHERE run_id = ANY (${RUNS})),
-      items AS (DELETE FROM chunk_items WHERE run_id = ANY (${RUNS})),
+      lanes AS (DELETE FROM lane WHERE run_id = ANY (${RUNS}) RETURNING 1),
+      chunks AS (DELETE FROM chunk WHERE run_id = ANY (${RUNS}) AND (SELECT count(*) FROM lanes) >= 0 RETURNING 1),
+      items AS (DELETE FROM chunk_items WHERE run_id = ANY (${RUNS}) AND (SELECT count(*) FROM chunks) >= 0),
       outcomes AS (DELETE FROM outcome WHERE run_id = ANY (${RUNS})),
       compensations AS (DELETE FROM compensation WHERE run_id = ANY (${RUNS})),
       retries AS (DELETE FROM retry WHERE run_id = ANY (${RUNS})),

@@ -5,8 +5,8 @@ import { isBeforeGate } from './claim-chunks.js';
 /**
  * Runs that have work and a lane nobody holds: what lost bells, dead workers and due retries leave behind.
  * Urgent ones first, then the oldest; a run that waits without any lane becomes one class more urgent every `$3` milliseconds, so that
- * none waits for ever. Those that wait for tokens of a rate limit, and those in `$4`, are left alone. Runs of the tenants in `$5` come
- * after all others, in that order.
+ * none waits for ever. Those that wait for tokens of a rate limit, and those in `$4`, are left alone; `$6`: of the tenants in `$5`, or of
+ * all others. Runs of the tenants in `$7` come after all others, in that order.
  */
 const FIND_WAITING_RUNS: Statement = {
   name: 'find-waiting-runs',
@@ -21,7 +21,8 @@ const FIND_WAITING_RUNS: Statement = {
       FROM lane l WHERE l.run_id = r.id
     ) free ON free.lanes > 0
     JOIN batch b ON b.id = r.batch_id AND NOT b.external
-    WHERE r.status = 'running' AND r.held_until < clock_timestamp() AND b.operation = ANY ($1::text[]) AND r.id <> ALL ($4::bigint[]) AND (
+    WHERE r.status = 'running' AND r.held_until < clock_timestamp() AND b.operation = ANY ($1::text[]) AND r.id <> ALL ($4::bigint[])
+      AND (b.tenant = ANY ($5::text[])) = $6 AND (
       free.orphans > 0
       OR EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state = 0 AND ${isBeforeGate('r.gate')})
       OR EXISTS (
@@ -30,7 +31,7 @@ const FIND_WAITING_RUNS: Statement = {
       )
       OR (SELECT min(t.due_at) FROM retry t WHERE t.run_id = r.id) <= clock_timestamp()
     )
-    ORDER BY coalesce(array_position($5::text[], b.tenant), 0), rank, free.orphans > 0 DESC, r.id LIMIT $2`,
+    ORDER BY coalesce(array_position($7::text[], b.tenant), 0), rank, free.orphans > 0 DESC, r.id LIMIT $2`,
 };
 
 export interface WaitingRun {
@@ -54,13 +55,17 @@ export interface WaitingRunsSearch {
   ageMs: number;
   /** Runs to leave alone. */
   except: string[];
+  /** Of these tenants alone, or of all but these; default: of all. */
+  tenants?: { names: string[]; alone: boolean };
   /** Tenants whose turn comes after that of all others, in this order. */
   after?: string[];
 }
 
+const OF_ALL = { names: [], alone: false };
+
 export function findWaitingRuns(connection: Connection, search: WaitingRunsSearch): Promise<WaitingRun[]> {
-  const { operations, limit, ageMs, except, after = [] } = search;
-  return run<WaitingRun>(connection, FIND_WAITING_RUNS, [operations, limit, ageMs, except, after]);
+  const { operations, limit, ageMs, except, tenants = OF_ALL, after = [] } = search;
+  return run<WaitingRun>(connection, FIND_WAITING_RUNS, [operations, limit, ageMs, except, tenants.names, tenants.alone, after]);
 }
 
 /**
@@ -71,7 +76,7 @@ const FIND_UNENDED_RUNS: Statement = {
   name: 'find-unended-runs',
   text: `
     SELECT r.id AS run_id FROM run r JOIN batch b ON b.id = r.batch_id
-    WHERE (r.status = 'running' AND r.sealed AND NOT b.external
+    WHERE (r.status IN ('running', 'paused') AND r.sealed AND NOT b.external
         AND (SELECT min(c.no) FROM chunk c WHERE c.run_id = r.id AND c.state < 2) IS NULL
         AND (SELECT min(t.due_at) FROM retry t WHERE t.run_id = r.id) IS NULL)
       OR (r.status = 'running' AND r.gate <= (SELECT sum(l.succeeded + l.failed + l.skipped) FROM lane l WHERE l.run_id = r.id))

@@ -63,7 +63,11 @@ export async function discardIntake(connection: Connection, intake: string): Pro
 const DISCARD_ABANDONED: Statement = {
   name: 'discard-abandoned-intakes',
   text: `
-    WITH gone AS (DELETE FROM chunk WHERE state = 3 AND created_at < now() - interval '1 day' RETURNING run_id, no)
+    WITH gone AS (
+      DELETE FROM chunk WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM chunk WHERE state = 3 AND created_at < now() - interval '1 day' FOR UPDATE SKIP LOCKED
+      )) RETURNING run_id, no
+    )
     DELETE FROM chunk_items i USING gone WHERE i.run_id = gone.run_id AND i.no = gone.no`,
 };
 

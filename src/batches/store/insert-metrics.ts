@@ -13,14 +13,18 @@ const INSERT_METRICS: Statement = {
     JOIN batch b ON b.id = m.batch_id FOR KEY SHARE OF b`,
 };
 
+/** What another process, which works the same batches, is about to remove is left to it: in another order each would wait for the other. */
 const TRIM_METRICS: Statement = {
   name: 'trim-metrics',
   text: `
-    DELETE FROM batch_metric m USING unnest($2::text[]) AS trimmed (batch_id)
-    WHERE m.batch_id = trimmed.batch_id AND m.source = $1 AND m.id <= (
-      SELECT id FROM batch_metric o WHERE o.batch_id = trimmed.batch_id AND o.source = $1
-      ORDER BY id DESC OFFSET ${MAX_METRICS} LIMIT 1
-    )`,
+    DELETE FROM batch_metric WHERE ctid = ANY (ARRAY(
+      SELECT m.ctid FROM batch_metric m, unnest($2::text[]) AS trimmed (batch_id)
+      WHERE m.batch_id = trimmed.batch_id AND m.source = $1 AND m.id <= (
+        SELECT id FROM batch_metric o WHERE o.batch_id = trimmed.batch_id AND o.source = $1
+        ORDER BY id DESC OFFSET ${MAX_METRICS} LIMIT 1
+      )
+      FOR UPDATE OF m SKIP LOCKED
+    ))`,
 };
 
 export interface NewMetric {

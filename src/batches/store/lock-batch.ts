@@ -1,4 +1,5 @@
 import { AppError } from '../../common/app-error.js';
+import { Overtaken } from '../../database/conflicts.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 import { type BatchRow, SELECT_BATCHES } from './select-batches.js';
 
@@ -21,14 +22,15 @@ export async function selectBatch(connection: Connection, tenant: string, batchI
 
 /**
  * The batch with its current run's row locked until the transaction ends: of two commands at once, the second sees the first
- * one's work. When that work was to begin a new run, the new one's row is locked as well.
+ * one's work. Every transaction that locks rows of a batch begins so, and goes on in the order batch, lanes, chunks, whatever else.
+ * @throws Overtaken when that work was to begin a new run: whoever held the old one's row while he waits for the new one's could keep
+ *   those waiting who delete both. The transaction begins anew.
  */
 export async function lockBatch(connection: Connection, tenant: string, batchId: string): Promise<BatchRow> {
-  for (;;) {
-    const [locked] = await run<{ id: string }>(connection, LOCK, [batchId, tenant]);
-    const batch = await selectBatch(connection, tenant, batchId);
-    if (locked?.id === batch.run_id) return batch;
-  }
+  const [locked] = await run<{ id: string }>(connection, LOCK, [batchId, tenant]);
+  const batch = await selectBatch(connection, tenant, batchId);
+  if (locked?.id !== batch.run_id) throw new Overtaken(`batch ${batchId} has begun a new run meanwhile`);
+  return batch;
 }
 
 const SELECT_RUN_IDS: Statement = { name: 'select-run-ids', text: `SELECT id FROM run WHERE batch_id = $1 ORDER BY no` };

@@ -6,6 +6,7 @@ import { appendAudit } from './append-audit.js';
 import { appendEvent } from './append-event.js';
 import { lockBatch, selectBatch } from './lock-batch.js';
 import type { BatchRow } from './select-batches.js';
+import { settleRunWithin } from './settle-run.js';
 
 const SET_STATUS: Statement = {
   name: 'set-run-status',
@@ -35,11 +36,13 @@ export interface RunMoveRequest {
   reason?: string;
   /** Written with the move; a stopping run writes its terminal event when it ends. */
   event?: BatchEventType;
+  /** Ends the run with the move if nothing is left of it. */
+  settles?: boolean;
 }
 
 export interface MovedRun {
   row: BatchRow;
-  event: BatchEventRecord | undefined;
+  events: BatchEventRecord[];
 }
 
 /** One move of the state machine with its event, in one transaction. @throws AppError CONFLICT when the state does not allow it */
@@ -51,7 +54,8 @@ export function moveRun(database: Database, request: RunMoveRequest): Promise<Mo
     await run(connection, SET_STATUS, [batch.run_id, to, request.endsAs ?? null, reason ?? null]);
     if (move === 'resume') await run(connection, FORGIVE, [batch.run_id]);
     await appendAudit(connection, { batchId, by: caller.subject ?? null, action: move, details: reason === undefined ? {} : { reason } });
-    const event = request.event && (await appendEvent(connection, batchId, request.event));
-    return { row: await selectBatch(connection, caller.tenant, batchId), event };
+    const events = request.event ? [await appendEvent(connection, batchId, request.event)] : [];
+    if (request.settles) events.push(...(await settleRunWithin(connection, batch.run_id)).events);
+    return { row: await selectBatch(connection, caller.tenant, batchId), events };
   });
 }

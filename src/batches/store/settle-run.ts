@@ -16,9 +16,9 @@ const LOCK_RUN: Statement = {
 };
 
 /**
- * Ends a run that has nothing left to do. It is decided by looking, never by counting down: no open chunk and no waiting
- * retry (an external run: as many results as items); a stopping run ends when no lane is held any more, nor its lease over without
- * having been taken away: its worker may wake and record. The caller holds the run's
+ * Ends a run that has nothing left to do, also a paused one: nobody could see what its resume would be good for. It is decided by looking,
+ * never by counting down: no open chunk and no waiting retry (an external run: as many results as items); a stopping run ends when no
+ * lane is held any more, nor its lease over without having been taken away: its worker may wake and record. The caller holds the run's
  * row lock, so of two lanes that finish at the same moment the second one sees the first one's work. Success is the whole batch's:
  * what earlier runs achieved counts too.
  */
@@ -31,8 +31,9 @@ const END_RUN: Statement = {
           WHEN r.status = 'stopping' THEN r.ends_as
           WHEN done.succeeded + done.skipped + r.carried_succeeded + r.carried_skipped > 0 OR r.total = 0 THEN 'completed'
           ELSE 'failed' END,
-        reason = CASE WHEN r.status = 'running' AND done.succeeded + done.skipped + r.carried_succeeded + r.carried_skipped = 0 AND r.total > 0
-          THEN 'every item failed' ELSE r.reason END,
+        reason = CASE
+          WHEN r.status = 'stopping' THEN r.reason
+          WHEN done.succeeded + done.skipped + r.carried_succeeded + r.carried_skipped = 0 AND r.total > 0 THEN 'every item failed' END,
         succeeded = done.succeeded, failed = done.failed, skipped = done.skipped,
         cancelled = r.total - done.succeeded - done.failed - done.skipped,
         sealed = true, ended_at = clock_timestamp()
@@ -43,8 +44,8 @@ const END_RUN: Statement = {
       ) done, batch b
       WHERE r.id = $1 AND b.id = r.batch_id AND (
         (r.status = 'stopping' AND NOT done.held)
-        OR (r.status = 'running' AND r.sealed AND b.external AND done.succeeded + done.failed + done.skipped >= r.total)
-        OR (r.status = 'running' AND r.sealed AND NOT b.external
+        OR (r.status IN ('running', 'paused') AND r.sealed AND b.external AND done.succeeded + done.failed + done.skipped >= r.total)
+        OR (r.status IN ('running', 'paused') AND r.sealed AND NOT b.external
           AND NOT EXISTS (SELECT FROM chunk c WHERE c.run_id = r.id AND c.state < 2)
           AND NOT EXISTS (SELECT FROM retry t WHERE t.run_id = r.id))
       )

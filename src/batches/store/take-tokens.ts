@@ -50,14 +50,21 @@ const TAKE: Statement = {
     SELECT n::int AS granted, (SELECT max(wait_ms) FROM taken) AS next_ms FROM granted`,
 };
 
-/** A bucket that was not used for a minute is full: it need not be there. */
+/** A bucket that was not used for a minute is full: it need not be there. A batch that is being deleted gets none, which would outlive it. */
 const FILL: Statement = {
   name: 'fill-buckets',
   text: `
     INSERT INTO rate_bucket (tenant, scope, name, tokens)
-    SELECT $1, a.* FROM unnest($2::text[], $3::text[], $4::float8[]) AS a (scope, name, per_minute) ORDER BY 2, 3
+    SELECT $1, a.* FROM unnest($2::text[], $3::text[], $4::float8[]) AS a (scope, name, per_minute)
+    WHERE a.scope <> 'batch' OR EXISTS (SELECT FROM batch b WHERE b.id = a.name AND b.tenant = $1 FOR KEY SHARE)
+    ORDER BY 2, 3
     ON CONFLICT DO NOTHING`,
 };
+
+/** Once is enough, but for buckets that others fill or remove at this moment. */
+const MAX_FILLS = 5;
+/** A batch that is gone is not asked for again for so long. */
+const GONE_MS = 60_000;
 
 export interface TokenRequest {
   tenant: string;
@@ -80,11 +87,12 @@ export interface TokenGrant {
  */
 export async function takeTokens(connection: Connection, { tenant, buckets, want, unused }: TokenRequest): Promise<TokenGrant> {
   const where = whereOf(tenant, buckets);
-  for (;;) {
+  for (let fills = 0; fills < MAX_FILLS; fills += 1) {
     const [taken] = await run<{ granted: number; next_ms: number }>(connection, TAKE, [...where, want, unused]);
     if (taken) return { granted: taken.granted, nextMs: taken.next_ms };
     await run(connection, FILL, where);
   }
+  return { granted: 0, nextMs: GONE_MS };
 }
 
 /** What is too much for a bucket is left out by the next take. */
@@ -143,10 +151,13 @@ export function selectEmptyBuckets(
 
 const DELETE_IDLE: Statement = {
   name: 'delete-idle-buckets',
-  text: `DELETE FROM rate_bucket WHERE refilled_at < clock_timestamp() - interval '1 hour'`,
+  text: `
+    DELETE FROM rate_bucket WHERE ctid = ANY (ARRAY(
+      SELECT ctid FROM rate_bucket WHERE refilled_at < clock_timestamp() - interval '1 hour' FOR UPDATE SKIP LOCKED
+    ))`,
 };
 
-/** Removes buckets that nobody took from for an hour: they are full, as one that is not there. */
+/** Removes buckets that nobody took from for an hour: they are full, as one that is not there. One that is taken from just now stays. */
 export async function deleteIdleBuckets(connection: Connection): Promise<void> {
   await run(connection, DELETE_IDLE, []);
 }

@@ -1,64 +1,35 @@
-import type { Multipart, MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
-import { AppError, invalidField } from '../../common/app-error.js';
+import { invalidField } from '../../common/app-error.js';
+import { type FormPart, readMultipart } from '../../common/multipart.js';
 import type { UploadPart } from '../../records/uploads/upload-form.js';
 
 const MAX_FIELDS = 20;
 const MAX_FIELD_BYTES = 1_000;
 
 /**
- * The parts of a multipart form as they come in. When the reader stops early, the rest of the request is thrown away: cutting the
- * connection would keep the client from reading why it was refused.
- * @throws AppError INVALID_INPUT when the form is broken
+ * The parts of an upload's form as they come in; each file's size is its reader's to bound.
+ * @throws AppError INVALID_INPUT when the form is broken or has too many or too long fields
  */
-export async function* formParts(request: FastifyRequest, maxFiles: number): AsyncGenerator<UploadPart> {
-  // One file more than allowed comes through, so that the refusal can say how many are; each file's size is its reader's to bound.
-  const limits = {
-    files: maxFiles + 1,
-    fields: MAX_FIELDS,
-    parts: maxFiles + 1 + MAX_FIELDS,
-    fieldSize: MAX_FIELD_BYTES,
-    fileSize: Infinity,
-  };
-  const parts = request.parts({ limits });
-  try {
-    for (let next = await read(parts); next; next = await read(parts)) yield toUploadPart(next);
-  } finally {
-    request.raw.unpipe();
-    request.raw.resume();
+export async function* formParts({ raw, headers }: FastifyRequest): AsyncGenerator<UploadPart> {
+  let fields = 0;
+  for await (const part of readMultipart(raw, headers['content-type'])) {
+    if (part.filename !== undefined) yield { field: part.name, filename: part.filename, source: part.body };
+    else if (++fields > MAX_FIELDS) throw invalidField(part.name, `the form has more than ${MAX_FIELDS} fields`, 'too_big');
+    else yield { field: part.name, value: await textOf(part) };
   }
 }
 
-async function read(parts: AsyncIterableIterator<Multipart>): Promise<Multipart | undefined> {
-  try {
-    const next = (await parts.next()) as IteratorResult<Multipart, undefined>;
-    return next.done ? undefined : next.value;
-  } catch (error) {
-    throw brokenForm(error);
+async function textOf({ name, body }: FormPart): Promise<string> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    size += piece.length;
+    if (size > MAX_FIELD_BYTES) throw invalidField(name, `may have at most ${MAX_FIELD_BYTES} bytes`, 'too_big');
+    pieces.push(piece);
   }
-}
-
-function toUploadPart(part: Multipart): UploadPart {
-  // The type promises a name, and a form need not have one.
-  if (!part.fieldname) throw invalidField('file', 'a part of the form has no name; send each file in the field file');
-  if (part.type === 'file') return { field: part.fieldname, filename: part.filename ?? '', source: bytesOf(part) };
-  if (part.valueTruncated) throw invalidField(part.fieldname, `may have at most ${MAX_FIELD_BYTES} bytes`, 'too_big');
-  if (typeof part.value !== 'string') throw invalidField(part.fieldname, 'must be plain text', 'invalid_type');
-  return { field: part.fieldname, value: part.value };
-}
-
-async function* bytesOf({ file }: MultipartFile): AsyncGenerator<Buffer> {
   try {
-    yield* file as AsyncIterable<Buffer>;
-  } catch (error) {
-    throw brokenForm(error);
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(pieces));
+  } catch {
+    throw invalidField(name, 'must be text in UTF-8', 'invalid_type');
   }
-}
-
-function brokenForm(error: unknown): unknown {
-  // A client that went away has a status of its own.
-  if (error instanceof AppError || (error as { statusCode?: unknown }).statusCode !== undefined) return error;
-  return new AppError('INVALID_INPUT', `the form cannot be read: ${(error as Error).message}; send it as multipart/form-data`, {
-    cause: error,
-  });
 }

@@ -8,9 +8,7 @@ import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import { ListBatches } from '../../batches/queries/list-batches.query.js';
 import { ListItems } from '../../batches/queries/list-items.query.js';
 import { ListOutcomes } from '../../batches/queries/list-outcomes.query.js';
-import { AppError } from '../../common/app-error.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
-import { Config } from '../../config.js';
 import { ReceiveUpload } from '../../records/commands/receive-upload.command.js';
 import { formParts } from './form-parts.js';
 import { fromUploadStatus, toUploadDetails, toUploadJob } from './upload-job.js';
@@ -36,10 +34,7 @@ const FORM = {
 @Controller('api/batch')
 @UseGuards(UploadsEnabledGuard)
 export class UploadsController {
-  constructor(
-    private readonly procedures: Procedures,
-    private readonly config: Config,
-  ) {}
+  constructor(private readonly procedures: Procedures) {}
 
   /** Takes PDF, Excel (.xlsx, .xlsm) and CSV files in the repeated field `file`, and starts to read them. All of them or none. */
   @Post('upload')
@@ -47,11 +42,7 @@ export class UploadsController {
   @ApiConsumes('multipart/form-data')
   @ApiBody({ schema: FORM })
   async upload(@Req() request: FastifyRequest, @CurrentCaller('uploads') caller: Caller): Promise<AcceptedUploadReply> {
-    if (!request.isMultipart()) {
-      throw new AppError('UNSUPPORTED_TYPE', 'send the files as multipart/form-data, for example with curl -F file=@menu.pdf');
-    }
-    const parts = formParts(request, this.config.uploadMaxFiles);
-    const { batch, files } = await this.procedures.call(ReceiveUpload, { parts, address: request.ip }, caller);
+    const { batch, files } = await this.procedures.call(ReceiveUpload, { parts: formParts(request), address: request.ip }, caller);
     const accepted = files.map(({ id, name, size }) => ({ id, filename: name, fileSize: size, status: 'pending' as const }));
     const data = {
       batchId: batch.id,

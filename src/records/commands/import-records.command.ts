@@ -82,6 +82,7 @@ export class ImportRecordsHandler implements ICommandHandler<ImportRecords> {
     const given = [source, rows, fileId].filter((value) => value !== undefined).length;
     if (given !== 1) throw invalidField('source', 'give the rows in exactly one of source, rows and fileId');
     if (fileId !== undefined) return readFileRows(this.files, caller.tenant, { fileId, format, keyField, cells, largeNumbers });
+    if (rows && largeNumbers) throw invalidField('largeNumbers', 'is for rows that are read from text; give such numbers in rows as text');
     if (rows) return rowsFromArray(rows);
     if (!format) throw invalidField('format', 'say which format the source has: ndjson, json or csv');
     return parseRows(source!, format, { cells, textColumn: keyField, largeNumbers });

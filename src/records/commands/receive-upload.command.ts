@@ -53,11 +53,12 @@ export class ReceiveUploadHandler implements ICommandHandler<ReceiveUpload> {
   ) {}
 
   /** @throws AppError INVALID_INPUT, UNSUPPORTED_TYPE or TOO_LARGE naming the file, RATE_LIMITED saying when the next upload may come */
-  async execute({ parts, address, caller }: ReceiveUpload): Promise<ReceivedUpload> {
+  async execute(input: ReceiveUpload): Promise<ReceivedUpload> {
+    const { address, caller } = input;
     const uploadId = randomUUID();
     try {
       const form = new UploadForm();
-      const files = await this.store(uploadId, form, parts, caller);
+      const files = await this.store(uploadId, form, input);
       if (files.length === 0) throw invalidField('file', 'the form has no file; with curl: -F file=@menu.pdf', 'too_small');
       await this.allowance.spend(uploadId, uploaderOf(form, address, caller));
       const views = files.map(toFileView);
@@ -69,7 +70,7 @@ export class ReceiveUploadHandler implements ICommandHandler<ReceiveUpload> {
     }
   }
 
-  private async store(uploadId: string, form: UploadForm, parts: AsyncIterable<UploadPart>, caller: Caller): Promise<FileEntity[]> {
+  private async store(uploadId: string, form: UploadForm, { parts, address, caller }: ReceiveUpload): Promise<FileEntity[]> {
     const files: FileEntity[] = [];
     for await (const part of parts) {
       if ('value' in part) {
@@ -78,8 +79,7 @@ export class ReceiveUploadHandler implements ICommandHandler<ReceiveUpload> {
         continue;
       }
       // Known before the first byte is stored, a user who has no upload left need not send the rest.
-      const user = userOf(form, caller);
-      if (files.length === 0 && user !== undefined) await this.allowance.assertLeft(toUploader(caller.tenant, 'user', user));
+      if (files.length === 0 && userOf(form, caller) !== undefined) await this.allowance.assertLeft(uploaderOf(form, address, caller));
       files.push(await this.storeFile(part, files.length, { uploadId, tenant: caller.tenant }));
     }
     return files;
@@ -144,11 +144,7 @@ function userOf({ userId }: UploadForm, { personal, subject }: Caller): string |
 
 function uploaderOf(form: UploadForm, address: string, caller: Caller): Uploader {
   const { tenant, subject } = caller;
+  const credentialKey = subject === undefined ? `address:${address}` : `subject:${subject}`;
   const user = userOf(form, caller);
-  if (user !== undefined) return toUploader(tenant, 'user', user);
-  return subject === undefined ? toUploader(tenant, 'address', address) : toUploader(tenant, 'subject', subject);
-}
-
-function toUploader(tenant: string, kind: 'user' | 'subject' | 'address', name: string): Uploader {
-  return { tenant, userKey: `${kind}:${name}` };
+  return { tenant, credentialKey, userKey: user === undefined ? credentialKey : `user:${user}` };
 }

@@ -11,7 +11,7 @@ import { countCompensations } from '../../batches/store/select-compensations.js'
 import { AppError } from '../../common/app-error.js';
 import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
-import { rollBackBatch } from '../roll-back-batch.js';
+import { type FinishedRollback, rollBackBatch } from '../roll-back-batch.js';
 
 /**
  * Takes back what an ended batch did. First the compensations of its items, by a worker: while some are left the answer is `due`. Then
@@ -42,11 +42,6 @@ const LOOK_AGAIN: Statement = {
   text: `UPDATE record_backup SET outcome = NULL WHERE batch_id = $1 AND outcome = 'left alone'`,
 };
 
-const SELECT_LEFT_ALONE: Statement = {
-  name: 'select-left-alone',
-  text: `SELECT key FROM record_backup WHERE batch_id = $1 AND outcome = 'left alone' ORDER BY collection, key LIMIT 100`,
-};
-
 @CommandHandler(RestoreBatch)
 export class RestoreBatchHandler implements ICommandHandler<RestoreBatch> {
   constructor(private readonly database: Database) {}
@@ -55,12 +50,12 @@ export class RestoreBatchHandler implements ICommandHandler<RestoreBatch> {
   async execute({ batchId, caller }: RestoreBatch): Promise<RestoreReport> {
     const { pool } = this.database;
     await this.demand(batchId, caller);
-    const rollback = (await rollBackBatch(this.database, batchId)) ?? (await selectBatch(pool, caller.tenant, batchId)).rollback;
+    const rollback: FinishedRollback | null =
+      (await rollBackBatch(this.database, batchId)) ?? (await selectBatch(pool, caller.tenant, batchId)).rollback;
     if (!rollback) throw new AppError('CONFLICT', `batch ${batchId} was started again while its changes were taken back`);
-    const keys = await run<{ key: string }>(pool, SELECT_LEFT_ALONE, [batchId]);
-    const { status, restored, removed, leftAlone } = rollback;
+    const { status, restored, removed, leftAlone, leftAloneKeys = [] } = rollback;
     const compensations = await countCompensations(pool, batchId);
-    return { status, compensations, restored, removed, leftAlone, leftAloneKeys: keys.map(({ key }) => key) };
+    return { status, compensations, restored, removed, leftAlone, leftAloneKeys };
   }
 
   private demand(batchId: string, caller: Caller): Promise<void> {

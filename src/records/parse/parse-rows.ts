@@ -25,8 +25,10 @@ export interface RowOptions extends CsvOptions {
  */
 export async function* parseRows(source: AsyncIterable<Buffer>, format: RowFormat, options: RowOptions = {}): AsyncGenerator<ParsedRow[]> {
   const opened = await openSource(source);
-  if (format === 'csv') yield* parseCsv(opened, options);
-  else yield* jsonRows(format === 'json' ? cutJsonArray(opened.all) : linesOf(opened.all), options.largeNumbers);
+  if (format === 'csv') {
+    yield* parseCsv(opened, options);
+    if (options.largeNumbers === 'refuse') yield [{ warning: 'largeNumbers is for JSON: in CSV a cell with so many digits stays text' }];
+  } else yield* jsonRows(format === 'json' ? cutJsonArray(opened.all) : linesOf(opened.all), options.largeNumbers);
 }
 
 async function* jsonRows(lines: AsyncIterable<RowLine[]>, largeNumbers: LargeNumbers = 'refuse'): AsyncGenerator<ParsedRow[]> {

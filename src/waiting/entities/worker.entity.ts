@@ -7,6 +7,10 @@ export class WorkerEntity {
   @Column('text', { array: true }) operations: string[];
   /** Those of them of which it works as many items as it may. */
   @Column('text', { name: 'full_operations', array: true }) fullOperations: string[];
+  /** Those of which too many calls hang: it starts no item of them. */
+  @Column('text', { name: 'hanging_operations', array: true, default: '{}' }) hangingOperations: string[];
+  /** Tenants that hold as many of its lanes as they may; the first hundred. */
+  @Column('text', { name: 'full_tenants', array: true, default: '{}' }) fullTenants: string[];
   @Column('integer') lanes: number;
   /** Lanes it would take now. */
   @Column('integer', { name: 'free_lanes' }) freeLanes: number;

@@ -1,4 +1,5 @@
 import { isBeforeGate } from '../../batches/store/claim-chunks.js';
+import type { PauseRule } from '../../batches/store/pause-run.js';
 import { PROVIDER_WAITED_FOR } from '../../breakers/waiting-for.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 
@@ -71,12 +72,19 @@ export function selectLaterRetryOfItem(connection: Connection, runId: string, se
 
 const SELECT_PAUSE: Statement = {
   name: 'select-last-pause',
-  text: `SELECT by, at FROM audit_entry WHERE batch_id = $1 AND action = 'pause' ORDER BY id DESC LIMIT 1`,
+  text: `SELECT by, at, details ->> 'rule' AS rule FROM audit_entry WHERE batch_id = $1 AND action = 'pause' ORDER BY id DESC LIMIT 1`,
 };
 
+export interface Pause {
+  by: string | null;
+  at: Date;
+  /** Of the service's own, by which it was paused. */
+  rule: PauseRule | null;
+}
+
 /** Who paused the batch last, and when. */
-export async function selectPause(connection: Connection, batchId: string): Promise<{ by: string | null; at: Date } | undefined> {
-  const [pause] = await run<{ by: string | null; at: Date }>(connection, SELECT_PAUSE, [batchId]);
+export async function selectPause(connection: Connection, batchId: string): Promise<Pause | undefined> {
+  const [pause] = await run<Pause>(connection, SELECT_PAUSE, [batchId]);
   return pause;
 }
 

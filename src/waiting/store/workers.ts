@@ -7,8 +7,10 @@ const REPORT: Statement = {
   name: 'report-worker',
   text: `
     WITH gone AS (DELETE FROM worker WHERE id <> $1 AND seen_at < clock_timestamp() - interval '1 hour')
-    INSERT INTO worker (id, operations, full_operations, lanes, free_lanes, seen_at) VALUES ($1, $2, $3, $4, $5, clock_timestamp())
-    ON CONFLICT (id) DO UPDATE SET full_operations = excluded.full_operations, free_lanes = excluded.free_lanes, seen_at = excluded.seen_at`,
+    INSERT INTO worker (id, operations, full_operations, hanging_operations, full_tenants, lanes, free_lanes, seen_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp())
+    ON CONFLICT (id) DO UPDATE SET full_operations = excluded.full_operations, hanging_operations = excluded.hanging_operations,
+      full_tenants = excluded.full_tenants, free_lanes = excluded.free_lanes, seen_at = excluded.seen_at`,
 };
 
 export interface WorkerReport {
@@ -16,14 +18,19 @@ export interface WorkerReport {
   operations: string[];
   /** Those of them of which it works as many items as it may. */
   full: string[];
+  /** Those of them of which too many calls hang. */
+  hanging: string[];
+  /** Tenants that hold as many of its lanes as they may. */
+  fullTenants: string[];
   lanes: number;
   /** Lanes it would take now. */
   free: number;
 }
 
 /** Says that a worker lives and how busy it is. */
-export async function reportWorker(connection: Connection, { id, operations, full, lanes, free }: WorkerReport): Promise<void> {
-  await run(connection, REPORT, [id, operations, full, lanes, free]);
+export async function reportWorker(connection: Connection, report: WorkerReport): Promise<void> {
+  const { id, operations, full, hanging, fullTenants, lanes, free } = report;
+  await run(connection, REPORT, [id, operations, full, hanging, fullTenants, lanes, free]);
 }
 
 const SIGN_OFF: Statement = { name: 'sign-off-worker', text: 'DELETE FROM worker WHERE id = $1' };
@@ -38,11 +45,12 @@ const SELECT_CREW: Statement = {
   text: `
     SELECT count(*)::int AS workers, count(*) FILTER (WHERE $1 = ANY (operations))::int AS able,
       coalesce(sum(lanes) FILTER (WHERE $1 = ANY (operations)), 0)::int AS lanes,
-      count(*) FILTER (WHERE $1 = ANY (operations) AND free_lanes > 0 AND $1 <> ALL (full_operations))::int AS ready
+      count(*) FILTER (WHERE $1 = ANY (operations) AND free_lanes > 0 AND $1 <> ALL (full_operations) AND $3 <> ALL (full_tenants))::int AS ready,
+      count(*) FILTER (WHERE $1 = ANY (operations) AND $1 = ANY (hanging_operations))::int AS hanging
     FROM worker WHERE seen_at > clock_timestamp() - $2 * interval '1 millisecond'`,
 };
 
-/** The workers that live, as one operation sees them. */
+/** The workers that live, as one operation of a tenant sees them. */
 export interface Crew {
   workers: number;
   /** Those that know the operation, and their lanes. */
@@ -50,9 +58,11 @@ export interface Crew {
   lanes: number;
   /** Those of them that would take a lane of it now. */
   ready: number;
+  /** Those of them that start no item of it, because too many of its calls hang. */
+  hanging: number;
 }
 
-export async function selectCrew(connection: Connection, operation: string): Promise<Crew> {
-  const [crew] = await run<Crew>(connection, SELECT_CREW, [operation, SILENT_MS]);
+export async function selectCrew(connection: Connection, operation: string, tenant: string): Promise<Crew> {
+  const [crew] = await run<Crew>(connection, SELECT_CREW, [operation, SILENT_MS, tenant]);
   return crew!;
 }

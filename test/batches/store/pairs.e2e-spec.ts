@@ -8,7 +8,6 @@ import { CleanUpBatches } from '../../../src/batches/commands/clean-up-batches.c
 import { DeleteBatch } from '../../../src/batches/commands/delete-batch.command.js';
 import { PauseBatch } from '../../../src/batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../../../src/batches/commands/record-external-result.command.js';
-import { ResumeBatch } from '../../../src/batches/commands/resume-batch.command.js';
 import { RetryItems } from '../../../src/batches/commands/retry-items.command.js';
 import { SealBatch } from '../../../src/batches/commands/seal-batch.command.js';
 import { StartBatch } from '../../../src/batches/commands/start-batch.command.js';
@@ -176,16 +175,9 @@ const KINDS: Record<string, Kind> = {
     first: (copy) => call(PauseBatch, copy),
     second: finish,
     judge: async (copy, [paused]) => {
-      const state = await stateOf(copy);
-      if (isRefused(paused)) {
-        expect(state).toMatchObject({ status: 'completed', ends: 1 });
-        return 'second';
-      }
-      expect(state).toMatchObject({ status: 'paused', ends: 0 });
-      await call(ResumeBatch, copy);
-      await endRun(engine.database, copy.runId);
+      // Nothing is left that a resume could set going.
       expect(await stateOf(copy)).toMatchObject({ status: 'completed', succeeded: 1, ends: 1 });
-      return 'first';
+      return isRefused(paused) ? 'second' : 'first';
     },
   },
   'retry and clean-up': {

@@ -12,8 +12,9 @@ let database: TestDatabase;
 beforeEach(async () => (database = await createTestDatabase()));
 afterEach(() => database.drop());
 
-test('a process with more than a hundred handlers that never end is not ready, and then drains and ends to be started anew', async () => {
-  const env = { DATABASE_URL: database.url, RECYCLE_AFTER_MS: '1000', SHUTDOWN_GRACE_MS: '4000' };
+test('a process in which too many handlers never end is not ready, and then drains and ends to be started anew', async () => {
+  const faults = { NOOP_FAULTS: 'true', HANGING_CALLS: '100', HANGING_CALLS_OF_BATCH: '1000' };
+  const env = { DATABASE_URL: database.url, RECYCLE_AFTER_MS: '1000', SHUTDOWN_GRACE_MS: '4000', ...faults };
   const first = await spawnService(env);
   const client = new NativeClient(first.url);
   const items = keys(110).map((key) => ({ key, payload: { hang: true } }));

@@ -21,6 +21,9 @@ beforeAll(async () => {
     AI_BASE_URL: provider.url,
     AI_API_KEY: 'a key of the fake provider',
     AI_BREAKER_OPEN_MS: '1000',
+    // Here what hangs is to fail, and nothing to be stopped for it.
+    HANGING_CALLS_OF_BATCH: '1000000',
+    HANGING_CALLS_OF_OPERATION: '1000000',
   };
   cluster = await Cluster.start({ apis: 1, workers: 2, env });
   await installAudit(cluster);

@@ -55,7 +55,14 @@ async function readRecords(engine: Engine, recorder: Recorder): Promise<void> {
 async function keepFiles({ service, database }: Engine, recorder: Recorder): Promise<void> {
   const files = service.app.get(FileStore);
   const uploadId = '00000000-0000-4000-8000-000000000000';
-  await database.transaction((connection) => spendUpload(connection, uploadId, { tenant: 'acme', userKey: 'user-4' }, 100));
+  await database.transaction((connection) =>
+    spendUpload(
+      connection,
+      uploadId,
+      { tenant: 'acme', userKey: 'user-4', credentialKey: 'subject:key:4' },
+      { perUser: 100, perCredential: 4_000 },
+    ),
+  );
   await findFilesWithoutBatch(database.pool, uploadId);
   await giveUploadBack(database.pool, uploadId);
   let id = '';

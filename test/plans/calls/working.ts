@@ -3,6 +3,7 @@ import { claimDueRetries } from '../../../src/batches/store/claim-due-retries.js
 import { claimWithinLimits, fitRoom } from '../../../src/batches/store/claim-within-limits.js';
 import { insertMetrics } from '../../../src/batches/store/insert-metrics.js';
 import { markSuspect } from '../../../src/batches/store/mark-suspect.js';
+import { pauseRun } from '../../../src/batches/store/pause-run.js';
 import { recordProgress } from '../../../src/batches/store/record-progress.js';
 import { renewLeases } from '../../../src/batches/store/renew-leases.js';
 import { selectBatchesOfRuns } from '../../../src/batches/store/select-batches-of-runs.js';
@@ -51,6 +52,7 @@ async function claimUnderLimits({ database }: Engine): Promise<void> {
   const { lane } = await claimWithinLimits(database, { runId: RUNS[0]!, leaseMs: LEASE_MS, slotted: [], chunks: 1 }, limits);
   await fitRoom(database, fenceOf(lane!), 1, limits);
   await surrenderLane(database, fenceOf(lane!));
+  await pauseRun(database, RUNS[0]!, { rule: 'hanging-calls', reason: 'its calls hang' });
 }
 
 async function spendTokens({ database: { pool } }: Engine): Promise<void> {
@@ -92,7 +94,15 @@ async function watchProvider({ database: { pool } }: Engine): Promise<void> {
   await takeProbe(pool, probe, LEASE_MS);
   await renewProbe(pool, probe, LEASE_MS);
   await endProbe(pool, probe, { verdict: 'answered' }, defaults);
-  const worker = { id: '00000000-0000-4000-8000-000000000001', operations: ['noop'], full: [], lanes: 10, free: 5 };
+  const worker = {
+    id: '00000000-0000-4000-8000-000000000001',
+    operations: ['noop'],
+    full: [],
+    hanging: [],
+    fullTenants: [],
+    lanes: 10,
+    free: 5,
+  };
   await reportWorker(pool, worker);
   await signOffWorker(pool, worker.id);
 }

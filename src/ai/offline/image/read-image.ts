@@ -1,3 +1,4 @@
+import { bulkhead } from 'cockatiel';
 import { fileTypeFromBuffer } from 'file-type';
 import sharp, { type Metadata } from 'sharp';
 
@@ -40,12 +41,15 @@ const READ = 'JPEG, PNG, WebP, GIF, TIFF and AVIF are read';
 
 /** A small file may unfold to gigabytes; this many pixels take some 300 MB at worst. */
 const MAX_PIXELS = 100_000_000;
+/** Decoders that need a picture as a whole take 4 bytes a pixel, some more: above this one is decoded at a time, in a process. */
+const LARGE_PIXELS = 25_000_000;
 const MEASURED_SIDE = 512;
 const DECODE_SECONDS = 25;
 
 // One thread a picture: several pictures are decoded side by side. None comes twice, so what was decoded is not kept.
 sharp.concurrency(1);
 sharp.cache(false);
+const largeOne = bulkhead(1, Infinity);
 
 /**
  * Decodes a picture.
@@ -57,17 +61,19 @@ export async function readImage(bytes: Buffer, signal: AbortSignal): Promise<Pic
   const metadata = await decoding(sharp(bytes, { ...options, limitInputPixels: false }).metadata());
   assertSize(metadata);
   signal.throwIfAborted();
-  const decoded = await decoding(
-    sharp(bytes, options)
-      .timeout({ seconds: DECODE_SECONDS })
-      .resize({ width: MEASURED_SIDE, height: MEASURED_SIDE, fit: 'inside', withoutEnlargement: true })
-      .flatten({ background: 'white' })
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true }),
-  );
+  const decode = () =>
+    decoding(
+      sharp(bytes, options)
+        .timeout({ seconds: DECODE_SECONDS })
+        .resize({ width: MEASURED_SIDE, height: MEASURED_SIDE, fit: 'inside', withoutEnlargement: true })
+        .flatten({ background: 'white' })
+        .toColourspace('srgb')
+        .raw({ depth: 'uchar' })
+        .toBuffer({ resolveWithObject: true }),
+    );
+  const isLarge = metadata.width * metadata.height > LARGE_PIXELS;
+  const { data, info } = await (isLarge ? largeOne.execute(decode, signal) : decode());
   signal.throwIfAborted();
-  const { data, info } = decoded;
   return {
     format,
     ...metadata.autoOrient,
