@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { inspect } from 'node:util';
 import type { Level, Logger } from 'pino';
 
 /** The log of the request that is being answered: its lines carry the request's id. */
@@ -45,11 +46,14 @@ export class ServiceLogger implements LoggerService {
     if (typeof message === 'object') {
       const fields = message instanceof Error ? { err: message } : message;
       log[level]({ context, ...fields }, typeof second === 'string' ? second : undefined);
-    } else if (typeof second === 'string' && /\n\s*at /.test(second)) {
-      const err = Object.assign(new Error(String(message)), { stack: second });
+      return;
+    }
+    const text = typeof message === 'string' ? message : inspect(message);
+    if (typeof second === 'string' && /\n\s*at /.test(second)) {
+      const err = Object.assign(new Error(text), { stack: second });
       log[level]({ context, err });
     } else {
-      log[level]({ context }, String(message));
+      log[level]({ context }, text);
     }
   }
 }

@@ -1,5 +1,5 @@
-import { BatchView, LineProblem } from '../batches/batch.view.js';
-import { FileView, RecordView } from './record.view.js';
+import type { BatchView, LineProblem } from '../batches/batch.view.js';
+import type { FileView, RecordView } from './record.view.js';
 
 export class RecordReply {
   success: true;
