@@ -4,9 +4,12 @@ import helmet from '@fastify/helmet';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import type { Readable } from 'node:stream';
 import { describeApi } from './common/api-document.js';
+import { decodeBody } from './common/decoded-body.js';
 import { InputPipe } from './common/input.pipe.js';
 import { readJsonBody } from './common/json-body.js';
+import { STREAMED_TYPES } from './common/media-types.js';
 import { ProblemFilter } from './common/problem.filter.js';
 import { toProblem } from './common/problem.js';
 import type { Config } from './config.js';
@@ -20,9 +23,6 @@ const MAX_JSON_BYTES = 1_048_576;
 
 /** Silence of a connection after which its other side is asked whether it is still there. */
 const TCP_PROBE_MS = 60_000;
-
-/** Handed to the route as a stream, without a limit here: the procedure that reads it sets the bounds. */
-const STREAMED = ['application/x-ndjson', 'application/ndjson', 'text/csv', 'multipart/form-data'];
 
 /**
  * The service as an HTTP application, ready for `listen`.
@@ -100,7 +100,7 @@ function createHttpServer(answer: RequestListener, connections: Connections, con
 /** Gives an application (created with `bodyParser: false`) its HTTP edge: bodies, errors, headers, sockets, documentation. */
 async function configureHttp(app: NestFastifyApplication, config: Config): Promise<void> {
   refuseStrangers(app, config);
-  readBodies(app);
+  readBodies(app, config);
   await app.register(helmet, {
     // Pages are also served over plain HTTP inside a network.
     contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
@@ -133,7 +133,7 @@ function refuseStrangers(app: NestFastifyApplication, config: Config): void {
   });
 }
 
-function readBodies(app: NestFastifyApplication): void {
+function readBodies(app: NestFastifyApplication, config: Config): void {
   const fastify = app.getHttpAdapter().getInstance();
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
@@ -143,10 +143,15 @@ function readBodies(app: NestFastifyApplication): void {
       done(error as Error);
     }
   });
-  fastify.addContentTypeParser(STREAMED, (_request, stream, done) => done(null, stream));
-  fastify.addHook('preParsing', (request, reply, _payload, done) => {
+  // Handed to the route as streams, without a limit here: the procedure that reads one sets the bounds.
+  fastify.addContentTypeParser([...STREAMED_TYPES, 'multipart/form-data'], (_request, stream, done) => done(null, stream));
+  fastify.addHook('preParsing', (request, reply, payload, done) => {
     if (request.headers.expect !== undefined) reply.raw.writeContinue();
-    done();
+    try {
+      done(null, decodeBody(payload as Readable, request.headers, config.maxUploadBytes));
+    } catch (error) {
+      done(error as Error);
+    }
   });
 }
 

@@ -182,13 +182,15 @@ function unknownParameters(registered: RegisteredHandler, parameters: Record<str
 }
 
 function chooseSource(input: BatchRequest, registered: RegisteredHandler, context: SelectionContext): ItemSource {
-  const { operation, handler, filters: filterClass } = registered;
+  const { operation, handler, filters: filterClass, selection = [] } = registered;
   if (input.source) return input.source;
+  const selects = selection.find((name) => (input.parameters?.[name] ?? undefined) !== undefined);
   if (input.items) {
     if (input.filters && Object.keys(input.filters).length > 0) throw unprocessable('filters', 'give either items or filters, not both');
+    if (selects) throw unprocessable(`parameters.${selects}`, 'says which items the batch gets, and they are given; leave one of them out');
     return itemsFromArray(input.items);
   }
-  if (input.filters === undefined && (input.open || input.start === false)) return itemsFromArray([]);
+  if (input.filters === undefined && !selects && (input.open || input.start === false)) return itemsFromArray([]);
   if (!handler.selectItems) {
     throw invalidField('items', `the operation ${operation} does not choose items by a filter: give items, or open: true and add them`);
   }

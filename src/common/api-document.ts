@@ -10,9 +10,12 @@ type Replies = Operation['responses'];
 const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const;
 
 /** Bodies that are read as a stream of lines, and not as JSON. */
+const ROWS = 'A header row that names the fields, then a row a line, as many as there are';
 const LINES: Record<string, string> = {
   'application/x-ndjson': 'One JSON object a line, as many as there are',
-  'text/csv': 'A header row that names the fields, then a row a line, as many as there are',
+  'text/csv': ROWS,
+  'text/tab-separated-values': ROWS,
+  'text/plain': ROWS,
 };
 
 const FIELD_ERROR: Schema = {

@@ -26,6 +26,8 @@ export const BODY_EXAMPLES: Record<string, Record<string, unknown>> = {
     ...json([{ name: 'Chair', price: 49.9 }]),
     'application/x-ndjson': '{"name":"Chair","price":49.9}\n{"name":"Table","price":199}\n',
     'text/csv': 'name,price\nChair,49.90\nTable,199.00\n',
+    'text/tab-separated-values': 'name\tprice\nChair\t49.90\nTable\t199.00\n',
+    'text/plain': 'name;price\nChair;49.90\nTable;199.00\n',
   },
   RecordsController_put: json({ fields: { name: 'Chair', price: 49.9 } }),
   ErpBatchController_create: json({ operation: 'noop', name: 'Ten items', filters: { count: 10 }, options: { priority: 'high' } }),

@@ -27,7 +27,8 @@ const UNSTORABLE_TEXT = new Set(['22021', '22P05']);
 const FASTIFY_SENTENCES: Record<string, string> = {
   FST_ERR_CTP_BODY_TOO_LARGE:
     'the body is larger than 1 MB; send less at a time, or the items of a batch as a stream of NDJSON lines to POST /api/batches/:id/items',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'this content type is not read here; send the body as application/json',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE:
+    'this content type is not read here; send the body as application/json, items and rows also as application/x-ndjson, rows as text/csv',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'the body is not as long as its content-length header says',
 };
 

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { AppError } from '../common/app-error.js';
+import { DecodedBody } from './decoded-body.js';
 
 /**
  * A request's body as it comes in. Whoever stops reading early leaves the rest to be thrown away: destroying the stream instead
@@ -10,7 +11,9 @@ export async function* readBody(body: Readable, maxBytes: number): AsyncGenerato
   try {
     yield* limitBytes(body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>, maxBytes);
   } finally {
-    body.resume();
+    // The rest of a compressed body need not be decoded: it may be gigabytes.
+    if (body instanceof DecodedBody) body.destroy();
+    else body.resume();
   }
 }
 

@@ -1,9 +1,9 @@
 import { IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
 import { invalidField } from '../common/app-error.js';
 import { IsCollectionName } from '../records/collection-name.js';
+import { CsvOptions, ONLY_CSV } from '../records/csv/csv.options.js';
 import { FileStore } from '../records/file-store.js';
 import { toNewItems } from '../records/import-items.js';
-import type { CellTypes } from '../records/parse/parse-csv.js';
 import { LARGE_NUMBERS, type LargeNumbers } from '../records/parse/large-numbers.js';
 import { ROW_FORMATS, type RowFormat } from '../records/parse/parse-rows.js';
 import { readFileRows } from '../records/read-file-rows.js';
@@ -22,17 +22,19 @@ import {
   type SelectionContext,
 } from './item-handler.js';
 
-export class ImportFilters {
+export class ImportFilters extends CsvOptions {
   @IsOptional() @IsString() @MaxLength(100) fileId?: string;
   @IsOptional() @IsIn(ROW_FORMATS) format?: RowFormat;
   @IsOptional() @IsString() @MinLength(1) @MaxLength(500) keyField?: string;
-  @IsOptional() @IsIn(['auto', 'text']) cells?: CellTypes;
   @IsOptional() @IsIn(LARGE_NUMBERS) largeNumbers?: LargeNumbers;
 }
 
 export class ImportParameters extends ImportFilters {
   @IsCollectionName() collection: string;
 }
+
+/** What only matters where rows come from a file. */
+const SELECTION = ['fileId', 'format', 'charset', 'largeNumbers', ...ONLY_CSV];
 
 /** Rows of a statement: large enough for speed, small enough for rows of a megabyte. */
 const SLICE = 500;
@@ -45,7 +47,7 @@ const SLICE = 500;
  * A record that is there already is overwritten, unless the batch's `conflictResolution` says otherwise: its fields stay where the row
  * has none (`merge`), or it stays as it is and the row ends as skipped or failed.
  */
-@ItemHandler('import', { parameters: ImportParameters, filters: ImportFilters })
+@ItemHandler('import', { parameters: ImportParameters, filters: ImportFilters, selection: SELECTION })
 export class ImportItemHandler implements ItemHandlerClass<unknown, ImportParameters, ImportFilters> {
   constructor(
     private readonly records: RecordStore,
@@ -54,12 +56,11 @@ export class ImportItemHandler implements ItemHandlerClass<unknown, ImportParame
 
   async *selectItems(filters: ImportFilters, context: SelectionContext<ImportParameters>): AsyncGenerator<NewItem> {
     const { parameters, tenant } = context;
-    const { fileId, format, keyField, cells, largeNumbers } = { ...parameters, ...withoutUndefined(filters) };
+    const settings = { ...parameters, ...withoutUndefined(filters) };
+    const { keyField, fileId } = settings;
     if (fileId === undefined) throw invalidField('parameters.fileId', 'name a stored file (POST /api/files), or give the rows as items');
-    if (keyField !== parameters.keyField && parameters.keyField !== undefined) {
-      throw invalidField('filters.keyField', `is ${keyField}, but parameters.keyField is ${parameters.keyField}; give it once`);
-    }
-    const rows = readFileRows(this.files, tenant, { fileId, format, keyField, cells, largeNumbers });
+    assertSaidOnce(filters, parameters);
+    const rows = readFileRows(this.files, tenant, { ...settings, fileId, textColumn: keyField });
     yield* toNewItems(rows, { keyField, warn: (sentence) => context.warn(sentence) });
   }
 
@@ -133,6 +134,14 @@ function toRecord({ key, payload }: Item, keyField: string | undefined): Row {
   const fields = payload as Fields;
   const keyed = keyField === undefined ? { key } : keyOfRow(fields, keyField);
   return 'problem' in keyed ? keyed : { key: keyed.key, fields };
+}
+
+/** @throws AppError INVALID_INPUT for a setting that the filters and the parameters have with different values */
+function assertSaidOnce(filters: ImportFilters, parameters: ImportParameters): void {
+  const both = (Object.keys(filters) as (keyof ImportFilters)[]).find((name) => {
+    return filters[name] !== undefined && parameters[name] !== undefined && filters[name] !== parameters[name];
+  });
+  if (both) throw invalidField(`filters.${both}`, `is ${filters[both]}, but parameters.${both} is ${parameters[both]}; give it once`);
 }
 
 function withoutUndefined<T extends object>(values: T): Partial<T> {

@@ -144,6 +144,8 @@ export interface ItemHandlerOptions {
   parameters?: Type<object>;
   /** class-validator class of the filters, checked at creation, or 'any' when `selectItems` checks them itself. */
   filters?: Type<object> | 'any';
+  /** Names of parameters that only `selectItems` reads: beside a list of items they would have no effect, and are refused. */
+  selection?: readonly string[];
   /** Items side by side when the batch does not say. Default 10. */
   concurrency?: number;
   /**

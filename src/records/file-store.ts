@@ -6,6 +6,7 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { AppError } from '../common/app-error.js';
+import { textHead } from '../common/text/text-head.js';
 import { Config } from '../config.js';
 import { DATA_SOURCE } from '../database/sql.js';
 import { FileEntity } from './entities/file.entity.js';
@@ -67,6 +68,22 @@ export class FileStore implements OnApplicationBootstrap {
     }
   }
 
+  /**
+   * Keeps bytes that come only once on the disk, for somebody who has to read them more often and removes them then.
+   * @throws AppError TOO_LARGE beyond MAX_UPLOAD_BYTES
+   */
+  async spool(source: AsyncIterable<Buffer>): Promise<{ read: () => AsyncIterable<Buffer>; remove: () => Promise<void> }> {
+    const path = join(this.incoming, randomUUID());
+    const remove = (): Promise<void> => rm(path, { force: true });
+    try {
+      await this.write(source, path);
+    } catch (error) {
+      await remove();
+      throw error;
+    }
+    return { read: () => createReadStream(path), remove };
+  }
+
   /** @throws AppError NOT_FOUND for an id that the tenant does not have */
   async find(tenant: string, id: string): Promise<FileEntity> {
     const file = isUuid(id) ? await this.dataSource.getRepository(FileEntity).findOneBy({ id, tenant }) : null;
@@ -90,12 +107,12 @@ export class FileStore implements OnApplicationBootstrap {
     const file = await this.dataSource.getRepository(FileEntity).findOneBy({ id, tenant });
     if (!file) return undefined;
     try {
-      const decoder = new TextDecoder('utf-8', { fatal: true });
-      let text = '';
-      for await (const chunk of this.read(file, MAX_TEXT_BYTES)) text += decoder.decode(chunk, { stream: true });
-      return text.includes('\0') ? undefined : text;
+      const chunks: Buffer[] = [];
+      for await (const chunk of this.read(file, MAX_TEXT_BYTES)) chunks.push(chunk);
+      // The last character may be cut.
+      return textHead(Buffer.concat(chunks))?.replace(/\ufffd$/, '');
     } catch (error) {
-      if (error instanceof TypeError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
     }
   }

@@ -3,7 +3,7 @@ import { ApiBody, ApiConsumes, ApiExtraModels, ApiTags, getSchemaPath } from '@n
 import { Readable } from 'node:stream';
 import { LimitCreation } from '../access/creation-limit.js';
 import { CurrentCaller } from '../access/current-caller.js';
-import { AppError } from '../common/app-error.js';
+import { invalidField } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
 import { JsonAsText, parseJsonBody } from '../common/json-body.js';
 import { jsonError, parseJson } from '../common/json-text.js';
@@ -11,7 +11,6 @@ import { type Caller, type InputOf, Procedures } from '../common/procedure.js';
 import { Config } from '../config.js';
 import { ImportRecords } from './commands/import-records.command.js';
 import { PutRecord } from './commands/put-record.command.js';
-import { rowFormatOf } from './parse/parse-rows.js';
 import { GetRecord } from './queries/get-record.query.js';
 import { ListRecords } from './queries/list-records.query.js';
 import { ImportReply, RecordReply, RecordsReply } from './records.reply.js';
@@ -30,7 +29,7 @@ export class RecordsController {
   @Post(':collection/import')
   @LimitCreation()
   @JsonAsText()
-  @ApiConsumes('application/json', 'application/x-ndjson', 'text/csv')
+  @ApiConsumes('application/json', 'application/x-ndjson', 'text/csv', 'text/tab-separated-values', 'text/plain')
   @ApiExtraModels(ImportFileRequest)
   @ApiBody({ schema: { oneOf: [{ $ref: getSchemaPath(ImportFileRequest) }, { type: 'array', items: { type: 'object' } }] } })
   async import(
@@ -40,9 +39,9 @@ export class RecordsController {
     @Headers('content-type') contentType: string | undefined,
     @CurrentCaller() caller: Caller,
   ): Promise<ImportReply> {
-    const rows = this.rowsIn(body, contentType ?? '');
+    const rows = this.rowsIn(body, contentType ?? '', query);
     const { batch, skipped, problems } = await this.procedures.call(ImportRecords, { ...query, collection, ...rows }, caller);
-    return { success: true, data: batch, skipped, problems };
+    return { success: true, data: batch, skipped, problems, warnings: batch.warnings };
   }
 
   /** Finds records, in the order of their keys. */
@@ -73,21 +72,23 @@ export class RecordsController {
     return { success: true, data: await this.procedures.call(PutRecord, { ...body, collection, key }, caller) };
   }
 
-  private rowsIn(body: unknown, contentType: string): Pick<InputOf<ImportRecords>, 'source' | 'format' | 'rows' | 'fileId'> {
-    if (!(body instanceof Readable)) return rowsInJson(typeof body === 'string' ? body : '');
-    const format = rowFormatOf(contentType);
-    if (format) return { source: readBody(body, this.config.maxUploadBytes), format };
-    throw new AppError(
-      'UNSUPPORTED_TYPE',
-      `${contentType} is no format of rows; store the file with POST /api/files and import its fileId`,
-    );
+  private rowsIn(body: unknown, contentType: string, { format, charset }: ImportRecordsQuery): RowsOfBody {
+    if (body instanceof Readable) return { source: readBody(body, this.config.maxUploadBytes), contentType, format };
+    if (charset !== undefined) throw invalidField('charset', 'a JSON body is UTF-8; leave it out');
+    return rowsInJson(typeof body === 'string' ? body : '', format);
   }
 }
 
+type RowsOfBody = Pick<InputOf<ImportRecords>, 'source' | 'contentType' | 'format' | 'fileId'>;
+
 /** An array of rows is read like a file; anything else names a file. */
-function rowsInJson(text: string): Pick<InputOf<ImportRecords>, 'source' | 'format' | 'fileId'> {
-  if (/^\s*\[/.test(text)) return { source: Readable.from([Buffer.from(text)]), format: 'json' };
-  return { ...checkInput(ImportFileRequest, parseJsonBody(text)) };
+function rowsInJson(text: string, format: ImportRecords['format']): RowsOfBody {
+  if (/^\s*\[/.test(text)) return { source: Readable.from([Buffer.from(text)]), contentType: 'application/json', format };
+  const file = checkInput(ImportFileRequest, parseJsonBody(text));
+  if (format && file.format && file.format !== format) {
+    throw invalidField('format', `is ${file.format}, but the query says ${format}; say one of them`);
+  }
+  return { ...file, format: file.format ?? format };
 }
 
 function parseFilter(text: string | undefined): Record<string, unknown> | undefined {

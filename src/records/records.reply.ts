@@ -28,6 +28,8 @@ export class ImportReply {
   skipped: number;
   /** Why, of the first of them. */
   problems: LineProblem[];
+  /** What of the rows is not sure, or was not read. */
+  warnings: string[];
 }
 
 export class FileReply {

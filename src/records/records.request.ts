@@ -1,18 +1,18 @@
 import { IsIn, IsOptional, IsString } from 'class-validator';
 import { Opaque } from '../common/opaque.js';
 import { QueryBoolean, QueryInt } from '../common/query-fields.js';
-import type { CellTypes } from './parse/parse-csv.js';
+import { CsvOptions } from './csv/csv.options.js';
 import { LARGE_NUMBERS, type LargeNumbers } from './parse/large-numbers.js';
 import { ROW_FORMATS, type RowFormat } from './parse/parse-rows.js';
 import type { Fields } from './record-fields.js';
 
-export class ImportRecordsQuery {
+export class ImportRecordsQuery extends CsvOptions {
   /** The field whose value is the record's key; default: the row's number. */
   @IsOptional() @IsString() keyField?: string;
   /** `refuse` (default) imports all rows or none; `skip` leaves wrong rows out and reports them. */
   @IsOptional() @IsIn(['refuse', 'skip']) onInvalid?: 'refuse' | 'skip';
-  /** CSV only. `auto` (default): numbers, true, false and empty cells get their types; `text`: every cell stays text. */
-  @IsOptional() @IsIn(['auto', 'text']) cells?: CellTypes;
+  /** Default: what the content type, the file's name or the bytes tell. */
+  @IsOptional() @IsIn(ROW_FORMATS) format?: RowFormat;
   /**
    * JSON only. Numbers with more digits than a JavaScript number holds: `refuse` (default) takes their rows for wrong, `text` keeps them
    * as text, keys too, and warns.

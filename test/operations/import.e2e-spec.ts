@@ -43,7 +43,7 @@ describe('the operation import', () => {
     const fileId = await upload('sku,name,price\nA-1,Chair,49.90\nB-2,Table,120\n', 'products.csv', 'text/csv');
     const created = await api.post<ErpCreatedReply>('/api/batch/create', {
       operation: 'import',
-      options: { collection: 'products', fileId, keyField: 'sku' },
+      options: { collection: 'products', fileId, keyField: 'sku', cells: 'numbers' },
     });
     expect(created.status).toBe(201);
     expect(await ended(created.body.batch.id)).toMatchObject({ status: 'completed', counts: { total: 2, succeeded: 2 } });
@@ -51,6 +51,76 @@ describe('the operation import', () => {
       'A-1': { sku: 'A-1', name: 'Chair', price: 49.9 },
       'B-2': { sku: 'B-2', name: 'Table', price: 120 },
     });
+  });
+
+  test('what was decided while a file was read is told with the batch', async () => {
+    const fileId = await upload('Products\n\nsku|price|\nA-1|1.10|\n||\nB-2|2\n', 'products.csv', 'application/vnd.ms-excel');
+    const created = await api.post<ErpCreatedReply>('/api/batch/create', {
+      operation: 'import',
+      options: { collection: 'told', fileId, keyField: 'sku' },
+    });
+    const warnings = [
+      '"|" parts the cells',
+      'line 1 is passed over as a title above the table: "Products"',
+      '1 row (line 5) without any value: passed over',
+      'the column "price" stays text: 1.10 (line 4) would change as a number',
+      'cells=numbers reads one column of text as numbers, by their value',
+    ];
+    expect(created.body).toMatchObject({ warnings });
+    expect(await ended(created.body.batch.id)).toMatchObject({ warnings, counts: { succeeded: 2 } });
+    expect(await fieldsOf('told')).toEqual({ 'A-1': { sku: 'A-1', price: '1.10' }, 'B-2': { sku: 'B-2', price: '2' } });
+  });
+
+  test('settings say how a file is read; those that cannot be, contradict each other or have no effect are refused', async () => {
+    const fileId = await upload('x\nid^name\n1^$Chair^ red$\n2\n', 'products.csv', 'text/csv');
+    const create = (options: object, filters?: object) =>
+      api.post<ErpCreatedReply>('/api/batch/create', { operation: 'import', filters, options: { collection: 'set', fileId, ...options } });
+    const settings = { delimiter: '^', quote: '$', header: 2, raggedRows: 'skip' };
+    await ended((await create({ ...settings, keyField: 'id' })).body.batch.id);
+    expect(await fieldsOf('set')).toEqual({ 1: { id: '1', name: 'Chair^ red' } });
+    await ended((await create({ collection: 'set-2' }, settings)).body.batch.id);
+    expect(await fieldsOf('set-2')).toEqual({ 1: { id: 1, name: 'Chair^ red' } });
+    for (const [options, filters, path] of [
+      [{ delimiter: '' }, undefined, 'options.delimiter'],
+      [{ delimiter: 'abc' }, undefined, 'options.delimiter'],
+      [{ quote: '\n' }, undefined, 'options.quote'],
+      [{ header: 0 }, undefined, 'options.header'],
+      [{ header: 'first' }, undefined, 'options.header'],
+      [{ raggedRows: 'drop' }, undefined, 'options.raggedRows'],
+      [{ cells: 'dates' }, undefined, 'options.cells'],
+      [{ charset: 'klingon' }, undefined, 'charset'],
+      [{ delimeter: ';' }, undefined, 'options.delimeter'],
+      [{ delimiter: ';' }, { delimiter: ',' }, 'filters.delimiter'],
+      [{ delimiter: ';', quote: ';' }, undefined, 'quote'],
+      [{ header: 99 }, undefined, 'header'],
+      [{ format: 'ndjson', delimiter: ';' }, undefined, 'delimiter'],
+    ] as const) {
+      expect((await create(options, filters)).body).toMatchObject({ statusCode: 400, details: { errors: [{ path }] } });
+    }
+  });
+
+  test('settings of a file are refused beside a list of items, and heard by a batch that is not to start yet', async () => {
+    const fileId = await upload('id;n\n1;2\n', 'rows.csv', 'text/csv');
+    for (const [name, value] of [
+      ['fileId', fileId],
+      ['delimiter', ';'],
+      ['charset', 'utf-8'],
+      ['format', 'csv'],
+    ] as const) {
+      const input = { operation: 'import', parameters: { collection: 'idle', [name]: value }, items: [{ key: 'a', payload: { a: 1 } }] };
+      expect((await api.post<Problem>('/api/batches', input)).body).toMatchObject({
+        statusCode: 422,
+        details: { errors: [{ path: `parameters.${name}` }] },
+      });
+    }
+    for (const when of [{ start: false }, { open: true }]) {
+      const created = await api.post<Reply<BatchView>>('/api/batches', {
+        operation: 'import',
+        parameters: { collection: 'idle', fileId },
+        ...when,
+      });
+      expect(created.body.data.counts).toMatchObject({ total: 1, pending: 1 });
+    }
   });
 
   test('the file may be named by the filters, and its format by its name', async () => {

@@ -10,17 +10,25 @@ export async function* inPieces(bytes: Buffer | string, size = 7): AsyncGenerato
   }
 }
 
-export async function parseAll(source: AsyncIterable<Buffer>, format: RowFormat, options?: RowOptions): Promise<ParsedRow[]> {
-  const rows: ParsedRow[] = [];
-  for await (const block of parseRows(source, format, options)) rows.push(...block);
-  return rows;
+/** What was read of rows, and what was told of all of them. */
+export interface ReadRows {
+  rows: Exclude<ParsedRow, { warning: string }>[];
+  warnings: string[];
 }
 
-/** Each row's fields, or its line and what is wrong with it, and at the end the warning. */
-export async function read(text: Buffer | string, format: RowFormat, options?: RowOptions): Promise<unknown[]> {
-  const rows = await parseAll(inPieces(text), format, options);
-  return rows.map((row) => {
-    if ('warning' in row) return `warning: ${row.warning}`;
-    return 'problem' in row ? `${row.line}: ${row.problem}` : row.row;
-  });
+export async function parseAll(bytes: Buffer | string, format: RowFormat, options?: RowOptions, pieces = 7): Promise<ReadRows> {
+  const found: ReadRows = { rows: [], warnings: [] };
+  for await (const block of parseRows(() => inPieces(bytes, pieces), format, options)) {
+    for (const entry of block) {
+      if ('warning' in entry) found.warnings.push(entry.warning);
+      else found.rows.push(entry);
+    }
+  }
+  return found;
+}
+
+/** Each row's fields, or its line and what is wrong with it. */
+export async function read(bytes: Buffer | string, format: RowFormat, options?: RowOptions): Promise<unknown[]> {
+  const { rows } = await parseAll(bytes, format, options);
+  return rows.map((row) => ('problem' in row ? `${row.line}: ${row.problem}` : row.row));
 }

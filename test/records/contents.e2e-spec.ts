@@ -169,7 +169,7 @@ describe('the contents of stored files', () => {
         ['id', 'price', 'sold', 'day', 'name', 'note', 'zip', ''],
         [1, 2.5, 'true', '2026-01-31', 'Soup, hot', '', '00501', 'x'],
         [-20, 3, 'FALSE', '2026-02-28T12:00:00Z', 'He said "no"', '', '10115', ''],
-        [300, '1e3', 'true', '', 'two\nlines', '', '20095', ''],
+        [300, 12.25, 'true', '', 'two\nlines', '', '20095', ''],
       ]);
       expect(await read('csv', 'sales.csv', bytes)).toEqual({
         kind: 'csv',
@@ -186,8 +186,9 @@ describe('the contents of stored files', () => {
           { name: 'zip', type: 'text' },
           { name: 'column 8', type: 'text' },
         ],
-        text: expect.stringContaining('Soup, hot'),
+        text: expect.stringContaining('300\t12.25\ttrue\t\ttwo lines\t\t20095\t\n'),
         characters: expect.any(Number),
+        warnings: ['column 8 has no name and is called "column 8"', 'the column "zip" stays text: 00501 (line 2) is no plain number'],
       });
     });
 
@@ -195,7 +196,7 @@ describe('the contents of stored files', () => {
       const bytes = csvOf(
         [
           ['Gericht', 'Preis', 'Tag'],
-          ['Suppe', '4,50', '31.01.2026'],
+          ['Suppe', '4,5', '31.01.2026'],
         ],
         { delimiter: ';', bom: true },
       );
@@ -231,14 +232,67 @@ describe('the contents of stored files', () => {
 
     test('counts rows that are longer or shorter than the header, and passes over empty lines', async () => {
       const found = await read('csv', 'ragged.csv', Buffer.from('a,b\n1,2\n3\n\n4,5,6\r\n7,8'));
-      expect(found).toMatchObject({ rows: 4, raggedRows: 2, columns: [{ type: 'integer' }, { type: 'integer' }] });
+      expect(found).toMatchObject({
+        rows: 4,
+        raggedRows: 2,
+        text: 'a\tb\n1\t2\n3\t\n4\t5\t6\n7\t8\n',
+        columns: [
+          { name: 'a', type: 'integer' },
+          { name: 'b', type: 'integer' },
+          { name: 'column 3', type: 'integer' },
+        ],
+        warnings: [
+          '1 row (line 3) with fewer cells than the header: null fills them up',
+          '1 row (line 5) with values beyond the header: these have columns of their own',
+        ],
+      });
+    });
+
+    test('in a charset of before Unicode is read, and that it is a guess is told', async () => {
+      const found = await read('csv', 'gerichte.csv', Buffer.from('Gericht;Preis\nSp\xe4tzle;4,5\n'.repeat(2_000), 'latin1'));
+      expect(found).toMatchObject({
+        charset: 'windows-1252',
+        rows: 3_999,
+        text: expect.stringMatching(/^Gericht\tPreis\nSpätzle\t4,5\n/),
+        warnings: expect.arrayContaining([expect.stringMatching(/^read as windows-1252, which is a guess/)]),
+      });
+    });
+
+    test('with a title and notes keeps them in its text, and out of its rows', async () => {
+      const found = await read('csv', 'report.csv', Buffer.from('Monthly report\n\nid;name\n1;Soup\n2;Tea\n\nSource: the kitchen\n'));
+      expect(found).toMatchObject({
+        rows: 2,
+        columns: [{ name: 'id' }, { name: 'name' }],
+        text: 'Monthly report\nid\tname\n1\tSoup\n2\tTea\nSource: the kitchen\n',
+        warnings: [
+          'line 1 is passed over as a title above the table: "Monthly report"',
+          'line 7 is passed over as a note below the table: "Source: the kitchen"',
+        ],
+      });
+    });
+
+    test('with rows that cannot be read tells them, and reads the others', async () => {
+      const found = await read('csv', 'damaged.csv', Buffer.from(`a,b\n${'1,2\n'.repeat(40_000)}x\0,y\n"3,4\n5,6\n`));
+      expect(found).toMatchObject({
+        rows: 40_001,
+        warnings: ['2 rows (lines 40002, 40003) that cannot be read; line 40002: a text has NUL characters, which cannot be stored'],
+      });
     });
 
     test.each([
       ['is empty', Buffer.from('\n\n'), /empty; its first line must name the columns/],
-      ['is not UTF-8', Buffer.from('name\nM\xfcller\n'.repeat(1_000), 'latin1'), /file of type|no text/],
-      ['has a byte in the middle that is no text', Buffer.from(`a,b\n${'1,2\n'.repeat(40_000)}\0`), /not text in UTF-8/],
-      ['never closes a quote', Buffer.from('a,b\n"1,2\n'), /Quote Not Closed/],
+      ['is no text', Buffer.from('name\0size\n'.repeat(1_000)), /file of type|no text/],
+      [
+        'never closes a quote in its only row',
+        Buffer.from('a,b\n"1,2\n'),
+        /none of its rows can be read; line 2: a quote opens a cell and is never closed/,
+      ],
+      ['never closes a quote in its header', Buffer.from('a,"b\n1,2\n'), /line 1: a quote opens a cell and is never closed/],
+      [
+        'has too many columns',
+        Buffer.from(Array.from({ length: 1_001 }, (_, n) => `c${n}`).join()),
+        /^this CSV cannot be opened: it has 1001 columns; at most 1000 are read$/,
+      ],
     ])('that %s cannot be opened', async (_, bytes, message) => {
       await expect(refusal('wrong.csv', bytes)).rejects.toMatchObject({ code: 'UNPROCESSABLE', message: expect.stringMatching(message) });
     });
@@ -250,6 +304,28 @@ describe('the contents of stored files', () => {
       lines: 3,
       text: 'one\ntwo\nthree',
       characters: 13,
+    });
+  });
+
+  test.each([
+    ['CRLF', Buffer.from('one\r\ntwo\r\n'), undefined],
+    ['CR', Buffer.from('one\rtwo'), undefined],
+    ['UTF-16', Buffer.from('\ufeffone\ntwo\n', 'utf16le'), 'utf-16le'],
+  ])('other text with %s has two lines', async (_, bytes, charset) => {
+    const found = await read('text', 'notes.txt', bytes);
+    expect(found.lines).toBe(2);
+    expect(found.charset).toBe(charset);
+    expect(found).not.toHaveProperty('warnings');
+  });
+
+  test('other text in a charset of before Unicode, or damaged, is read and told', async () => {
+    expect(await read('text', 'notes.txt', Buffer.from('Spätzle für Müller', 'latin1'))).toMatchObject({
+      text: 'Spätzle für Müller',
+      warnings: [expect.stringMatching(/^read as windows-1252, which is a guess/)],
+    });
+    expect(await read('text', 'notes.txt', Buffer.concat([Buffer.from('über äußerst '), Buffer.from([0xe9])]))).toMatchObject({
+      text: 'über äußerst \ufffd',
+      warnings: ['1 character is not valid utf-8'],
     });
   });
 

@@ -73,10 +73,11 @@ describe('records over HTTP', () => {
       expect(await fieldsOf('numbered')).toEqual({ 1: { a: 1 }, 2: { a: 2 } });
     });
 
-    test('of nothing is a batch with nothing to do', async () => {
-      expect(await imported(await importText('none', '', 'application/x-ndjson'))).toMatchObject({
+    test('of an empty list is a batch with nothing to do, which says so', async () => {
+      expect(await imported(await importText('none', '[]', 'application/json'))).toMatchObject({
         status: 'completed',
         counts: { total: 0 },
+        warnings: ['there is nothing to do: no items came'],
       });
     });
 
@@ -95,7 +96,7 @@ describe('records over HTTP', () => {
     });
 
     test('with onInvalid=skip leaves wrong rows out and reports them', async () => {
-      const answer = await importText('skipped', 'id,n\na,1\nb\nc,3\n', 'text/csv', '?keyField=id&onInvalid=skip');
+      const answer = await importText('skipped', 'id,n\na,1\nb\nc,3\n', 'text/csv', '?keyField=id&onInvalid=skip&raggedRows=refuse');
       expect(answer.body).toMatchObject({ skipped: 1, problems: [{ line: 3, message: 'the row has 1 cells and the header 2' }] });
       await imported(answer);
       expect(Object.keys(await fieldsOf('skipped'))).toEqual(['a', 'c']);
@@ -105,6 +106,7 @@ describe('records over HTTP', () => {
       ['text/csv', 'a,__proto__\n1,2'],
       ['text/csv', ''],
       ['application/json', '{"a":1}'],
+      ['application/x-ndjson', ''],
       ['application/json', ''],
       ['application/json', '[{"a":1}'],
     ])('of %s that is not what it says is refused and leaves nothing: %j', async (type, text) => {

@@ -51,24 +51,28 @@ export interface WorkbookContents extends Text {
 export type ColumnType = 'integer' | 'number' | 'boolean' | 'date' | 'text' | 'empty';
 
 export interface CsvColumn {
-  /** As the header row has it; "column 3" where that is empty. */
+  /** As the header row has it; "column 3" where that is empty, "name 2" where an earlier column has the name. */
   name: string;
   type: ColumnType;
 }
 
 export interface CsvContents extends Text {
   kind: 'csv';
-  /** Rows after the header. */
+  /** Rows after the header that have a value. */
   rows: number;
-  /** Of these, rows with more or fewer cells than the header. */
+  /** Of these, rows with fewer cells than the header, or with values beyond it. */
   raggedRows: number;
   columns: CsvColumn[];
   delimiter: string;
+  /** Only of text that is not UTF-8: the one that it was read in. */
+  charset?: string;
 }
 
 export interface TextContents extends Text {
   kind: 'text';
   lines: number;
+  /** Only of text that is not UTF-8: the one that it was read in. */
+  charset?: string;
 }
 
 export type Contents = PdfContents | WorkbookContents | CsvContents | TextContents;

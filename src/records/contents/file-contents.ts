@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/app-error.js';
+import { isTabSeparated } from '../../common/media-types.js';
 import { Config } from '../../config.js';
 import { Threads, type ThreadUser } from '../../threads/threads.js';
 import type { FileEntity } from '../entities/file.entity.js';
@@ -37,6 +38,7 @@ export class FileContents {
       const kind = kindOf(head, file);
       if (!kind) throw await unknownKind(head);
       const input: ReadContentsInput = { kind, path: this.files.pathOf(file), size: Number(file.size), maxTextCharacters, cells };
+      if (kind === 'csv') input.isTabSeparated = isTabSeparated({ contentType: file.mediaType, name: file.name });
       const cpu = { ms: this.config.readCpuMs, setBy: 'allowed for a file (READ_CPU_MS)' };
       return await this.threads.run<Contents>({ module: THREAD, input, memoryMb: MEMORY_MB, cpu }, { signal, progress: onProgress, item });
     } catch (error) {

@@ -1,6 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type';
+import { rowsOfName, rowsOfType } from '../../common/media-types.js';
+import { textHead } from '../../common/text/text-head.js';
 import { unreadable } from './contents.js';
-import { encodingOf, isTextSoFar } from './decode-text.js';
 
 export type FileKind = 'pdf' | 'zip' | 'csv' | 'text';
 
@@ -20,8 +21,8 @@ export function kindOf(head: Buffer, { name, mediaType }: { name: string; mediaT
   const within = /\.pdf$/i.test(name) || mediaType === 'application/pdf' ? HEAD_BYTES : PDF_MARK_WITHIN;
   if (head.subarray(0, within).includes(PDF_MARK)) return 'pdf';
   if (isZip(head)) return 'zip';
-  if (!isTextSoFar(head, encodingOf(head))) return undefined;
-  return /\.(?:csv|tsv)$/i.test(name) || /^text\/(?:csv|tab-separated-values)\b/i.test(mediaType) ? 'csv' : 'text';
+  if (textHead(head) === undefined) return undefined;
+  return rowsOfName(name) === 'csv' || rowsOfType(mediaType) === 'csv' ? 'csv' : 'text';
 }
 
 /** A zip is found by its end; servers and scripts now and then leave a few bytes before it. */
@@ -35,10 +36,10 @@ export function isOldOffice(head: Buffer): boolean {
 
 /** What bytes that cannot be read seem to be: "a file of type image/png". */
 export async function describeBytes(head: Buffer): Promise<string> {
-  if (isTextSoFar(head, encodingOf(head))) return 'plain text';
+  if (textHead(head) !== undefined) return 'plain text';
   if (isOldOffice(head)) return 'a document with a password or of Office before 2007';
   const type = await fileTypeFromBuffer(head);
-  return type ? `a file of type ${type.mime}` : 'no text in UTF-8 or UTF-16, and of no known type';
+  return type ? `a file of type ${type.mime}` : 'no text, and of no known type';
 }
 
 export async function unknownKind(head: Buffer): Promise<Error> {

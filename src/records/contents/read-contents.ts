@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { AppError } from '../../common/app-error.js';
 import { type Contents, isDiskError, messageOf, type ReadOptions, unreadable } from './contents.js';
 import type { FileKind } from './file-kind.js';
+import { counted } from './counted.js';
 import { readCsv } from './read-csv.js';
 import { MAX_PDF_BYTES, readPdf } from './read-pdf.js';
 import { readText } from './read-text.js';
@@ -14,6 +15,8 @@ export interface FileOfKind {
   path: string;
   /** bytes */
   size: number;
+  /** Of a CSV: its name or type says that tabs part its cells. */
+  isTabSeparated?: boolean;
 }
 
 const WORDS: Record<FileKind, string> = { pdf: 'PDF', zip: 'workbook', csv: 'CSV', text: 'text file' };
@@ -32,7 +35,7 @@ export async function readContents(file: FileOfKind, options: Required<ReadOptio
   }
 }
 
-async function readAs({ kind, path, size }: FileOfKind, options: Required<ReadOptions>): Promise<Contents> {
+async function readAs({ kind, path, size, isTabSeparated }: FileOfKind, options: Required<ReadOptions>): Promise<Contents> {
   switch (kind) {
     case 'pdf':
       if (size > MAX_PDF_BYTES) throw unreadable('PDF', `it has ${size} bytes; at most ${MAX_PDF_BYTES} are read; split it`);
@@ -40,8 +43,14 @@ async function readAs({ kind, path, size }: FileOfKind, options: Required<ReadOp
     case 'zip':
       return readWorkbook(path, options);
     case 'csv':
-      return readCsv(createReadStream(path), size, options);
+      return readCsv(
+        counted(() => createReadStream(path), size, options),
+        { ...options, isTabSeparated },
+      );
     case 'text':
-      return readText(createReadStream(path), size, options);
+      return readText(
+        counted(() => createReadStream(path), size, options),
+        options,
+      );
   }
 }

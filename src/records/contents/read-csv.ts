@@ -1,72 +1,50 @@
-import { parse } from 'csv-parse';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { delimiterOf } from '../parse/parse-csv.js';
-import { ColumnTypeFinder } from './column-type.js';
+import { nonEmpty } from '../../common/non-empty.js';
+import type { Rereadable } from '../csv/csv-rows.js';
+import { openTable } from '../csv/csv-table.js';
+import { NoTable } from '../csv/find-layout.js';
+import { NO_DELIMITER } from '../csv/find-syntax.js';
 import { type CsvContents, Excerpt, type ReadOptions, unreadable } from './contents.js';
-import { decodeText } from './decode-text.js';
-import { counted } from './read-text.js';
+import { unlessUtf8 } from './read-text.js';
 
-const MAX_COLUMNS = 1_000;
-const MAX_ROW_CHARACTERS = 1_048_576;
 const MAX_NAME = 200;
 
+interface CsvReadOptions extends Required<ReadOptions> {
+  /** Its name or type says that tabs part its cells. */
+  isTabSeparated?: boolean;
+}
+
 /**
- * Reads CSV of any length whose first row names the columns; cells are parted by comma, semicolon or tab. Rows with more or fewer
- * cells than the header are counted, not refused.
- * @param size bytes of the whole file
+ * Reads CSV of any length in the way that an import does, see {@link openTable}. Its text has a line a row, with a tab between cells and
+ * none in them.
+ * @throws AppError UNPROCESSABLE when it is no table
  */
-export async function readCsv(bytes: AsyncIterable<Buffer>, size: number, options: Required<ReadOptions>): Promise<CsvContents> {
-  const texts = decodeText(counted(bytes, size, options), 'CSV');
-  const first = await texts.next();
-  const head = first.done ? '' : first.value;
-  const delimiter = delimiterOf(head);
-  const table = new Table(new Excerpt(options.maxTextCharacters));
-  const parser = parse({
-    delimiter,
-    relax_quotes: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-    max_record_size: MAX_ROW_CHARACTERS,
-  });
-  await pipeline(Readable.from(joined(head, texts)), parser, async (rows: AsyncIterable<string[]>) => {
-    for await (const row of rows) table.add(row);
-  });
-  if (!table.header) throw unreadable('CSV', 'it is empty; its first line must name the columns');
-  return { kind: 'csv', delimiter, ...table.toContents() };
+export async function readCsv(read: Rereadable, options: CsvReadOptions): Promise<CsvContents> {
+  const excerpt = new Excerpt(options.maxTextCharacters);
+  try {
+    const table = await openTable(read, { expectedDelimiter: options.isTabSeparated ? '\t' : undefined }, (cells) =>
+      excerpt.add(`${cells.map(toLine).join('\t')}\n`),
+    );
+    const { syntax, charset, rows, raggedRows, problem, warnings } = table;
+    if (rows === 0 && problem !== undefined) throw new NoTable(`none of its rows can be read; ${problem}`);
+    const columns = table.columns.map(({ name, found }) => ({ name: name.slice(0, MAX_NAME), type: found.type }));
+    const delimiter = syntax.delimiter === NO_DELIMITER ? '' : syntax.delimiter;
+    return {
+      kind: 'csv',
+      delimiter,
+      charset: unlessUtf8(charset.charset),
+      rows,
+      raggedRows,
+      columns,
+      ...excerpt.toText(),
+      warnings: nonEmpty(warnings),
+    };
+  } catch (error) {
+    if (error instanceof NoTable) throw unreadable('CSV', error.message);
+    throw error;
+  }
 }
 
-async function* joined(head: string, rest: AsyncIterable<string>): AsyncGenerator<string> {
-  yield head;
-  yield* rest;
-}
-
-class Table {
-  header?: string[];
-  private rows = 0;
-  private raggedRows = 0;
-  private types: ColumnTypeFinder[] = [];
-
-  constructor(private readonly excerpt: Excerpt) {}
-
-  add(row: string[]): void {
-    this.excerpt.add(`${row.join('\t')}\n`);
-    const { header } = this;
-    if (!header) return this.readHeader(row);
-    this.rows += 1;
-    if (row.length !== header.length) this.raggedRows += 1;
-    const cells = Math.min(row.length, header.length);
-    for (let at = 0; at < cells; at += 1) this.types[at]!.add(row[at]!);
-  }
-
-  toContents(): Omit<CsvContents, 'kind' | 'delimiter'> {
-    const columns = this.header!.map((name, index) => ({ name, type: this.types[index]!.type }));
-    return { rows: this.rows, raggedRows: this.raggedRows, columns, ...this.excerpt.toText() };
-  }
-
-  private readHeader(row: string[]): void {
-    if (row.length > MAX_COLUMNS) throw unreadable('CSV', `it has ${row.length} columns; at most ${MAX_COLUMNS} are read`);
-    this.header = row.map((name, index) => name.trim().slice(0, MAX_NAME) || `column ${index + 1}`);
-    this.types = row.map(() => new ColumnTypeFinder());
-  }
+/** A cell on one line: a table of lines is divided by its tabs and line ends. */
+function toLine(cell: string): string {
+  return /[\t\n\r]/.test(cell) ? cell.replace(/[\t\n\r]+/g, ' ') : cell;
 }

@@ -1,30 +1,38 @@
-import { type ReadOptions, Excerpt, type TextContents } from './contents.js';
-import { decodeText } from './decode-text.js';
+import { nonEmpty } from '../../common/non-empty.js';
+import { ByteSurvey } from '../../common/text/byte-survey.js';
+import { findCharset } from '../../common/text/charset.js';
+import { decodeText } from '../../common/text/decode-text.js';
+import type { Rereadable } from '../csv/csv-rows.js';
+import { Excerpt, type ReadOptions, type TextContents } from './contents.js';
 
-/** @param size bytes of the whole file */
-export async function readText(bytes: AsyncIterable<Buffer>, size: number, options: Required<ReadOptions>): Promise<TextContents> {
+/** Reads text of any length, twice: to find its charset, and for what it says. */
+export async function readText(read: Rereadable, options: Required<ReadOptions>): Promise<TextContents> {
+  const { charset, isDamaged, warnings } = findCharset(await ByteSurvey.of(read()));
   const excerpt = new Excerpt(options.maxTextCharacters);
   let lines = 0;
-  let endsLine = true;
-  for await (const text of decodeText(counted(bytes, size, options), 'text file')) {
+  let last = '\n';
+  let damaged = 0;
+  for await (const text of decodeText(read(), charset)) {
     excerpt.add(text);
-    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines += 1;
-    if (text !== '') endsLine = text.endsWith('\n');
+    lines += countOf(/\r\n|[\n\r]/g, text) - Number(last === '\r' && text.startsWith('\n'));
+    if (isDamaged) damaged += countOf(/\ufffd/g, text);
+    last = text.at(-1) ?? last;
   }
-  return { kind: 'text', lines: endsLine ? lines : lines + 1, ...excerpt.toText() };
+  if (damaged > 0) warnings.push(`${damaged} ${damaged === 1 ? 'character is' : 'characters are'} not valid ${charset}`);
+  return {
+    kind: 'text',
+    charset: unlessUtf8(charset),
+    lines: /[\n\r]/.test(last) ? lines : lines + 1,
+    ...excerpt.toText(),
+    warnings: nonEmpty(warnings),
+  };
 }
 
-/** Tells how far a stream of known size is read, and stops on the signal. */
-export async function* counted(
-  bytes: AsyncIterable<Buffer>,
-  size: number,
-  { signal, onProgress }: Pick<Required<ReadOptions>, 'signal' | 'onProgress'>,
-): AsyncGenerator<Buffer> {
-  let seen = 0;
-  for await (const chunk of bytes) {
-    signal.throwIfAborted();
-    yield chunk;
-    seen += chunk.length;
-    onProgress((100 * seen) / size);
-  }
+function countOf(pattern: RegExp, text: string): number {
+  return text.match(pattern)?.length ?? 0;
+}
+
+/** UTF-8 goes without saying. */
+export function unlessUtf8(charset: string): string | undefined {
+  return charset === 'utf-8' ? undefined : charset;
 }

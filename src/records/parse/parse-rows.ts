@@ -1,34 +1,44 @@
+import { invalidField } from '../../common/app-error.js';
 import { sentenceOf } from '../../common/json-text.js';
 import { problemOfJson } from '../../common/json-value.js';
 import { linesOf } from '../../common/lines.js';
+import { toUtf8 } from '../../common/text/to-utf8.js';
+import type { Rereadable } from '../csv/csv-rows.js';
+import type { TableOptions } from '../csv/csv-table.js';
+import { type CsvOptions, refuseCsvOptions } from '../csv/csv.options.js';
 import { type Fields, problemOfFields } from '../record-fields.js';
 import { cutJsonArray } from './cut-json-array.js';
 import type { LargeNumbers } from './large-numbers.js';
 import { JsonRows, type ParsedRow, type RowLine } from './line.js';
-import { openSource } from './open-source.js';
-import { type CsvOptions, parseCsv } from './parse-csv.js';
+import { parseCsv } from './parse-csv.js';
 
 export const ROW_FORMATS = ['ndjson', 'json', 'csv'] as const;
 
 /** NDJSON (one object a line), JSON (an array of objects), or CSV with a header row. */
 export type RowFormat = (typeof ROW_FORMATS)[number];
 
-export interface RowOptions extends CsvOptions {
-  /** JSON only. Cells of CSV with more digits than a number holds stay text anyway. Default: refuse. */
+/** How rows are to be read. Of the settings of tables only the charset has a meaning for JSON. */
+export interface RowOptions extends TableOptions {
+  /** Only for JSON. Default: refuse. */
   largeNumbers?: LargeNumbers;
 }
 
 /**
- * Reads rows from a stream of bytes, a chunk at a time: nothing is held but the chunk and an unfinished row, and no more is read
- * than is asked for. What is wrong with one row is reported in its place.
+ * Reads rows from bytes, a chunk at a time: nothing is held but the chunk and an unfinished row, and no more is read than is asked for.
+ * CSV is read twice. What is wrong with one row is reported in its place, and what is to be known of all of them too.
+ * @param read the bytes from their beginning; called once for other formats than CSV
  * @throws AppError INVALID_INPUT when the whole is not of the format: a CSV without a header, a JSON that is no array
  */
-export async function* parseRows(source: AsyncIterable<Buffer>, format: RowFormat, options: RowOptions = {}): AsyncGenerator<ParsedRow[]> {
-  const opened = await openSource(source);
+export async function* parseRows(read: Rereadable, format: RowFormat, options: RowOptions = {}): AsyncGenerator<ParsedRow[]> {
+  const { largeNumbers, charset } = options;
   if (format === 'csv') {
-    yield* parseCsv(opened, options);
-    if (options.largeNumbers === 'refuse') yield [{ warning: 'largeNumbers is for JSON: in CSV a cell with so many digits stays text' }];
-  } else yield* jsonRows(format === 'json' ? cutJsonArray(opened.all) : linesOf(opened.all), options.largeNumbers);
+    if (largeNumbers) throw invalidField('largeNumbers', 'is for JSON: in CSV what has so many digits stays text; leave it out');
+    yield* parseCsv(read, options);
+    return;
+  }
+  refuseCsvOptions(options, format);
+  const bytes = toUtf8(read(), charset);
+  yield* jsonRows(format === 'json' ? cutJsonArray(bytes) : linesOf(bytes), largeNumbers);
 }
 
 async function* jsonRows(lines: AsyncIterable<RowLine[]>, largeNumbers: LargeNumbers = 'refuse'): AsyncGenerator<ParsedRow[]> {
@@ -38,32 +48,21 @@ async function* jsonRows(lines: AsyncIterable<RowLine[]>, largeNumbers: LargeNum
   if (warning) yield [{ warning }];
 }
 
-const MEDIA_TYPES = new Map<string, RowFormat>([
-  ['application/x-ndjson', 'ndjson'],
-  ['application/ndjson', 'ndjson'],
-  ['application/jsonl', 'ndjson'],
-  ['application/json', 'json'],
-  ['text/csv', 'csv'],
-  ['text/tab-separated-values', 'csv'],
-]);
-const ENDINGS = new Map<string, RowFormat>([
-  ['ndjson', 'ndjson'],
-  ['jsonl', 'ndjson'],
-  ['json', 'json'],
-  ['csv', 'csv'],
-  ['tsv', 'csv'],
-]);
-
-/** The format that a media type tells, or else the end of a file's name. */
-export function rowFormatOf(mediaType: string, fileName = ''): RowFormat | undefined {
-  const type = mediaType.split(';', 1)[0]!.trim().toLowerCase();
-  return MEDIA_TYPES.get(type) ?? ENDINGS.get(fileName.slice(fileName.lastIndexOf('.') + 1).toLowerCase());
-}
-
 const SLICE = 500;
 
-/** Rows that are in memory already. Their lines are their numbers. */
-export async function* rowsFromArray(values: readonly unknown[]): AsyncGenerator<ParsedRow[]> {
+/**
+ * Rows that are in memory already. Their lines are their numbers.
+ * @throws AppError INVALID_INPUT for settings of bytes and of CSV
+ */
+export async function* rowsFromArray(
+  values: readonly unknown[],
+  settings: CsvOptions & { format?: RowFormat; largeNumbers?: LargeNumbers } = {},
+): AsyncGenerator<ParsedRow[]> {
+  refuseCsvOptions(settings, 'a JSON array');
+  const { format, charset, largeNumbers } = settings;
+  if (largeNumbers) throw invalidField('largeNumbers', 'is for rows that are read from text; give such numbers in rows as text');
+  if (format !== undefined && format !== 'json') throw invalidField('format', `is ${format}, but the rows are a JSON array`);
+  if (charset !== undefined) throw invalidField('charset', 'is for rows as bytes, and these are a JSON array; leave it out');
   for (let from = 0; from < values.length; from += SLICE) {
     yield values.slice(from, from + SLICE).map((row, index) => checkedRow(row, from + index + 1));
     await Promise.resolve();

@@ -1,11 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { AppError } from '../../common/app-error.js';
+import { type AppError } from '../../common/app-error.js';
+import { textHead } from '../../common/text/text-head.js';
 import { isDiskError } from '../contents/contents.js';
-import { decodeText, encodingOf } from '../contents/decode-text.js';
 import { describeBytes, HEAD_BYTES, isOldOffice, isZip, kindOf } from '../contents/file-kind.js';
 import { findWorkbook } from '../contents/find-workbook.js';
 import { ZipDirectory } from '../contents/zip-directory.js';
+import { otherText } from '../csv/other-text.js';
 import type { AcceptedType } from './accepted-type.js';
 import { refusedFile } from './refused-file.js';
 
@@ -68,25 +69,21 @@ async function openZip(path: string): Promise<ZipDirectory | undefined> {
   }
 }
 
-/** Text that is often called .csv by mistake or on purpose: the page of an error or of a login, a script. */
-const OTHER_TEXT: [begins: RegExp, what: string][] = [
-  [/^<(?:!doctype|html|svg|\?xml)\b/i, 'a page of HTML or XML'],
-  [/^#!/, 'a script'],
-];
-
+/** What the reader can read is taken, whatever its charset; a row that is damaged is told when it is read. */
 async function checkCsv(head: Buffer, file: StoredUpload): Promise<void> {
   if (kindOf(head, { name: file.name, mediaType: '' }) !== 'csv') throw notCsv(await describeBytes(head), file);
-  const start = new TextDecoder(encodingOf(head)).decode(head).trimStart();
-  const other = OTHER_TEXT.find(([begins]) => begins.test(start));
-  if (other) throw notCsv(other[1], file);
-  let isBlank = true;
-  try {
-    for await (const text of decodeText(createReadStream(file.path), 'CSV')) isBlank &&= text.trim() === '';
-  } catch (error) {
-    if (error instanceof AppError) throw refusedFile('UNSUPPORTED_TYPE', file.at, `${file.name}: ${error.message}`);
-    throw error;
+  const start = textHead(head)!.trimStart();
+  const other = otherText(start);
+  if (other) throw notCsv(other, file);
+  if (start === '' && (await isBlank(file.path))) throw broken(file, 'is empty');
+}
+
+/** Whether a file has nothing but blanks behind its head. */
+async function isBlank(path: string): Promise<boolean> {
+  for await (const chunk of createReadStream(path, { start: HEAD_BYTES })) {
+    if (/[^\s\0]/.test((chunk as Buffer).toString('latin1'))) return false;
   }
-  if (isBlank) throw broken(file, 'is empty');
+  return true;
 }
 
 async function notWhatItSays(what: string, head: Buffer, { name, at }: StoredUpload): Promise<AppError> {
