@@ -66,6 +66,7 @@ export { RecordStore } from './records/record-store.js';
 export { BreakersModule } from './breakers/breakers.module.js';
 export { CircuitBreakers } from './breakers/circuit-breakers.js';
 export { ProviderFailure } from './breakers/provider-failure.js';
+export { UnusableAnswer } from './breakers/unusable-answer.js';
 export { StoresModule } from './records/stores.module.js';
 
 // The documented services. `ServiceInProcess` is for what is made with `new`, where several services run in one process.

@@ -9,6 +9,9 @@ export const RUN_STATUSES = ['pending', 'running', 'paused', 'stopping', 'comple
 
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
+/** Rules by which the service pauses or fails a batch: two of the batch's own, and that calls of its item handler do not end. */
+export type ReasonKind = 'canary' | 'failure-threshold' | 'hanging-calls';
+
 export type RunMove =
   | 'start'
   | 'pause'

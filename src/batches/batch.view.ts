@@ -79,7 +79,7 @@ export class BatchAnalytics {
   counts: BatchCounts;
   durations: { count: number; sum: number; average: number; p50: number; p95: number; p99: number };
   quality: { count: number; average: number | null; /** 20 buckets of 0.05, from 0 */ histogram: number[] };
-  /** Most frequent first. */
+  /** Most frequent first; of a stopped batch also what the items that it left undone last ran into. */
   errors: { message: string; kind: string; count: number }[];
   /** Progress over time, oldest first. */
   timeline: { at: string; processed: number; failed: number; progress: number }[];

@@ -13,7 +13,7 @@ export class OutcomeView {
   /** Number of the run that recorded it, from 1. */
   run: number;
   key: string;
-  /** `cancelled` only in history: the run left the item undone, and a later one repeats it. */
+  /** `cancelled`: the run left the item undone. In history a later one repeats it; else `error` is what it last ran into. */
   status: 'succeeded' | 'failed' | 'skipped' | 'cancelled';
   @AnyJson() output: unknown;
   error: ItemErrorView | null;
@@ -57,7 +57,7 @@ export class ItemHistory {
   outcomes: OutcomeView[];
 }
 
-/** An item that failed for good. */
+/** An item that failed for good, or that its stopped batch left undone after a failure. */
 export interface ItemFailureView {
   seq: number;
   key: string;

@@ -6,6 +6,10 @@ export interface PackedItem {
   attempt?: number;
   key?: string;
   payload?: unknown;
+  /** Of a retry: milliseconds that it was told to wait in a row. */
+  waited?: number;
+  /** Of a retry: what it ran into before, and when. */
+  last?: { kind: string; error: string; at: string } | null;
 }
 
 /** An item without a key is called by its number. */

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
-import { RetryLaterError } from '../operations/item-handler.js';
+import { ProviderWaitError } from '../operations/item-errors.js';
 import { Circuit } from './circuit.js';
 import { type CircuitDefaults, circuitDefaults } from './circuit-defaults.js';
 import { isProviderName } from './provider-name.js';
@@ -11,7 +11,6 @@ import { readCircuits } from './store/read-circuits.js';
 import { recordVerdicts } from './store/record-verdicts.js';
 import { wakeItems } from './store/wake-items.js';
 import { ANSWERED, type Verdict, verdictOf } from './verdict.js';
-import { waitingFor } from './waiting-for.js';
 
 /** What is known of circuits is read again when it is older than this, all of them in one statement. */
 const FRESH_MS = 500;
@@ -48,7 +47,7 @@ export class CircuitBreakers {
   /**
    * @param provider the handler's own name for whom the work asks: letters, digits and `_ . : -`, at most 100
    * @param work counts as failed when it throws a ProviderFailure; with any other error it is no fault of the provider
-   * @throws RetryLaterError, which names the provider, without having called `work` while the circuit is open; what `work` throws
+   * @throws ProviderWaitError, which names the provider, without having called `work` while the circuit is open; what `work` throws
    */
   async guard<T>(tenant: string, provider: string, work: () => Promise<T>): Promise<T> {
     const circuit = this.circuitOf(tenant, provider);
@@ -80,15 +79,14 @@ export class CircuitBreakers {
   private async admit(circuit: Circuit): Promise<Probe | undefined> {
     await this.refresh(circuit);
     const { provider, forced } = circuit;
-    if (forced === 'open') throw new RetryLaterError(waitingFor(provider, 'its circuit was opened by hand'), FORCED_WAIT_MS);
+    if (forced === 'open') throw waitFor(provider, 'its circuit was opened by hand', FORCED_WAIT_MS);
     if (circuit.closed) return undefined;
     if (circuit.openLeftMs > 0) {
-      const why = waitingFor(provider, `failed ${circuit.failed} times in a row and is left alone`);
-      throw new RetryLaterError(why, circuit.openLeftMs + MARGIN_MS);
+      throw waitFor(provider, `failed ${circuit.failed} times in a row and is left alone`, circuit.openLeftMs + MARGIN_MS);
     }
     const probe = await this.tryToProbe(circuit);
     if (probe) return probe;
-    throw new RetryLaterError(waitingFor(provider, 'was failing; one item tries whether it is back'), PROBE_WAIT_MS);
+    throw waitFor(provider, 'was failing; one item tries whether it is back', PROBE_WAIT_MS);
   }
 
   /** Twice, because the reading under way may have begun before this circuit was asked for. */
@@ -186,4 +184,8 @@ export class CircuitBreakers {
       this.logger.warn({ err: error, tenant, provider }, 'failures of a provider could not be counted');
     }
   }
+}
+
+function waitFor(provider: string, why: string, delayMs: number): ProviderWaitError {
+  return new ProviderWaitError(`provider ${provider}: ${why}`, delayMs, provider);
 }

@@ -30,6 +30,17 @@ export class RetryLaterError extends Error {
   }
 }
 
+/** The item waits for a provider that is left alone: it is tried again when the provider is back, however long that takes. */
+export class ProviderWaitError extends RetryLaterError {
+  constructor(
+    message: string,
+    delayMs: number,
+    readonly provider: string,
+  ) {
+    super(message, delayMs);
+  }
+}
+
 /** Why an item's signal is aborted when its batch was stopped. */
 export class BatchStoppedError extends Error {
   override readonly name = 'BatchStoppedError';

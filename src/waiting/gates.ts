@@ -36,12 +36,12 @@ function stoppingGate(running: number): Gate {
   return shut('stopping', `no item starts any more; ${items(running)} in flight may still finish`, { items: running || null });
 }
 
-function pausedGate({ reason }: BatchRow, pause: Pause | undefined): Gate {
+function pausedGate({ reason, reason_kind: kind }: BatchRow, pause: { by: string | null; at: Date } | undefined): Gate {
   const known = { by: pause?.by ?? null, since: iso(pause?.at) };
-  if (pause?.rule === 'hanging-calls') return shut('handler-hangs', `${reason}; mend it, then resume the batch to go on`, known);
-  if (known.by === 'service') {
-    return shut(reason?.startsWith('canary') ? 'canary' : 'failure-threshold', `${reason}; resume the batch to go on`, known);
-  }
+  // The reason names the remedy itself.
+  if (kind === 'canary') return shut(kind, reason!, known);
+  if (kind === 'hanging-calls') return shut('handler-hangs', `${reason}; mend it, then resume the batch to go on`, known);
+  if (kind === 'failure-threshold') return shut(kind, `${reason}; resume the batch to go on`, known);
   const who = known.by ? `${known.by} has paused the batch` : 'the batch is paused';
   return shut('paused', `${who}${reason ? ` (${reason})` : ''}; resume it to go on`, known);
 }
@@ -75,7 +75,7 @@ export interface Surroundings {
 export function gatesOfAll(batch: BatchRow, { facts, crew, emptyBuckets, room }: Surroundings): Gate[] {
   return [
     workerGate(batch, crew, facts),
-    room && room.room < 1 ? limitGate(batch, room) : undefined,
+    room && limitGate(batch, room),
     rateGate(facts, emptyBuckets),
     concurrencyGate(batch, facts),
   ].filter((gate) => gate !== undefined);
@@ -107,7 +107,9 @@ const LIMIT_NAMES: Record<Room['of'], (batch: BatchRow) => string> = {
   operation: ({ operation }) => `operation ${operation} (OPERATION_CONCURRENCY_OF)`,
 };
 
-function limitGate(batch: BatchRow, { of, limit }: Room): Gate {
+/** What the batch itself was granted and does not use is no limit to it. */
+function limitGate(batch: BatchRow, { of, limit, room, ofRun }: Room): Gate | undefined {
+  if (room >= 1 || runningItems(batch) < ofRun) return undefined;
   return shut('concurrency-limit', `${LIMIT_NAMES[of](batch)} may work ${items(limit)} at the same time, and does`);
 }
 
@@ -144,13 +146,18 @@ export function canaryGate(batch: BatchRow, { gate, finished }: RunFacts): Gate[
   return [shut('canary', `the first ${items(gate)} go first; ${finished} of them have ended`, { items: behind, by: 'service' })];
 }
 
+/** Of an error in a gate's message. */
+const MAX_ERROR = 300;
+
 /** Items that wait for their next try. */
 export function retryGates(later: LaterRetries[], open: OpenBreaker[]): Gate[] {
-  return later.map(({ provider, items: count, due_at: dueAt }) => {
+  return later.map(({ provider, items: count, due_at: dueAt, error }) => {
     const breaker = open.find((each) => each.provider === provider);
     if (!breaker) {
       const forWhom = provider === null ? '' : `, as the provider ${provider} asked`;
-      return shut('retry', `${items(count)} wait${count === 1 ? 's' : ''} for another try${forWhom}`, { items: count, until: iso(dueAt) });
+      const why = error === null ? '' : `; the first one ran into: ${error.slice(0, MAX_ERROR)}`;
+      const message = `${items(count)} wait${count === 1 ? 's' : ''} for another try${forWhom}${why}`;
+      return shut('retry', message, { items: count, until: iso(dueAt) });
     }
     const until = breaker.until && (breaker.until > dueAt ? breaker.until : dueAt);
     const known = { items: count, since: iso(breaker.since), until: iso(until) };

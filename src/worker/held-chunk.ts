@@ -1,6 +1,8 @@
 import type { ClaimedChunk } from '../batches/store/claim-chunks.js';
 import type { MovedChunk } from '../batches/store/record-outcomes.js';
 import { CHUNK_STATE } from '../batches/entities/chunk.entity.js';
+import type { PackedItem } from '../batches/packed-item.js';
+import type { FailureKind } from './item-failure.js';
 import type { Settlement } from './settlement.js';
 
 /** One call of a handler, with one item or with several. Abandoned: it ignored its abort signal and still runs. */
@@ -16,6 +18,10 @@ export interface WorkItem {
   readonly key: string;
   readonly payload: unknown;
   readonly attempt: number;
+  /** Milliseconds that it was told to wait in a row. */
+  readonly waitedMs: number;
+  /** What it ran into before. */
+  readonly last?: { kind: FailureKind; message: string };
   /** Made when the handler asks for its signal, or when it has to stop. */
   controller?: AbortController;
   /** performance.now() values */
@@ -25,15 +31,10 @@ export interface WorkItem {
   /** Items in the handler's call: more than one for a handler that takes chunks. */
   sharedBy: number;
   timedOut: boolean;
+  /** Its batch was stopped while it ran. */
+  stopped: boolean;
   /** Its slot was freed without it: whatever it still returns is dropped. */
   abandoned: boolean;
-}
-
-interface PackedItem {
-  seq?: number;
-  attempt?: number;
-  key?: string;
-  payload?: unknown;
 }
 
 /** A crash of its worker may have been chance once; from then on the items run one by one, each named before it starts. */
@@ -141,7 +142,7 @@ export class HeldChunk {
   }
 
   private workItem(index: number): WorkItem {
-    const { key, payload, attempt = 1 } = this.items[index]!;
+    const { key, payload, attempt = 1, waited = 0, last } = this.items[index]!;
     const seq = this.seqOf(index);
     return {
       chunk: this,
@@ -150,12 +151,15 @@ export class HeldChunk {
       key: key ?? String(seq + 1),
       payload,
       attempt,
+      waitedMs: waited,
+      last: last ? { kind: last.kind as FailureKind, message: last.error } : undefined,
       controller: undefined,
       startedAt: 0,
       deadline: Infinity,
       call: undefined,
       sharedBy: 1,
       timedOut: false,
+      stopped: false,
       abandoned: false,
     };
   }

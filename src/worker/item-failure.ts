@@ -1,9 +1,17 @@
 import { AppError } from '../common/app-error.js';
 import { toStorableText } from '../common/safe-json.js';
-import { PermanentError, RetryLaterError } from '../operations/item-handler.js';
+import { BatchStoppedError, PermanentError, ProviderWaitError, RetryLaterError } from '../operations/item-errors.js';
 
 export type FailureKind =
-  'retryable' | 'permanent' | 'timeout' | 'rate-limited' | 'invalid-payload' | 'invalid-result' | 'resource-limit' | 'poison';
+  | 'retryable'
+  | 'permanent'
+  | 'timeout'
+  | 'rate-limited'
+  | 'interrupted'
+  | 'invalid-payload'
+  | 'invalid-result'
+  | 'resource-limit'
+  | 'poison';
 
 const MAX_MESSAGE = 2_000;
 const MAX_STACK = 4_000;
@@ -16,8 +24,19 @@ export interface ItemFailure {
   message: string;
   /** Set for "not now": tried again after this many milliseconds without counting the attempt. */
   retryAfterMs?: number;
+  /** The provider for whose sake it waits. */
+  waitsFor?: string;
   /** What the handler threw. */
   thrown?: unknown;
+}
+
+/** The handler only did as its signal told it: what it threw says nothing of the item. */
+export function isObedience({ thrown }: ItemFailure): boolean {
+  try {
+    return thrown instanceof BatchStoppedError || (thrown instanceof Error && thrown.name === 'AbortError');
+  } catch {
+    return false;
+  }
 }
 
 export function isFinal(failure: ItemFailure): boolean {
@@ -28,7 +47,9 @@ export function isFinal(failure: ItemFailure): boolean {
 export function toFailure(thrown: unknown): ItemFailure {
   try {
     if (thrown instanceof RetryLaterError) {
-      return { kind: 'rate-limited', message: messageOf(thrown), retryAfterMs: Math.min(MAX_LATER_MS, Math.max(0, thrown.delayMs || 0)) };
+      const retryAfterMs = Math.min(MAX_LATER_MS, Math.max(0, thrown.delayMs || 0));
+      const waitsFor = thrown instanceof ProviderWaitError ? thrown.provider : undefined;
+      return { kind: 'rate-limited', message: messageOf(thrown), retryAfterMs, waitsFor };
     }
     if (thrown instanceof PermanentError) return { kind: thrown.kind, message: messageOf(thrown), thrown };
     const permanent = thrown instanceof AppError && thrown.code === 'INVALID_INPUT';

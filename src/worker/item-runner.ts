@@ -15,13 +15,16 @@ import type {
 import { handlerLogger } from '../operations/handler-logger.js';
 import type { RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { WorkItem } from './held-chunk.js';
-import { isFinal, type ItemFailure, stackOf, toFailure } from './item-failure.js';
+import { isFinal, isObedience, type ItemFailure, stackOf, toFailure } from './item-failure.js';
 import { type Ending, readResult } from './item-result.js';
 import { retryDelayMs } from './retry-policy.js';
 import type { Settlement } from './settlement.js';
 
 /** Failures of a turn whose stacks are kept: to write a million of them would take longer than most handlers do. */
 const MAX_STACKS = 100;
+
+/** An item may be told "not now" for so long in a row, a wait for a provider that is left alone not counted. */
+const MAX_PUT_OFF_MS = 86_400_000;
 
 /** Told once what came of an item. */
 type Settle = (work: WorkItem, settlement: Settlement) => void;
@@ -96,14 +99,30 @@ export class ItemRunner {
   }
 
   fail(work: WorkItem, failure: ItemFailure): Settlement {
-    const { retryAfterMs } = failure;
-    if (retryAfterMs !== undefined) return this.defer(work, failure, retryAfterMs, work.attempt);
+    if (work.stopped) return this.leaveUndone(work, failure);
+    if (failure.retryAfterMs !== undefined) return this.putOff(work, failure, failure.retryAfterMs);
     const final = isFinal(failure) || (failure.kind === 'timeout' && !this.options.retryTimeouts);
     if (!final && work.attempt <= this.options.retryAttempts) {
-      return this.defer(work, failure, retryDelayMs(this.options, work.attempt), work.attempt + 1);
+      return this.defer(work, failure, { delayMs: retryDelayMs(this.options, work.attempt), attempt: work.attempt + 1, waitedMs: 0 });
     }
     const { kind: errorKind, message: error } = failure;
     return { outcome: this.toOutcome(work, { status: OUTCOME_STATUS.failed, errorKind, error, errorStack: this.keptStackOf(failure) }) };
+  }
+
+  /** No attempt is counted, and the wait has an end. */
+  private putOff(work: WorkItem, failure: ItemFailure, delayMs: number): Settlement {
+    const waitedMs = work.waitedMs + (failure.waitsFor === undefined ? delayMs : 0);
+    if (waitedMs <= MAX_PUT_OFF_MS) return this.defer(work, failure, { delayMs, attempt: work.attempt, waitedMs });
+    const error = `it was put off again and again, for a day in all, which is the limit; the last time: ${failure.message}`;
+    return { outcome: this.toOutcome(work, { status: OUTCOME_STATUS.failed, errorKind: failure.kind, error }) };
+  }
+
+  /** Its batch was stopped while it ran: it stays undone, and what it last ran into is told. */
+  private leaveUndone(work: WorkItem, failure: ItemFailure): Settlement {
+    const afterMs = Math.round(performance.now() - work.startedAt);
+    const interrupted: ItemFailure = { kind: 'interrupted', message: `no result after ${afterMs} ms, when the batch was stopped` };
+    const told = isObedience(failure) ? (work.last ?? interrupted) : failure;
+    return this.defer(work, told, { delayMs: 0, attempt: work.attempt, waitedMs: work.waitedMs });
   }
 
   private keptStackOf(failure: ItemFailure): string | null {
@@ -186,8 +205,11 @@ export class ItemRunner {
     };
   }
 
-  private defer(work: WorkItem, failure: ItemFailure, delayMs: number, attempt: number): Settlement {
-    const { seq, key, payload } = work;
+  private defer(
+    { seq, key, payload }: WorkItem,
+    { kind, message, waitsFor }: Pick<ItemFailure, 'kind' | 'message' | 'waitsFor'>,
+    { delayMs, attempt, waitedMs }: { delayMs: number; attempt: number; waitedMs: number },
+  ): Settlement {
     return {
       deferred: JSON.stringify({
         seq,
@@ -196,8 +218,10 @@ export class ItemRunner {
         key,
         // As text, because PostgreSQL would stumble over a NUL or half a surrogate within a larger JSON value.
         payload: payload === undefined ? null : JSON.stringify(payload),
-        error_kind: failure.kind,
-        error: failure.message,
+        error_kind: kind,
+        error: message,
+        waits_for: waitsFor,
+        waited_ms: waitedMs,
       }),
     };
   }

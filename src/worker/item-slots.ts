@@ -1,3 +1,4 @@
+import { BatchStoppedError } from '../operations/item-errors.js';
 import type { HandlerCall, HeldChunk, WorkItem } from './held-chunk.js';
 import type { ItemRunner } from './item-runner.js';
 import { isFailure, type Settlement } from './settlement.js';
@@ -30,6 +31,10 @@ export class ItemSlots {
 
   get busy(): number {
     return this.running.size;
+  }
+
+  get takesChunks(): boolean {
+    return this.runner.takesChunks;
   }
 
   /** Items that may start beside those that run. */
@@ -73,10 +78,16 @@ export class ItemSlots {
     this.settle(item, this.runner.fail(item, { kind: 'poison', message }));
   }
 
-  /** Tells handlers in flight to stop; a failure they answer with is not counted: the item was not at fault. */
+  /**
+   * Tells handlers in flight to stop. A failure they answer with is not counted: the item was not at fault. Of a batch that was stopped it is
+   * kept as what the item last ran into.
+   */
   abort(reason: Error): void {
     this.aborted = true;
-    for (const item of this.running) abortItem(item, reason);
+    for (const item of this.running) {
+      item.stopped ||= reason instanceof BatchStoppedError;
+      abortItem(item, reason);
+    }
   }
 
   /** Frees every slot; what its handler still returns is dropped and the item stays unrecorded. */
@@ -100,7 +111,7 @@ export class ItemSlots {
 
   private settle(item: WorkItem, settlement: Settlement): void {
     const final = item.timedOut ? this.timeout(item) : settlement;
-    if (this.aborted && !item.timedOut && isFailure(final)) return;
+    if (this.aborted && !item.timedOut && !item.stopped && isFailure(final)) return;
     this.settledCount += 1;
     item.chunk.settle(item, final);
   }

@@ -8,6 +8,8 @@ import type { ItemRunner } from './item-runner.js';
 
 /** Progress that items report is shown this often at most. */
 const PROGRESS_MS = 500;
+/** How many items are at work, in a lane where nothing else happens. */
+const BUSY_MS = 200;
 
 export interface Recorded extends Flushed {
   /** Milliseconds, by performance.now(), when the lease was asked to be renewed. */
@@ -23,6 +25,7 @@ export class LaneRecorder {
   private readonly tally: Tally;
   private recordedAt = 0;
   private shownReports = 0;
+  private shownBusy: number | null;
 
   constructor(
     private readonly connection: Connection,
@@ -31,6 +34,8 @@ export class LaneRecorder {
     private readonly leaseMs: number,
   ) {
     this.tally = Tally.from(lane.tally);
+    // As the claim has left it.
+    this.shownBusy = lane.options.rateLimitPerMinute || lane.options.rateLimitPool ? 0 : null;
   }
 
   get fence(): LaneFence {
@@ -42,24 +47,32 @@ export class LaneRecorder {
     return this.runner.reports !== this.shownReports && performance.now() - this.recordedAt >= PROGRESS_MS;
   }
 
+  /** What is shown as being at work is not so any more. */
+  isBehind(busy: number | null): boolean {
+    return busy !== this.shownBusy && performance.now() - this.recordedAt >= BUSY_MS;
+  }
+
   /**
    * @param giveBack release the lane, unless there is too much for one statement
    * @param all also results that came a moment ago
    * @param claim how many chunks to claim, if the lane is kept
+   * @param busy see Flush
    */
-  async record(chunks: HeldChunks, how: { giveBack: boolean; all: boolean; claim: number }): Promise<Recorded> {
+  async record(chunks: HeldChunks, how: { giveBack: boolean; all: boolean; claim: number; busy: number | null }): Promise<Recorded> {
     const { outcomes, deferred, moved, release } = chunks.gather(how.all, how.giveBack);
     this.released = release;
     const counts = countOutcomes(outcomes, this.tally);
     const sentAt = performance.now();
     this.recordedAt = sentAt;
     this.shownReports = this.runner.reports;
+    this.shownBusy = how.busy;
     const flushed = await recordOutcomes(this.connection, this.fence, {
       release,
       leaseMs: this.leaseMs,
       counts,
       tally: outcomes.length > 0 ? JSON.stringify(this.tally) : null,
       itemProgress: this.runner.progress.size > 0 ? Object.fromEntries(this.runner.progress) : null,
+      busy: how.busy,
       outcomes,
       deferred,
       moved,

@@ -218,7 +218,12 @@ export class LaneTurn {
   }
 
   private wantsToRecord(): boolean {
-    return this.chunks.hasResultsDue || this.wantedChunks() > 0 || this.recorder.hasNewProgress;
+    return this.chunks.hasResultsDue || this.wantedChunks() > 0 || this.recorder.hasNewProgress || this.recorder.isBehind(this.busy);
+  }
+
+  /** How many items are at work, where that does not follow from what the lane holds: it may wait for tokens, or work chunks or lone items. */
+  private get busy(): number | null {
+    return this.tokens.areLimited || this.slots.takesChunks || this.lone.keptFree > 0 ? this.slots.busy : null;
   }
 
   private ahead(): number {
@@ -234,7 +239,7 @@ export class LaneTurn {
   private async record({ giveBack, all = giveBack }: { giveBack: boolean; all?: boolean }): Promise<void> {
     const isLast = giveBack && this.end === undefined;
     const claim = giveBack ? 0 : this.wantedChunks();
-    const recorded = await this.recorder.record(this.chunks, { giveBack, all, claim });
+    const recorded = await this.recorder.record(this.chunks, { giveBack, all, claim, busy: this.busy });
     if (!recorded.held) return this.stop('lost');
     this.leaseRenewedAt = recorded.sentAt;
     this.chunks.dropComplete();

@@ -51,7 +51,7 @@ export class RunWatch {
     try {
       const why = `${calls} calls for items of this batch ignored their abort signal, and still run`;
       const reason = `${why}: they have gone on for two seconds after their time limit of ${timeoutMs} ms`;
-      const events = await pauseRun(this.database, runId, { rule: 'hanging-calls', reason });
+      const events = await pauseRun(this.database, runId, { kind: 'hanging-calls', reason });
       if (events.length === 0) return;
       this.logger.warn({ batchId: events[0]!.batchId, runId, calls }, 'a batch is paused because calls of its item handler hang');
       await this.publisher.publish(events);

@@ -5,7 +5,7 @@ import type { CreatedDocumentJobReply, DocumentJob, DocumentJobReply } from '../
 import { Api } from '../contracts/api.js';
 import { createTestDatabase } from '../support/database.js';
 import { eventually, Gate } from '../support/eventually.js';
-import { FakeProvider, GOOD_FINDINGS, type ProviderRequest } from '../support/fake-provider.js';
+import { FakeProvider, GOOD_FINDINGS, type ProviderAnswer, type ProviderRequest } from '../support/fake-provider.js';
 import { spawnService } from '../support/process.js';
 import { startTestService, type TestService } from '../support/service.js';
 
@@ -195,15 +195,9 @@ describe('a provider of analyses', () => {
     );
   });
 
-  it.each([
-    ['no JSON', { text: 'I am sorry, I cannot do that.' }],
-    ['other fields', { findings: { verdict: 'fine' } }],
-    ['a score beyond all bounds', { findings: { ...GOOD_FINDINGS, quality: { score: 7, issues: [] } } }],
-    ['no completion', { status: 200, body: { hello: 'world' } }],
-    ['more than 4 MB', { text: 'x'.repeat(4_000_001) }],
-  ])('an answer with %s is a failure: tried again, and counted by the circuit', async (_what, answer) => {
+  it('an answer of another protocol is a failure of the provider: tried again, and counted by the circuit', async () => {
     await start({ AI_BREAKER_FAILURES: '2', AI_BREAKER_OPEN_MS: '3600000' });
-    provider.answer = () => answer;
+    provider.answer = () => ({ status: 200, body: { hello: 'world' } });
     const jobId = await create(await putDocuments(['one']), { retryAttempts: 9, retryDelay: 0 });
     const [item] = await eventually(
       () => items(jobId),
@@ -213,20 +207,147 @@ describe('a provider of analyses', () => {
     expect(provider.requests).toHaveLength(2);
   });
 
-  it.each([
-    [400, 'the AI provider refused the request (HTTP 400)'],
-    [401, 'the AI provider refused the request (HTTP 401); check AI_API_KEY'],
-    [413, 'the AI provider refused the request (HTTP 413)'],
-  ])('%i is final for the document, and no failure of the provider', async (status, error) => {
+  const filtered = {
+    error: { message: 'The response was filtered', code: 'content_filter', innererror: { code: 'ResponsibleAIPolicyViolation' } },
+  };
+
+  /** What is wrong with the answer about one document, what its error says, and how often it is asked when it may be asked twice. */
+  const ABOUT_ONE: [what: string, answer: ProviderAnswer, error: string, attempts: number][] = [
+    ['no JSON', { text: 'Certainly! Here is what I found.' }, "the AI provider's answer is not JSON; if it goes on, choose a model", 2],
+    ['half of JSON', { text: '{"language":"en"' }, "the AI provider's answer is not JSON", 2],
+    ['other fields', { findings: { verdict: 'fine' } }, "the AI provider's answer is JSON of another shape", 2],
+    ['a score beyond all bounds', { findings: { ...GOOD_FINDINGS, quality: { score: 7, issues: [] } } }, 'JSON of another shape', 2],
+    ['more than 4 MB', { text: 'x'.repeat(4_000_001) }, 'the AI provider answered more than 4 MB', 2],
+    [
+      'a cut',
+      { choice: { finish_reason: 'length', message: { content: '{"language":"e' } } },
+      'was cut off at its greatest length; give the document in parts',
+      1,
+    ],
+    [
+      'a cut before the first letter',
+      { choice: { finish_reason: 'length', message: { content: '' } } },
+      'was cut off at its greatest length',
+      1,
+    ],
+    [
+      'a refusal',
+      { choice: { finish_reason: 'stop', message: { content: null, refusal: 'I cannot read this.' } } },
+      'refused to analyze this document: I cannot read this.',
+      1,
+    ],
+    [
+      'a filter',
+      { choice: { finish_reason: 'content_filter', message: { content: '' } } },
+      'the AI provider refused to analyze this document',
+      1,
+    ],
+    [
+      'a filter of what was asked',
+      { status: 400, body: filtered },
+      'the AI provider refused to analyze this document: The response was filtered',
+      1,
+    ],
+    [
+      '400',
+      { status: 400, body: { error: { message: `the context has\u0000 9000\ntokens, and ${KEY} may have 8192` } } },
+      '(HTTP 400): the context has 9000 tokens, and [hidden] may have 8192',
+      1,
+    ],
+    ['422 and a plain message', { status: 422, body: { message: 'max_tokens is too large' } }, '(HTTP 422): max_tokens is too large', 1],
+    ['401', { status: 401, body: { error: { message: `Incorrect API key ${KEY}` } } }, '(HTTP 401); check AI_API_KEY', 1],
+    ['403', { status: 403 }, '(HTTP 403); check AI_API_KEY, and whether it may use the model reader-1 (AI_MODEL)', 1],
+    [
+      '404',
+      { status: 404, body: { error: { message: 'no such model' } } },
+      '(HTTP 404): no such model; check AI_MODEL (reader-1) and AI_BASE_URL',
+      1,
+    ],
+    ['413', { status: 413 }, '(HTTP 413); the document is too long for it: give it in parts', 1],
+  ];
+
+  it('an answer that is wrong about one document says how and what to do, and keeps no other from the provider', async () => {
+    await start({ AI_BREAKER_FAILURES: '1', AI_BREAKER_OPEN_MS: '3600000' });
+    provider.answer = (request) => ABOUT_ONE.find((_, index) => isAbout(request, `odd-${index}`))?.[1] ?? { findings: GOOD_FINDINGS };
+    const odd = await putDocuments(ABOUT_ONE.map((_, index) => `odd-${index}`));
+    const job = await ended(
+      await create([...odd, ...(await putDocuments(['good']))], { retryAttempts: 1, retryDelay: 0, maxConcurrent: 1 }),
+    );
+    expect(job.errors.map(({ error, attempts }, index) => [error.includes(ABOUT_ONE[index]![2]) || error, attempts])).toEqual(
+      ABOUT_ONE.map(([, , , attempts]) => [true, attempts]),
+    );
+    expect(job.results.map(({ documentId }) => documentId)).toEqual(['good']);
+    expect(JSON.stringify(job)).not.toContain(KEY);
+    expect((await api.get('/api/breakers/ai')).body).toMatchObject({ data: { state: 'closed', failed: 0, lastError: null } });
+  });
+
+  const tokensADay = { error: { message: 'Limit 100000, used 99999: try again in 7h', type: 'tokens', code: 'rate_limit_exceeded' } };
+
+  /** How providers say that no time, or none within reason, will help. */
+  const USED_UP: [provider: string, answer: ProviderAnswer][] = [
+    [
+      'openai',
+      {
+        status: 429,
+        body: { error: { message: 'You exceeded your current quota', type: 'insufficient_quota', code: 'insufficient_quota' } },
+      },
+    ],
+    ['openai-billing', { status: 429, body: { error: { message: 'limit', code: 'billing_hard_limit_reached' } } }],
+    ['azure', { status: 429, headers: { 'retry-after': '86400' }, body: { error: { code: '429', message: 'exceeded token quota' } } }],
+    ['anthropic', { status: 402, body: { type: 'error', error: { type: 'billing_error', message: 'a payment is due' } } }],
+    ['openrouter', { status: 402, body: { error: { code: 402, message: 'Insufficient credits' } } }],
+    ['groq', { status: 429, headers: { 'retry-after': '25200' }, body: tokensADay }],
+    ['moonshot', { status: 403, body: { error: { type: 'exceeded_current_quota_error', message: 'recharge' } } }],
+    ['alibaba', { status: 400, body: { code: 'Arrearage', message: 'Access denied, please make sure your account is in good standing' } }],
+    ['a list', { status: 429, body: [{ error: { status: 'INSUFFICIENT_QUOTA', message: 'no more' } }] }],
+  ];
+
+  it('a quota that is used up ends each document at once, with that reason, and opens no circuit', async () => {
     await start({ AI_BREAKER_FAILURES: '1' });
-    provider.answer = (request) => (isAbout(request, 'three') ? { findings: GOOD_FINDINGS } : { status });
-    const job = await ended(await create(await putDocuments(['one', 'two', 'three'])));
-    expect(job.errors.map((each) => [each.documentId, each.error, each.attempts])).toEqual([
-      ['one', error, 1],
-      ['two', error, 1],
+    provider.answer = (request) => USED_UP.find((_, index) => isAbout(request, `q-${index}`))![1];
+    const job = await ended(await create(await putDocuments(USED_UP.map((_, index) => `q-${index}`)), { retryAttempts: 9 }));
+    expect(job).toMatchObject({ status: 'FAILED', failedDocuments: USED_UP.length });
+    for (const { error, attempts } of job.errors) {
+      expect(error).toMatch(/^the AI provider's quota is used up \(HTTP \d+\): .+; .+; then repeat the failed documents$/);
+      expect(attempts).toBe(1);
+    }
+    expect(job.errors[5]!.error).toContain('it asks to wait 7 h');
+    expect(provider.requests).toHaveLength(USED_UP.length);
+    expect((await api.get('/api/breakers/ai')).body).toMatchObject({ data: { state: 'closed' } });
+  });
+
+  it('what refuses with words alone, as a low credit balance, is told in those words', async () => {
+    await start();
+    const message = 'Your credit balance is too low to access the API. Please go to Plans & Billing.';
+    provider.answer = () => ({ status: 400, body: { type: 'error', error: { type: 'invalid_request_error', message } } });
+    const job = await ended(await create(await putDocuments(['one'])));
+    expect(job.errors).toMatchObject([{ error: `the AI provider refused the request (HTTP 400): ${message}`, attempts: 1 }]);
+  });
+
+  it('an item is put off for a day in all, and then says for what', async () => {
+    await start();
+    provider.answer = () => ({
+      status: 429,
+      headers: { 'retry-after': '3600' },
+      body: { error: { message: 'slow down', code: 'rate_limit_exceeded' } },
+    });
+    const jobId = await create(await putDocuments(['one']), { retryAttempts: 0, timeout: 86_400_000 });
+    const job = await eventually(
+      async () => {
+        await hurry();
+        return get(jobId);
+      },
+      ({ completedAt }) => completedAt !== undefined,
+      60_000,
+    );
+    expect(job.errors).toMatchObject([
+      {
+        error:
+          'it was put off again and again, for a day in all, which is the limit; the last time: the AI provider is busy (HTTP 429): slow down',
+        attempts: 1,
+      },
     ]);
-    expect(job.results.map(({ documentId }) => documentId)).toEqual(['three']);
-    expect(provider.requests).toHaveLength(3);
+    expect(provider.requests).toHaveLength(25);
   });
 
   it('a provider that never answers is given up at the time limit of the document, and counts as failed', async () => {
@@ -304,7 +425,7 @@ describe('a provider of analyses', () => {
 
   it('neither logs nor answers hold the key or what the provider wrote', async () => {
     const database = await createTestDatabase();
-    const env = { AI_BASE_URL: provider.url, AI_API_KEY: KEY, DATABASE_URL: database.url, LOG_LEVEL: 'trace', AI_BREAKER_FAILURES: '2' };
+    const env = { AI_BASE_URL: provider.url, AI_API_KEY: KEY, DATABASE_URL: database.url, LOG_LEVEL: 'trace', AI_BREAKER_FAILURES: '1' };
     const spawned = await spawnService({ ...env, AI_BREAKER_OPEN_MS: '1000' });
     api = new Api(spawned.url);
     const secret = 'what the provider wrote';

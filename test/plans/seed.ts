@@ -126,9 +126,12 @@ const WORK = [
    SELECT run_id, no, CASE WHEN run_id > ${SIZES.batches} THEN json_build_array(json_build_object('seq', no, 'attempt', 1, 'key', 'item-' || no))
      ELSE (SELECT json_agg(json_build_object('key', 'item-' || i, 'payload', i)) FROM generate_series(no, no + size - 1) i) END
    FROM chunk`,
-  `INSERT INTO retry (run_id, seq, due_at, attempt, key, error_kind, error)
+  `INSERT INTO chunk (run_id, no, size, state) VALUES (${ENDING}, -2000, 1, 0)`,
+  `INSERT INTO chunk_items (run_id, no, items)
+   VALUES (${ENDING}, -2000, '[{"seq":1,"attempt":2,"key":"item-1","last":{"kind":"retryable","error":"no answer","at":"2026-11-01T00:00:00Z"}}]')`,
+  `INSERT INTO retry (run_id, seq, due_at, attempt, key, error_kind, error, waits_for)
    SELECT n, 50000 + k, now() + (k % 60 - 5) * interval '1 minute', 2, 'item-' || k, CASE WHEN k % 4 = 0 THEN 'rate-limited' ELSE 'failed' END,
-     CASE WHEN k % 4 = 0 THEN 'provider openai: its circuit is open' ELSE 'no answer' END
+     CASE WHEN k % 4 = 0 THEN 'its circuit is open' ELSE 'no answer' END, CASE WHEN k % 4 = 0 THEN 'openai' END
    FROM generate_series(${SIZES.ended} + 1, ${SIZES.running}) n, generate_series(0, CASE n WHEN ${LARGE} THEN 1999 ELSE 199 END) k`,
   `INSERT INTO external_result (run_id, key, recorded, seq)
    SELECT n, 'item-' || k, n <= ${SIZES.ended}, k FROM ${ALL}, generate_series(0, 24) k WHERE ${IS_EXTERNAL}`,

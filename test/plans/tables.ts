@@ -63,6 +63,8 @@ export const KNOWN_READS: Record<string, string> = {
   }),
   ...because('counts all of it, or looks for what failed or was left alone, when somebody asks', {
     'count-compensations': ofRun('compensation'),
+    'count-errors-of-undone-items': ofRun('retry'),
+    'count-undone-items': ofRun('retry'),
     'finish-rollback': [...ofRun('compensation'), OF_BACKUP],
     'look-again-at-left-alone': [OF_BACKUP],
     'select-failed-compensations': ofRun('compensation'),
@@ -85,6 +87,8 @@ export const KNOWN_READS: Record<string, string> = {
   }),
   ...because('ends with the page, and passes over what does not count: that is all of it only when nothing counts', {
     'first-outputs-of-batches': ofRun('outcome'),
+    'first-undone-items-of-batches': ofRun('retry'),
+    'select-undone-items': ofRun('retry'),
     'results of one run: no filter': ofRun('outcome'),
   }),
   ...because('of a run that has nothing left but items that wait for another try', {

@@ -1,5 +1,15 @@
 import { rowsFromArray } from '../../src/records/parse/parse-rows.js';
-import { read } from './bytes.js';
+import type { RowFormat, RowOptions } from '../../src/records/parse/parse-rows.js';
+import { parseAll } from './bytes.js';
+
+/** Each row's fields, or its line and what is wrong with it, and at the end what is told of all of them. */
+async function read(text: string, format: RowFormat, options?: RowOptions): Promise<unknown[]> {
+  const { rows, warnings } = await parseAll(text, format, options);
+  return [
+    ...rows.map((row) => ('problem' in row ? `${row.line}: ${row.problem}` : row.row)),
+    ...warnings.map((warning) => `warning: ${warning}`),
+  ];
+}
 
 const A = '731904562218870001';
 const B = '731904562218870002';

@@ -9,11 +9,12 @@ export interface ProviderRequest {
   at: number;
 }
 
-/** What the provider does with a request: an answer, or to answer by itself (or never). */
+/** What the provider does with a request: an answer, the choice of a completion, or to answer by itself (or never). */
 export type ProviderAnswer =
   | { status: number; headers?: Record<string, string>; body?: unknown }
   | { findings: unknown }
   | { text: string }
+  | { choice: object }
   | ((response: ServerResponse) => void);
 
 /** An OpenAI-compatible endpoint that does what a test says. */
@@ -58,7 +59,7 @@ export class FakeProvider {
       return;
     }
     response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(completion('text' in answer ? answer.text : JSON.stringify(answer.findings))));
+    response.end(JSON.stringify(completion(choiceOf(answer))));
   }
 }
 
@@ -74,13 +75,19 @@ export const GOOD_FINDINGS = {
   keyFacts: ['from: Ada'],
 };
 
-function completion(content: string): object {
+function choiceOf(answer: { findings: unknown } | { text: string } | { choice: object }): object {
+  if ('choice' in answer) return answer.choice;
+  const content = 'text' in answer ? answer.text : JSON.stringify(answer.findings);
+  return { finish_reason: 'stop', message: { role: 'assistant', content } };
+}
+
+function completion(choice: object): object {
   return {
     id: 'completion-1',
     object: 'chat.completion',
     created: 1_700_000_000,
     model: 'fake',
-    choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content } }],
+    choices: [{ index: 0, ...choice }],
     usage: { prompt_tokens: 10, completion_tokens: 10, total_tokens: 20 },
   };
 }

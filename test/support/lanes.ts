@@ -34,6 +34,7 @@ const NOTHING: Flush = {
   counts: { succeeded: 0, failed: 0, skipped: 0 },
   tally: null,
   itemProgress: null,
+  busy: null,
   outcomes: [],
   deferred: [],
   moved: [],

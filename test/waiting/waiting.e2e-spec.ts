@@ -6,8 +6,8 @@ import type { BatchEventRecord } from '../../src/batches/events/batch.events.js'
 import { ListItems } from '../../src/batches/queries/list-items.query.js';
 import { ListEvents } from '../../src/batches/queries/list-events.query.js';
 import { UpdateBreaker } from '../../src/breakers/commands/update-breaker.command.js';
-import { waitingFor } from '../../src/breakers/waiting-for.js';
-import { PermanentError, RetryLaterError } from '../../src/operations/item-handler.js';
+import { ProviderWaitError } from '../../src/operations/item-errors.js';
+import { PermanentError } from '../../src/operations/item-handler.js';
 import { GetItemWaiting } from '../../src/waiting/queries/get-item-waiting.query.js';
 import { GetWaiting } from '../../src/waiting/queries/get-waiting.query.js';
 import { Engine } from '../support/engine.js';
@@ -93,7 +93,8 @@ test('an item behind the batch’s concurrency is told how many come first, one 
     () => engine.call(GetItemWaiting, { batchId: batch.id, key: 'item-1' }),
     ({ gates, canMoveAt }) => gates.length === 1 && canMoveAt !== null,
   );
-  expect(retried).toMatchObject({ status: 'retrying', attempts: 1, gates: [{ gate: 'retry', items: 1 }] });
+  const message = '1 item waits for another try; the first one ran into: not yet';
+  expect(retried).toMatchObject({ status: 'retrying', attempts: 1, gates: [{ gate: 'retry', items: 1, message }] });
   expect(Date.parse(retried.canMoveAt!)).toBeGreaterThan(Date.now() + 10_000);
 });
 
@@ -132,7 +133,7 @@ test('items behind a canary are counted, and wait for its first ones, not for a 
 
 test('items that wait for a provider name its circuit, who opened it, and no time as long as somebody holds it open', async () => {
   await engine.call(UpdateBreaker, { provider: 'eu:reader', forced: 'open' }, { tenant: 'acme', subject: 'ann' });
-  const batch = await engine.run(() => Promise.reject(new RetryLaterError(waitingFor('eu:reader', 'it is left alone'), 60_000)), {
+  const batch = await engine.run(() => Promise.reject(new ProviderWaitError('it is left alone', 60_000, 'eu:reader')), {
     filters: { count: 2 },
   });
   const waiting = await eventually(

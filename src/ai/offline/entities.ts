@@ -1,4 +1,5 @@
 import nlp from 'compromise/three';
+import { findAmounts } from './document/amounts.js';
 
 /** What a text names, each at most ten times, in the order of mention. */
 export interface Entities {
@@ -20,7 +21,6 @@ const EMAIL = /[a-z0-9][a-z0-9._%+-]{0,63}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){
 const URL = /https?:\/\/[^\s<>()[\]"'`|\\]{3,300}/gi;
 const VERSION = /\bv?\d{1,4}\.\d{1,4}\.\d{1,6}(?:-[a-z0-9.]{1,30})?\b/gi;
 const ISO_DATE = /\b(?:19|20)\d\d-(?:0\d|1[0-2])-(?:[0-2]\d|3[01])\b/g;
-const AMOUNT = /(?:[$€£¥]\s?\d[\d,.]{0,15}\d|[$€£¥]\s?\d|\b\d[\d,.]{0,15}\s?(?:USD|EUR|GBP|CHF|JPY)\b)(?:\s(?:thousand|million|billion))?/g;
 /** A capital after a small letter, an amount, a month: what a sentence without names does not have. */
 const MAY_NAME =
   /(?<=[\p{Ll},;:] )\p{Lu}[\p{L}\p{N}&.-]+|[$€£¥]\s?\d|\b(?:January|February|March|April|May|June|July|August|September|October|November|December) \d/gu;
@@ -39,12 +39,17 @@ export function findEntities(raw: string, sentences: string[], language: string)
     people: named.people,
     places: named.places,
     organizations: distinct([...names(prose.match(COMPANY) ?? []), ...named.organizations]),
-    money: distinct([...(prose.match(AMOUNT) ?? []), ...named.money]),
+    money: distinct([...amountsIn(sentences), ...named.money]),
     dates: distinct([...(prose.match(ISO_DATE) ?? []), ...named.dates]),
     emails: distinct(raw.match(EMAIL) ?? []),
     urls: distinct((raw.match(URL) ?? []).filter((url) => !PICTURE.test(url)).map((url) => url.replace(/[.,;:!?*_]+$/, ''))),
     versions: distinct(prose.match(VERSION) ?? []),
   };
+}
+
+/** Sentence by sentence: a number at the end of one is not the currency's at the beginning of the next. */
+function amountsIn(sentences: string[]): string[] {
+  return findAmounts(sentences.filter((sentence) => /\d/.test(sentence)).join('\n')).map(({ text }) => text);
 }
 
 type Named = Pick<Entities, 'people' | 'places' | 'organizations' | 'money' | 'dates'>;
@@ -59,7 +64,8 @@ function findNames(sentences: string[]): Named {
     people: distinct(names(document.people().out('array') as string[])),
     places: distinct(names(document.places().out('array') as string[])),
     organizations: names(document.organizations().out('array') as string[]),
-    money: clean(document.money().out('array') as string[]),
+    // In words only: of figures the grammar knows one way of writing.
+    money: clean(document.money().out('array') as string[]).filter((amount) => !/\d/.test(amount)),
     dates: clean(document.match('#Date+').out('array') as string[]).filter((date) => /\d/.test(date)),
   };
 }

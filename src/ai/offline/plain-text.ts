@@ -34,12 +34,15 @@ const MAX_SENTENCE = 400;
 
 /** Sentences of plain text, in order. Headings, menus and crumbs, which are no sentences, are left out. */
 export function sentencesOf(text: string): string[] {
-  return text
-    .split(
-      /\n{2,}|(?<=[.!?。！？])(?<!\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nr|Str|vs|e\.g|i\.e|z\.B|bzw)\.)["')\]]?\s+(?=[\p{Lu}\p{N}"'([])|(?<=[。！？])/u,
-    )
-    .map((sentence) => sentence.replace(/\s+/g, ' ').trim())
-    .filter((sentence) => sentence.length >= MIN_SENTENCE && sentence.length <= MAX_SENTENCE && isProse(sentence));
+  return (
+    text
+      .split(
+        /\n{2,}|(?<=[.!?。！？])(?<!\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nr|Str|vs|e\.g|i\.e|z\.B|bzw)\.)["')\]]?\s+(?=[\p{Lu}\p{N}"'([])|(?<=[。！？])/u,
+      )
+      // Spaces that keep digits together stay what they are.
+      .map((sentence) => sentence.replace(/[^\S\u00a0\u2007\u2009\u202f]+/g, ' ').trim())
+      .filter((sentence) => sentence.length >= MIN_SENTENCE && sentence.length <= MAX_SENTENCE && isProse(sentence))
+  );
 }
 
 /** Mostly letters and spaces, and several words: not a line of code, a table or a path. */

@@ -18,6 +18,8 @@ export class LaneEntity {
   @Column('timestamptz', { name: 'claimed_at', default: () => "'-infinity'" }) claimedAt: Date;
   /** Of its width, what the limits over batches left for the claim: what it counts for in them. */
   @Column('smallint', { default: 0 }) granted: number;
+  /** Items at work when it was written last, where fewer may be than it holds and is wide; null: as many as that. */
+  @Column('smallint', { nullable: true }) busy: number | null;
   @Column('integer', { default: 0 }) succeeded: number;
   @Column('integer', { default: 0 }) failed: number;
   @Column('integer', { default: 0 }) skipped: number;

@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { RunStatus } from '../batch.state.js';
+import type { ReasonKind, RunStatus } from '../batch.state.js';
 
 /** One pass over a batch's items, or over those that are repeated. A finished run never changes (a trigger sees to it). */
 @Entity('run')
@@ -12,6 +12,8 @@ export class RunEntity {
   /** What a stopping run will end as. */
   @Column('text', { name: 'ends_as', nullable: true }) endsAs: RunStatus | null;
   @Column('text', { nullable: true }) reason: string | null;
+  /** The rule by which the service itself paused or stopped it; null when somebody did. */
+  @Column('text', { name: 'reason_kind', nullable: true }) reasonKind: ReasonKind | null;
   /** No more items will come. */
   @Column('boolean') sealed: boolean;
   /** Its own items; those of the batch are these and the four carried counts. */

@@ -7,6 +7,7 @@ import type { BatchEventRecord } from '../events/batch.events.js';
 import { selectBatch, selectRunIds } from '../store/lock-batch.js';
 import { type BatchRow, toBatchView } from '../store/select-batches.js';
 import { selectTally } from '../store/select-tally.js';
+import { countErrorsOfUndone, mayHaveUndone } from '../store/undone-items.js';
 import type { Tally } from '../tally.js';
 
 /** Up to this many outcomes percentiles are read from the rows themselves (about 5 ms); beyond, from the lanes' sketches. */
@@ -45,6 +46,8 @@ export class GetBatchAnalyticsHandler implements IQueryHandler<GetBatchAnalytics
     const batch = await selectBatch(pool, caller.tenant, batchId);
     const view = toBatchView(batch);
     const tally = await selectTally(pool, batch.run_id);
+    const undone = mayHaveUndone(batch) ? await countErrorsOfUndone(pool, batch.run_id) : [];
+    for (const { kind, message, count: times } of undone) tally.addError(kind, message, times);
     const { count, sum } = tally.durations;
     const [p50, p95, p99] = await this.percentiles(batch, tally);
     const { quality } = tally;

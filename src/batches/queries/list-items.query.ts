@@ -44,7 +44,7 @@ const SELECT_CHUNKS: Statement = {
       FROM run WHERE id = $1
     )
     SELECT * FROM (
-    SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, least(l.width, l.granted) AS width,
+    SELECT c.no, c.size, c.state, c.settled, c.before, c.lane, i.items, l.item_progress, coalesce(l.busy, least(l.width, l.granted)) AS width,
       (SELECT gate FROM list) AS gate,
       sum(octet_length(i.items)) OVER (ORDER BY c.no) - octet_length(i.items) AS bytes_before
     FROM (
@@ -61,7 +61,7 @@ const SELECT_CHUNKS: Statement = {
 const SELECT_REPEATED: Statement = {
   name: 'select-chunks-of-repeated-items',
   text: `
-    SELECT c.no, c.size, c.state, c.settled, 0 AS before, c.lane, i.items, l.item_progress, least(l.width, l.granted) AS width, NULL AS gate
+    SELECT c.no, c.size, c.state, c.settled, 0 AS before, c.lane, i.items, l.item_progress, coalesce(l.busy, least(l.width, l.granted)) AS width, NULL AS gate
     FROM chunk c
     JOIN chunk_items i ON i.run_id = $1 AND i.no = c.no
     LEFT JOIN lane l ON l.run_id = $1 AND l.no = c.lane

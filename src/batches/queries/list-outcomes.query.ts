@@ -1,5 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { invalidField } from '../../common/app-error.js';
 import type { Caller } from '../../common/procedure.js';
 import { Database } from '../../database/sql.js';
 import type { Page } from '../batch.view.js';
@@ -8,6 +9,7 @@ import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 import { selectBatch, selectRunIds } from '../store/lock-batch.js';
 import { positionsOfKey } from '../store/positions-of-key.js';
 import { startOfPage } from '../store/start-of-page.js';
+import { mayHaveUndone, selectUndone } from '../store/undone-items.js';
 import { OUTCOME_COLUMNS, type OutcomeRow, toOutcomeView } from '../store/outcome-rows.js';
 import type { BatchRow } from '../store/select-batches.js';
 
@@ -17,13 +19,15 @@ const MAX_PAGE_BYTES = 16_000_000;
 /** So many outcomes are passed over as fast as anything else could find the page. */
 const SHORT_WAY = 1_000;
 
-type OutcomeStatus = Exclude<OutcomeView['status'], 'cancelled'>;
-const OUTCOMES: OutcomeStatus[] = ['succeeded', 'failed', 'skipped'];
+const STATUSES: OutcomeView['status'][] = ['succeeded', 'failed', 'skipped', 'cancelled'];
 
-/** What a batch's items ended as so far, in the items' order: of an item that was repeated what counts, or all of it. */
+/**
+ * What a batch's items ended as so far, in the items' order: of an item that was repeated what counts, or all of it. Those with the status
+ * `cancelled` are told only when they are asked for: items that a stopped batch left undone, as far as they had run into an error.
+ */
 export class ListOutcomes extends Query<Page<OutcomeView>> {
   @IsString() batchId: string;
-  @IsOptional() @IsIn(OUTCOMES) status?: OutcomeStatus;
+  @IsOptional() @IsIn(STATUSES) status?: OutcomeView['status'];
   @IsOptional() @IsString() @MaxLength(512) key?: string;
   /** Also what repeated items ended as before, by run. */
   @IsOptional() @IsBoolean() history?: boolean;
@@ -41,9 +45,10 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomes> {
   async execute(input: ListOutcomes): Promise<Page<OutcomeView>> {
     const { pool } = this.database;
     const batch = await selectBatch(pool, input.caller.tenant, input.batchId);
-    const runIds = await selectRunIds(pool, batch);
     const limit = input.limit ?? 100;
     const offset = input.offset ?? 0;
+    if (input.status === 'cancelled') return this.undone(input, batch, { limit, offset });
+    const runIds = await selectRunIds(pool, batch);
     const positions = input.key === undefined || batch.external ? null : await positionsOfKey(pool, runIds, input.key);
     const status = input.status ? OUTCOME_STATUS[input.status] : null;
     const values = [runIds, status, input.key ?? null, input.history ?? false, positions];
@@ -61,10 +66,21 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomes> {
     return { rows: found.rows.map(toOutcomeView), total, limit, offset, hasMore: offset + found.rows.length < total };
   }
 
+  private async undone(
+    { key, history }: ListOutcomes,
+    batch: BatchRow,
+    page: { limit: number; offset: number },
+  ): Promise<Page<OutcomeView>> {
+    if (key !== undefined || history) throw invalidField('status', 'cancelled goes with neither key nor history; leave them out');
+    if (!mayHaveUndone(batch)) return { rows: [], total: 0, ...page, hasMore: false };
+    const { rows, total } = await selectUndone(this.database.pool, batch, page);
+    return { rows, total, ...page, hasMore: page.offset + rows.length < total };
+  }
+
   /** The lanes' own counts answer without looking at the outcomes, except for one key or for history. */
   private async total(input: ListOutcomes, batch: BatchRow, values: unknown[]): Promise<number> {
     if (input.key === undefined && (!input.history || batch.run_no === 1)) {
-      return input.status ? batch[input.status] : batch.succeeded + batch.failed + batch.skipped;
+      return input.status && input.status !== 'cancelled' ? batch[input.status] : batch.succeeded + batch.failed + batch.skipped;
     }
     const counted = await this.database.pool.query<{ total: number }>(
       `SELECT count(*)::int AS total FROM outcome o WHERE run_id = ANY ($1::bigint[]) AND ${WANTED}`,

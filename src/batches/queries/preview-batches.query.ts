@@ -6,11 +6,12 @@ import type { BatchPreview } from '../batch.view.js';
 import type { ItemFailureView, ItemOutputView } from '../item.view.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 import { selectNewestEdits } from '../store/item-edits.js';
+import { IS_UNDONE_AFTER_ERROR } from '../store/undone-items.js';
 
 /** Payloads, and likewise outputs, of all the batches together. */
 const MAX_BYTES = 8_000_000;
 
-/** What the batches hold, by id: their first items, failures and outputs, with three statements for all of them. */
+/** What the batches hold, by id: their first items, failures and outputs, with four statements for all of them. */
 export class PreviewBatches extends Query<Map<string, BatchPreview>> {
   @IsArray() @ArrayMaxSize(100) @IsString({ each: true }) batchIds: string[];
   /** So many of each batch. They end earlier when they have several megabytes. */
@@ -56,6 +57,18 @@ const FIRST_FAILURES: Statement = {
     WHERE b.tenant = $1 AND b.id = ANY ($2::text[]) ORDER BY o.seq`,
 };
 
+/** Of stopped batches: what the items last ran into that were left undone. */
+const FIRST_UNDONE: Statement = {
+  name: 'first-undone-items-of-batches',
+  text: `
+    SELECT b.id AS batch_id, u.*, NULL AS stack FROM batch b JOIN run r ON r.id = b.run_id
+    CROSS JOIN LATERAL (
+      SELECT t.seq, t.key, t.error_kind AS kind, t.error AS message, t.attempt - 1 AS attempts, t.failed_at AS recorded_at
+      FROM retry t WHERE ${IS_UNDONE_AFTER_ERROR} ORDER BY t.seq LIMIT $3
+    ) u
+    WHERE b.tenant = $1 AND b.id = ANY ($2::text[]) ORDER BY u.seq`,
+};
+
 const FIRST_OUTPUTS: Statement = {
   name: 'first-outputs-of-batches',
   text: `
@@ -98,15 +111,16 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
   async execute(input: PreviewBatches): Promise<Map<string, BatchPreview>> {
     // A stack tells how the service is built: programs of the tenant are shown it, people with a token are not.
     const stacks = input.stacks && !input.caller.personal;
-    const [items, failures, outputs] = await Promise.all([
+    const [items, failures, undone, outputs] = await Promise.all([
       this.read<ChunkRow>(FIRST_ITEMS, input, input.items),
       this.read<FailureRow>(FIRST_FAILURES, input, input.failures, stacks),
+      this.read<FailureRow>(FIRST_UNDONE, input, input.failures),
       this.read<OfBatch & ItemOutputView>(FIRST_OUTPUTS, input, input.outputs),
     ]);
     const previews = new Map(input.batchIds.map((id): [string, BatchPreview] => [id, { payloads: [], failures: [], outputs: [] }]));
     const edited = await this.editsOf(items);
     for (const row of items) pushUpTo(input.items, previews.get(row.batch_id)!.payloads, payloadsOf(row, edited));
-    for (const { batch_id, recorded_at, ...row } of failures) {
+    for (const { batch_id, recorded_at, ...row } of [...failures, ...undone]) {
       pushUpTo(input.failures, previews.get(batch_id)!.failures, [{ ...row, recordedAt: recorded_at.toISOString() }]);
     }
     for (const { batch_id, ...row } of outputs) pushUpTo(input.outputs, previews.get(batch_id)!.outputs, [row]);

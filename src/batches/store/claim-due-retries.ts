@@ -19,14 +19,18 @@ const CLAIM_DUE_RETRIES: Statement = {
       WHERE run_id = $1 AND due_at <= (SELECT clock_timestamp()) AND EXISTS (SELECT FROM held)
       ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
     ), taken AS (
-      DELETE FROM retry r USING due WHERE r.run_id = $1 AND r.seq = due.seq RETURNING r.seq, r.attempt, r.key, r.payload
+      DELETE FROM retry r USING due WHERE r.run_id = $1 AND r.seq = due.seq RETURNING r.*
     ), packed AS (
       SELECT -nextval('retry_chunk_no') AS no, t.size, t.items
       FROM (
         SELECT count(*)::int AS size,
-          json_agg(CASE WHEN payload IS NULL THEN json_build_object('seq', seq, 'attempt', attempt, 'key', key)
-            ELSE json_build_object('seq', seq, 'attempt', attempt, 'key', key, 'payload', payload) END ORDER BY seq)::text AS items
-        FROM taken
+          json_agg(CASE WHEN payload IS NULL THEN json_build_object('seq', seq, 'attempt', attempt, 'key', key, 'waited', waited_ms, 'last', last)
+            ELSE json_build_object('seq', seq, 'attempt', attempt, 'key', key, 'waited', waited_ms, 'last', last, 'payload', payload)
+            END ORDER BY seq)::text AS items
+        FROM (
+          SELECT *, CASE WHEN error IS NOT NULL THEN json_build_object('kind', error_kind, 'error', error, 'at', failed_at) END AS last
+          FROM taken
+        ) told
       ) t WHERE t.size > 0
     ), made AS (
       INSERT INTO chunk (run_id, no, size, state, lane) SELECT $1, no, size, 1, $2 FROM packed

@@ -11,13 +11,14 @@ export const UNLIMITED = 32_767;
  * lease ended without being given back had a worker that died: its chunks become pending again and remember the crash, with the item
  * that ran alone at the time, if one did. That also goes for a lane that is not used any more (width 0). `$4` is what the limits over
  * batches leave; without any the lane may run as many as it is wide, also when that changes. The lane's first chunks come with it, unless it
- * is there for those of a dead worker, or nothing may start in it yet.
+ * is there for those of a dead worker, or nothing may start in it yet. Under a rate limit nothing runs before there are tokens.
  */
 const CLAIM_LANE: Statement = {
   name: 'claim-lane',
   text: `
     WITH free AS (
-      SELECT l.run_id, l.no
+      SELECT l.run_id, l.no,
+        CASE WHEN b.options ->> 'rateLimitPerMinute' IS NOT NULL OR jsonb_typeof(b.options -> 'rateLimitPool') = 'object' THEN 0 END AS busy
       FROM lane l JOIN run r ON r.id = l.run_id JOIN batch b ON b.id = r.batch_id AND NOT b.external
       WHERE l.run_id = $1 AND l.lease_until < clock_timestamp() AND (l.width > 0 OR l.lease_until > '-infinity') AND r.status = 'running'
         AND r.held_until < clock_timestamp() AND b.operation <> ALL ($3::text[])
@@ -25,7 +26,7 @@ const CLAIM_LANE: Statement = {
       FOR UPDATE OF l SKIP LOCKED
     ), taken AS (
       UPDATE lane l SET fence = l.fence + 1, lease_until = clock_timestamp() + $2 * interval '1 millisecond',
-        claimed_at = clock_timestamp(), granted = CASE WHEN $4 < ${UNLIMITED} THEN least(l.width, $4) ELSE ${UNLIMITED} END
+        claimed_at = clock_timestamp(), busy = free.busy, granted = CASE WHEN $4 < ${UNLIMITED} THEN least(l.width, $4) ELSE ${UNLIMITED} END
       FROM free WHERE l.run_id = free.run_id AND l.no = free.no
       RETURNING l.run_id, l.no, l.width, l.fence, l.succeeded, l.failed, l.skipped, l.tally
     ), reclaimed AS (

@@ -94,7 +94,7 @@ const TIME_OUT_RUNS: Statement = {
   name: 'time-out-runs',
   text: `
     WITH late AS (
-      UPDATE run SET status = 'stopping', ends_as = 'timed_out', reason = 'Job timeout exceeded'
+      UPDATE run SET status = 'stopping', ends_as = 'timed_out', reason = 'Job timeout exceeded', reason_kind = NULL
       WHERE id IN (
         SELECT id FROM run WHERE status IN ('running', 'paused') AND deadline_at < clock_timestamp() FOR UPDATE SKIP LOCKED
       )

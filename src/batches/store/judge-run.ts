@@ -1,5 +1,5 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
-import type { RunStatus } from '../batch.state.js';
+import type { ReasonKind, RunStatus } from '../batch.state.js';
 import type { Canary, FailureThreshold } from '../caution.options.js';
 import type { BatchEventRecord } from '../events/batch.events.js';
 import { appendAudit, BY_SERVICE } from './append-audit.js';
@@ -33,7 +33,7 @@ const SELECT_STANDING: Statement = {
     WHERE r.id = $1`,
 };
 
-export type Verdict = { to: 'paused' | 'failed'; reason: string } | { to: 'go on' };
+export type Verdict = { to: 'paused' | 'failed'; by: ReasonKind; reason: string } | { to: 'go on' };
 
 /** What becomes of a running run by the rules it was given; undefined: nothing, so far. */
 export function verdictOn(standing: Standing): Verdict | undefined {
@@ -51,8 +51,8 @@ function byThreshold({ threshold, ...standing }: Standing): Verdict | undefined 
   if (failed === 0 || (!isTooMany && !isTooMuch)) return undefined;
   const limit = isTooMany ? `${threshold.count} failed items` : `${threshold.percent} %`;
   const reason = `failure threshold: ${failed} of ${finished} finished items failed (${round(percent)} %); ${limit} is the limit`;
-  if (threshold.action === 'fail') return { to: 'failed', reason };
-  return isThrough(standing) ? undefined : { to: 'paused', reason };
+  if (threshold.action === 'fail') return { to: 'failed', by: 'failure-threshold', reason };
+  return isThrough(standing) ? undefined : { to: 'paused', by: 'failure-threshold', reason };
 }
 
 /** There is nothing to pause any more. */
@@ -68,7 +68,8 @@ function byCanary(standing: Standing): Verdict | undefined {
   if (then === 'continue' && percent <= maxFailedPercent) return { to: 'go on' };
   const result = `canary: ${failed} of the first ${processed} items failed (${round(percent)} %)`;
   const remedy = 'resume the batch to go on with the others';
-  return { to: 'paused', reason: then === 'confirm' ? `${result}; ${remedy}` : `${result}, ${maxFailedPercent} % may; ${remedy}` };
+  const reason = then === 'confirm' ? `${result}; ${remedy}` : `${result}, ${maxFailedPercent} % may; ${remedy}`;
+  return { to: 'paused', by: 'canary', reason };
 }
 
 function round(percent: number): number {
@@ -77,7 +78,9 @@ function round(percent: number): number {
 
 const APPLY: Statement = {
   name: 'apply-verdict',
-  text: `UPDATE run SET status = $2, ends_as = $3, reason = $4, gate = CASE WHEN $2 = 'running' THEN NULL ELSE gate END WHERE id = $1`,
+  text: `
+    UPDATE run SET status = $2, ends_as = $3, reason = $4, reason_kind = $5, gate = CASE WHEN $2 = 'running' THEN NULL ELSE gate END
+    WHERE id = $1`,
 };
 
 /** Whether there is a verdict on the run. It is free to ask often: nothing is locked. */
@@ -99,12 +102,12 @@ export async function judgeRun(connection: Connection, runId: string): Promise<J
   if (!verdict) return {};
   const batchId = standing.batch_id;
   if (verdict.to === 'go on') {
-    await run(connection, APPLY, [runId, 'running', null, null]);
+    await run(connection, APPLY, [runId, 'running', null, null, null]);
     await appendAudit(connection, { batchId, by: BY_SERVICE, action: 'pass canary', details: {} });
     return { verdict };
   }
-  const { to, reason } = verdict;
-  await run(connection, APPLY, [runId, to === 'failed' ? 'stopping' : 'paused', to === 'failed' ? 'failed' : null, reason]);
+  const { to, by, reason } = verdict;
+  await run(connection, APPLY, [runId, to === 'failed' ? 'stopping' : 'paused', to === 'failed' ? 'failed' : null, reason, by]);
   await appendAudit(connection, { batchId, by: BY_SERVICE, action: to === 'failed' ? 'fail' : 'pause', details: { reason } });
   return { verdict, event: to === 'paused' ? await appendEvent(connection, batchId, 'batch.paused') : undefined };
 }

@@ -10,7 +10,7 @@ import { settleRunWithin } from './settle-run.js';
 
 const SET_STATUS: Statement = {
   name: 'set-run-status',
-  text: `UPDATE run SET status = $2, ends_as = $3, reason = $4 WHERE id = $1`,
+  text: `UPDATE run SET status = $2, ends_as = $3, reason = $4, reason_kind = NULL WHERE id = $1`,
 };
 
 /** Whoever resumes a run has seen how it stands: a failure threshold judges what comes after, and a finished canary has passed. */

@@ -18,7 +18,7 @@ const RECORD_OUTCOMES: Statement = {
       UPDATE lane SET
         lease_until = CASE WHEN $4 THEN '-infinity' ELSE clock_timestamp() + $5 * interval '1 millisecond' END,
         succeeded = succeeded + $6, failed = failed + $7, skipped = skipped + $8,
-        tally = coalesce($9::json, tally), item_progress = $10
+        tally = coalesce($9::json, tally), item_progress = $10, busy = $25
       WHERE run_id = $1 AND no = $2 AND fence = $3 AND lease_until > '-infinity'
       RETURNING 1
     ), recorded AS (
@@ -31,10 +31,12 @@ const RECORD_OUTCOMES: Statement = {
       INSERT INTO compensation (run_id, seq, value)
       SELECT $1, c.seq, c.value FROM jsonb_to_recordset($24::jsonb) AS c (seq int, value jsonb) WHERE EXISTS (SELECT FROM held)
     ), deferred AS (
-      INSERT INTO retry (run_id, seq, due_at, attempt, key, payload, error_kind, error)
-      SELECT $1, d.seq, clock_timestamp() + d.delay_ms * interval '1 millisecond', d.attempt, d.key, d.payload::json, d.error_kind, d.error
-      FROM json_to_recordset($21::json)
-        AS d (seq int, delay_ms float8, attempt smallint, key text, payload text, error_kind text, error text)
+      INSERT INTO retry (run_id, seq, due_at, attempt, key, payload, error_kind, error, waits_for, waited_ms)
+      SELECT $1, d.seq, clock_timestamp() + d.delay_ms * interval '1 millisecond', d.attempt, d.key, d.payload::json, d.error_kind, d.error,
+        d.waits_for, coalesce(d.waited_ms, 0)
+      FROM json_to_recordset($21::json) AS d (
+        seq int, delay_ms float8, attempt smallint, key text, payload text, error_kind text, error text, waits_for text, waited_ms float8
+      )
       WHERE EXISTS (SELECT FROM held)
       RETURNING due_at
     ), moved AS (
@@ -70,7 +72,10 @@ export interface RecordedOutcome {
   compensation: string | null;
 }
 
-/** An item that will be tried again, as JSON text of `{ seq, delay_ms, attempt, key, payload, error_kind, error }`; the payload is JSON text in it. */
+/**
+ * An item that will be tried again, or that its stopped batch leaves undone, as JSON text of `{ seq, delay_ms, attempt, key, payload,
+ * error_kind, error, waits_for?, waited_ms }`; the payload is JSON text in it.
+ */
 export type DeferredItem = string;
 
 export interface MovedChunk {
@@ -88,6 +93,8 @@ export interface Flush {
   /** JSON text, or null to leave it. */
   tally: string | null;
   itemProgress: Record<number, number> | null;
+  /** Items at work, where fewer may be than the lane holds and is wide; null: as many as that. */
+  busy: number | null;
   outcomes: RecordedOutcome[];
   deferred: DeferredItem[];
   moved: MovedChunk[];
@@ -125,6 +132,7 @@ export async function recordOutcomes(connection: Connection, lane: LaneFence, fl
     JSON.stringify(flush.moved),
     flush.claim,
     `[${outcomes.flatMap(({ seq, compensation }) => (compensation === null ? [] : `{"seq":${seq},"value":${compensation}}`)).join(',')}]`,
+    flush.busy,
   ]);
   return { ...toClaimedWork(rows), held: rows[0]!.held };
 }

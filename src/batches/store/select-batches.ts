@@ -1,4 +1,4 @@
-import { isTerminal, type RunStatus } from '../batch.state.js';
+import { isTerminal, type ReasonKind, type RunStatus } from '../batch.state.js';
 import type { BatchOptions } from '../batch.options.js';
 import type { BatchCounts, BatchView } from '../batch.view.js';
 import type { RollbackView } from '../rollback.view.js';
@@ -9,12 +9,12 @@ const MINUTE_MS = 60_000;
 
 /**
  * A batch with its current run and live counts, all from one snapshot. Until a run has ended its counts are the sums over
- * its lanes (at most a few dozen rows); items in flight are bounded by what their lane may run, and by a canary. A run that repeats some of the
+ * its lanes (at most a few dozen rows); items in flight are bounded by what their lane runs, and by a canary. A run that repeats some of the
  * batch's items carries the counts of the others.
  */
 export const SELECT_BATCHES = `
   SELECT b.id, b.tenant, b.dialect, b.operation, b.name, b.description, b.filters, b.parameters, b.options, b.external, b.warnings,
-    b.created_by, b.created_at, b.event_seq, r.id AS run_id, r.no AS run_no, r.status, r.ends_as, r.reason, r.sealed,
+    b.created_by, b.created_at, b.event_seq, r.id AS run_id, r.no AS run_no, r.status, r.ends_as, r.reason, r.reason_kind, r.sealed,
     r.total + r.carried_succeeded + r.carried_failed + r.carried_skipped + r.carried_cancelled AS total,
     r.started_at, r.ended_at, r.cancelled + r.carried_cancelled AS cancelled,
     coalesce(done.succeeded, r.succeeded) + r.carried_succeeded AS succeeded,
@@ -35,7 +35,7 @@ export const SELECT_BATCHES = `
     FROM (SELECT l.tally FROM lane l WHERE l.run_id = r.id AND l.tally IS NOT NULL UNION ALL SELECT r.carried_tally) t
   ) timed ON true
   LEFT JOIN LATERAL (
-    SELECT sum(least(l.width, l.granted, held.items))::int AS items
+    SELECT sum(least(coalesce(l.busy, least(l.width, l.granted)), held.items))::int AS items
     FROM lane l
     JOIN (
       SELECT c.lane, sum(greatest(0, least(c.size, r.gate - c.no) - cardinality(c.settled))) AS items
@@ -64,6 +64,7 @@ export interface BatchRow {
   status: RunStatus;
   ends_as: BatchView['status'] | null;
   reason: string | null;
+  reason_kind: ReasonKind | null;
   sealed: boolean;
   total: number;
   started_at: Date | null;

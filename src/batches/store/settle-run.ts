@@ -6,6 +6,7 @@ import { appendEvent } from './append-event.js';
 import { demandRollbackOfFailure } from './demand-rollback.js';
 import { countEnded } from './ended-totals.js';
 import { judgeRun, type Verdict } from './judge-run.js';
+import { keepLastErrors } from './keep-last-errors.js';
 import { evictDeadLanes } from './surrender-lane.js';
 
 const LOCK_RUN: Statement = {
@@ -77,8 +78,10 @@ export function settleRun(database: Database, runId: string): Promise<Settled> {
 export async function settleRunWithin(connection: Connection, runId: string): Promise<Settled> {
   const [locked] = await run<{ status: RunStatus; has_rules: boolean }>(connection, LOCK_RUN, [runId]);
   const { verdict, event } = locked?.has_rules ? await judgeRun(connection, runId) : {};
-  if (locked?.status === 'stopping' || verdict?.to === 'failed') await evictDeadLanes(connection, runId);
+  const isStopped = locked?.status === 'stopping' || verdict?.to === 'failed';
+  if (isStopped) await evictDeadLanes(connection, runId);
   const [ended] = await run<{ batch_id: string; status: BatchView['status'] }>(connection, END_RUN, [runId]);
+  if (ended && isStopped) await keepLastErrors(connection, runId);
   if (ended) await demandRollbackOfFailure(connection, ended.batch_id, ended.status);
   const end = ended && (await appendEvent(connection, ended.batch_id, END_EVENTS[ended.status]!));
   return { events: [event, end].filter((each) => each !== undefined), verdict };

@@ -19,6 +19,8 @@ import { KeySummaries1764000019000 } from './1764000019000-key-summaries.js';
 import { OutputsAsTheyAre1764000020000 } from './1764000020000-outputs-as-they-are.js';
 import { BatchWarnings1764000020500 } from './1764000020500-batch-warnings.js';
 import { ExactFigures1764000021000 } from './1764000021000-exact-figures.js';
+import { LastErrors1764000023000 } from './1764000023000-last-errors.js';
+import { BusyLanes1764000023100 } from './1764000023100-busy-lanes.js';
 import { UploadsByCredential1764000024000 } from './1764000024000-uploads-by-credential.js';
 import { BusyWorkers1764000025000 } from './1764000025000-busy-workers.js';
 
@@ -45,6 +47,8 @@ export const MIGRATIONS = [
   OutputsAsTheyAre1764000020000,
   BatchWarnings1764000020500,
   ExactFigures1764000021000,
+  LastErrors1764000023000,
+  BusyLanes1764000023100,
   UploadsByCredential1764000024000,
   BusyWorkers1764000025000,
 ];

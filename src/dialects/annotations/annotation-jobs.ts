@@ -4,7 +4,6 @@ import type { OutcomeView } from '../../batches/item.view.js';
 import { CancelBatch } from '../../batches/commands/cancel-batch.command.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
-import { ListOutcomes } from '../../batches/queries/list-outcomes.query.js';
 import { AppError, type FieldError } from '../../common/app-error.js';
 import { inputError } from '../../common/check-input.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
@@ -12,6 +11,7 @@ import { isStorable, UNSTORABLE_TEXT } from '../../common/safe-json.js';
 import { Config } from '../../config.js';
 import type { AnnotationTier, BatchJobProgress, BatchJobStarted, CancelJobReply } from './annotations.reply.js';
 import type { CreateBatchJobRequest, JobStatusQuery } from './annotations.request.js';
+import { listEnded } from '../ended-items.js';
 import { toBatchJobProgress, toJobStatus } from './batch-job.js';
 import { estimateDurationMinutes } from './duration-estimate.js';
 import { nonEmpty } from '../../common/non-empty.js';
@@ -79,8 +79,7 @@ export class AnnotationJobs {
   private async failures(batch: BatchView, query: JobStatusQuery, caller: Caller): Promise<Page<OutcomeView>> {
     const limit = Math.min(query.errorsLimit ?? MAX_ERRORS, MAX_ERRORS);
     const offset = query.errorsOffset ?? 0;
-    if (batch.counts.failed === 0) return { rows: [], total: 0, limit, offset, hasMore: false };
-    return this.procedures.call(ListOutcomes, { batchId: batch.id, status: 'failed', limit, offset }, caller);
+    return listEnded(this.procedures, batch, { status: 'failed', limit, offset }, caller);
   }
 }
 

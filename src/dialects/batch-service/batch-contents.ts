@@ -61,10 +61,15 @@ export class BatchContents {
 
   /** Asks only for what there can be: a batch of which nothing is shown costs no question. */
   private async preview(views: BatchView[], extent: Extent, caller: Caller): Promise<Map<string, BatchPreview>> {
-    const failures = views.some(({ counts }) => counts.failed > 0) ? extent.failures : 0;
+    const failures = views.some(mayHaveFailures) ? extent.failures : 0;
     const outputs = views.some(({ endedAt }) => endedAt !== null) ? extent.outputs : 0;
     if (views.length === 0 || (extent.items === 0 && failures === 0 && outputs === 0)) return new Map();
     const batchIds = views.map(({ id }) => id);
     return this.procedures.call(PreviewBatches, { ...extent, batchIds, failures, outputs }, caller);
   }
+}
+
+/** Items of a stopped batch that were left undone may have failed before. */
+function mayHaveFailures({ counts, status, stopping }: BatchView): boolean {
+  return counts.failed > 0 || counts.cancelled > 0 || stopping || status === 'timed_out';
 }

@@ -80,6 +80,7 @@ const SEVERITIES: ErrorSeverity[] = ['low', 'medium', 'high', 'critical'];
 /** By the kind of the error; one step more in a batch that failed as a whole. Kinds that are not named here are medium. */
 const SEVERITY_OF_KIND: Record<string, ErrorSeverity> = {
   'rate-limited': 'low',
+  interrupted: 'low',
   retryable: 'medium',
   timeout: 'medium',
   external: 'medium',

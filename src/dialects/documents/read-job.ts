@@ -3,6 +3,7 @@ import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import { ListItems } from '../../batches/queries/list-items.query.js';
 import { ListOutcomes } from '../../batches/queries/list-outcomes.query.js';
 import type { Caller, Procedures } from '../../common/procedure.js';
+import { listEnded } from '../ended-items.js';
 import { toDocumentJob } from './document-job.js';
 import type { DocumentJob } from './documents.reply.js';
 
@@ -20,7 +21,7 @@ export async function readJob(
   const [items, succeeded, failed] = await Promise.all([
     procedures.call(ListItems, page, caller),
     procedures.call(ListOutcomes, { ...page, status: 'succeeded' }, caller),
-    procedures.call(ListOutcomes, { ...page, status: 'failed' }, caller),
+    listEnded(procedures, batch, { ...page, status: 'failed' }, caller),
   ]);
   return toDocumentJob(batch, { items, succeeded, failed });
 }

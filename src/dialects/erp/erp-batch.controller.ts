@@ -9,12 +9,12 @@ import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import { GetBatchAnalytics } from '../../batches/queries/get-batch-analytics.query.js';
 import { GetBatchStats } from '../../batches/queries/get-batch-stats.query.js';
 import { ListBatches } from '../../batches/queries/list-batches.query.js';
-import { ListOutcomes } from '../../batches/queries/list-outcomes.query.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { toInstant } from '../../common/query-fields.js';
 import { Config } from '../../config.js';
 import { fromErpStatus, toErpBatch, toErpStats } from './erp-batch.js';
 import { creationWarnings, inErpWords, toCreateInput } from './erp-create.js';
+import { listEnded } from '../ended-items.js';
 import { toErpResults, toErpVisualization } from './erp-results.js';
 import {
   ErpBatchReply,
@@ -102,7 +102,7 @@ export class ErpBatchController {
     const batch = await this.procedures.call(GetBatch, { batchId }, caller);
     const analytics = await this.procedures.call(GetBatchAnalytics, { batchId }, caller);
     const limit = Math.min(query.limit ?? MAX_RESULTS, MAX_RESULTS);
-    const { rows, ...pagination } = await this.procedures.call(ListOutcomes, { batchId, limit, offset: query.offset ?? 0 }, caller);
+    const { rows, ...pagination } = await listEnded(this.procedures, batch, { limit, offset: query.offset ?? 0 }, caller);
     return { success: true, batch: toErpResults(batch, rows, analytics), pagination };
   }
 

@@ -14,11 +14,11 @@ export function toErpResults(batch: BatchView, outcomes: OutcomeView[], analytic
   };
 }
 
-/** An item with nothing to do (skipped) is a success: the ERP module has no third word. */
+/** An item with nothing to do (skipped) is a success, one that was left undone is none: the ERP module has no third word. */
 function toErpItemResult(outcome: OutcomeView): ErpItemResult {
   return {
     nodeId: outcome.key,
-    success: outcome.status !== 'failed',
+    success: outcome.status === 'succeeded' || outcome.status === 'skipped',
     result: toResult(outcome.output),
     error: outcome.error?.message,
     retries: Math.max(0, outcome.attempts - 1),
@@ -75,11 +75,14 @@ export function toErpVisualization({ batchId, counts, durations, quality, errors
 
 /** The same message may come with several kinds; the document tells errors apart by message alone. */
 function toErrorDistribution(errors: BatchAnalytics['errors'], failed: number): ErpErrorShare[] {
+  // Of a stopped batch more items had an error than failed for good.
+  const all = Math.max(
+    failed,
+    errors.reduce((sum, { count }) => sum + count, 0),
+  );
   const byMessage = new Map<string, number>();
   for (const { message, count } of errors) byMessage.set(message, (byMessage.get(message) ?? 0) + count);
-  return [...byMessage]
-    .map(([error, count]) => ({ error, count, percentage: percentage(count, failed) }))
-    .sort((a, b) => b.count - a.count);
+  return [...byMessage].map(([error, count]) => ({ error, count, percentage: percentage(count, all) })).sort((a, b) => b.count - a.count);
 }
 
 const RANGES = 5;

@@ -7,10 +7,8 @@ import { AnyJson, OptionalAnyJson } from '../../common/any-json.js';
 import { Opaque } from '../../common/opaque.js';
 import { QueryBoolean, QueryInt, QueryTime } from '../../common/query-fields.js';
 
-type OutcomeStatus = Exclude<OutcomeView['status'], 'cancelled'>;
-
 const STATUSES: BatchView['status'][] = ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled', 'timed_out'];
-const OUTCOMES: OutcomeStatus[] = ['succeeded', 'failed', 'skipped'];
+const OUTCOMES: OutcomeView['status'][] = ['succeeded', 'failed', 'skipped', 'cancelled'];
 const SOURCES: MetricView['source'][] = ['worker', 'caller'];
 
 export class ListBatchesQuery {
@@ -54,7 +52,8 @@ export class ListItemsQuery {
 }
 
 export class ListResultsQuery {
-  @IsOptional() @IsIn(OUTCOMES) status?: OutcomeStatus;
+  /** `cancelled`: items that a stopped batch left undone, as far as they had run into an error; by itself alone. */
+  @IsOptional() @IsIn(OUTCOMES) status?: OutcomeView['status'];
   /** Results of the items with this key. */
   @IsOptional() @IsString() @IsNotEmpty() key?: string;
   /** true: also what repeated items ended as in earlier runs. */

@@ -91,7 +91,10 @@ function isGivenUp(batch: BatchView, { status }: ItemView): boolean {
 }
 
 function errorOf(batch: BatchView, item: ItemView): string | undefined {
-  if (isGivenUp(batch, item)) return batch.status === 'cancelled' ? CANCELLED : (batch.reason ?? CANCELLED);
+  if (isGivenUp(batch, item)) {
+    const why = batch.status === 'cancelled' ? CANCELLED : (batch.reason ?? CANCELLED);
+    return item.error ? `${why}; the last time: ${item.error.message}` : why;
+  }
   return item.error?.kind === 'timeout' ? TIMEOUT : item.error?.message;
 }
 

@@ -1,6 +1,4 @@
 import { isBeforeGate } from '../../batches/store/claim-chunks.js';
-import type { PauseRule } from '../../batches/store/pause-run.js';
-import { PROVIDER_WAITED_FOR } from '../../breakers/waiting-for.js';
 import { type Connection, run, type Statement } from '../../database/sql.js';
 
 /** `claimable`: there are chunks that are not beyond the canary, claimed or not, or retries that are due. */
@@ -42,8 +40,8 @@ export async function selectFacts(connection: Connection, runId: string): Promis
 const SELECT_LATER: Statement = {
   name: 'select-later-retries',
   text: `
-    SELECT ${PROVIDER_WAITED_FOR} AS provider, count(*)::int AS items, min(due_at) AS due_at
-    FROM (SELECT error_kind, error, due_at FROM retry WHERE run_id = $1 AND due_at > clock_timestamp() ORDER BY due_at LIMIT 10000) later
+    SELECT waits_for AS provider, count(*)::int AS items, min(due_at) AS due_at, (array_agg(error ORDER BY due_at))[1] AS error
+    FROM (SELECT waits_for, error, due_at FROM retry WHERE run_id = $1 AND due_at > clock_timestamp() ORDER BY due_at LIMIT 10000) later
     GROUP BY 1 ORDER BY 3 LIMIT 20`,
 };
 
@@ -51,8 +49,9 @@ const SELECT_LATER: Statement = {
 export interface LaterRetries {
   provider: string | null;
   items: number;
-  /** The first of them. */
+  /** The first of them, and what it ran into. */
   due_at: Date;
+  error: string | null;
 }
 
 export function selectLaterRetries(connection: Connection, runId: string): Promise<LaterRetries[]> {
@@ -62,7 +61,7 @@ export function selectLaterRetries(connection: Connection, runId: string): Promi
 const SELECT_LATER_OF_ITEM: Statement = {
   name: 'select-later-retry-of-item',
   text: `
-    SELECT ${PROVIDER_WAITED_FOR} AS provider, 1 AS items, due_at
+    SELECT waits_for AS provider, 1 AS items, due_at, error
     FROM retry WHERE run_id = $1 AND seq = $2 AND due_at > clock_timestamp()`,
 };
 
@@ -72,14 +71,12 @@ export function selectLaterRetryOfItem(connection: Connection, runId: string, se
 
 const SELECT_PAUSE: Statement = {
   name: 'select-last-pause',
-  text: `SELECT by, at, details ->> 'rule' AS rule FROM audit_entry WHERE batch_id = $1 AND action = 'pause' ORDER BY id DESC LIMIT 1`,
+  text: `SELECT by, at FROM audit_entry WHERE batch_id = $1 AND action = 'pause' ORDER BY id DESC LIMIT 1`,
 };
 
 export interface Pause {
   by: string | null;
   at: Date;
-  /** Of the service's own, by which it was paused. */
-  rule: PauseRule | null;
 }
 
 /** Who paused the batch last, and when. */

@@ -20,7 +20,7 @@ import { GetWaiting } from '../../../src/waiting/queries/get-waiting.query.js';
 import type { InputOf } from '../../../src/common/procedure.js';
 import type { Engine } from '../../support/engine.js';
 import type { Recorder } from '../recorder.js';
-import { batchId, ENDED, EXTERNAL, LARGE, PAUSED, REPEATED, TO_UNDO } from '../seed.js';
+import { batchId, CANCELLED, ENDED, EXTERNAL, LARGE, PAUSED, REPEATED, TO_UNDO } from '../seed.js';
 
 /** What callers read. */
 export async function reading(engine: Engine, recorder: Recorder): Promise<void> {
@@ -60,6 +60,8 @@ async function readOutcomes(engine: Engine, recorder: Recorder): Promise<void> {
     await recorder.during(`results of one run: ${name}`, () => engine.call(ListOutcomes, { batchId: batchId(LARGE), ...filter }));
     await recorder.during(`results of two runs: ${name}`, () => engine.call(ListOutcomes, { batchId: batchId(REPEATED), ...filter }));
   }
+  await engine.call(ListOutcomes, { batchId: batchId(CANCELLED), status: 'cancelled' });
+  await engine.call(GetBatchAnalytics, { batchId: batchId(CANCELLED) });
   await recorder.during('results of one run: a late page', () => engine.call(ListOutcomes, { batchId: batchId(LARGE), offset: 20_000 }));
 }
 

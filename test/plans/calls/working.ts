@@ -52,7 +52,7 @@ async function claimUnderLimits({ database }: Engine): Promise<void> {
   const { lane } = await claimWithinLimits(database, { runId: RUNS[0]!, leaseMs: LEASE_MS, slotted: [], chunks: 1 }, limits);
   await fitRoom(database, fenceOf(lane!), 1, limits);
   await surrenderLane(database, fenceOf(lane!));
-  await pauseRun(database, RUNS[0]!, { rule: 'hanging-calls', reason: 'its calls hang' });
+  await pauseRun(database, RUNS[0]!, { kind: 'hanging-calls', reason: 'its calls hang' });
 }
 
 async function spendTokens({ database: { pool } }: Engine): Promise<void> {

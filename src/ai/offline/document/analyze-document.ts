@@ -7,6 +7,7 @@ import { detectLanguage } from '../language.js';
 import { sentencesOf, toPlainText } from '../plain-text.js';
 import { type Readable, readableOf } from '../readable.js';
 import { termsOf } from '../tags.js';
+import { MoneyReader } from './amounts.js';
 import { findAnomalies } from './anomalies.js';
 import { documentQuality, type ReadText } from './document-quality.js';
 import { extract } from './extract.js';
@@ -35,7 +36,8 @@ export function analyzeDocument(document: SourceDocument, type: AnalysisType, no
 
 function fullAnalysis(document: SourceDocument, now: Date): Findings<'FULL_ANALYSIS'> {
   const prose = read(document);
-  const extraction = extract(document);
+  const reader = new MoneyReader(document.text);
+  const extraction = extract(document, reader);
   const meaning = meaningOf(prose);
   const { people, places, organizations, money, dates } = findEntities(document.text.slice(0, MAX_PROSE), prose.sentences, prose.language);
   return {
@@ -44,7 +46,7 @@ function fullAnalysis(document: SourceDocument, now: Date): Findings<'FULL_ANALY
     entities: { people, places, organizations, money, dates },
     extraction,
     quality: documentQuality(document, prose),
-    anomalies: findAnomalies({ text: document.text, extraction, category: meaning.classification.category, now }),
+    anomalies: findAnomalies({ text: document.text, extraction, money: reader, category: meaning.classification.category, now }),
   };
 }
 

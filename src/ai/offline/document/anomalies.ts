@@ -1,6 +1,6 @@
 import type { Extraction, Finding } from '../../document/analysis.js';
-import { toNumber } from './amounts.js';
-import { findDates } from './dates.js';
+import type { MoneyReader } from './amounts.js';
+import { allDates, findDates } from './dates.js';
 import { findKeyValues } from './extract.js';
 import { findBrokenIbans } from './identifiers.js';
 import { oddShare, repeatedLines } from './oddities.js';
@@ -9,6 +9,7 @@ import { oddShare, repeatedLines } from './oddities.js';
 export interface Evidence {
   text: string;
   extraction: Extraction;
+  money: MoneyReader;
   category: string;
   now: Date;
 }
@@ -39,19 +40,23 @@ export function findAnomalies(evidence: Evidence): Finding[] {
   return found.sort((a, b) => rank.indexOf(a.severity) - rank.indexOf(b.severity)).slice(0, MAX_FINDINGS);
 }
 
-function impossibleDates({ text }: Evidence): Finding[] {
-  return findDates(text)
+function impossibleDates({ text, now }: Evidence): Finding[] {
+  return findDates(text, now)
     .filter(({ impossible }) => impossible)
     .map((date) => ({ kind: 'impossible-date', severity: 'high', message: `there is no day ${date.text}` }));
 }
 
 function futureDates({ text, now }: Evidence): Finding[] {
   const tomorrow = new Date(now.getTime() + DAY_MS).toISOString().slice(0, 10);
-  return text
-    .split('\n')
-    .filter((line) => !FUTURE_BY_NATURE.test(line))
-    .flatMap((line) => findDates(line).filter(({ iso }) => iso !== null && iso > tomorrow))
-    .map((date) => ({ kind: 'future-date', severity: 'medium', message: `${date.text} lies in the future` }));
+  const ahead = allDates(text, now).filter(({ iso }) => iso !== null && iso > tomorrow);
+  let end = 0;
+  const unexpected = text.split('\n').flatMap((line) => {
+    end += line.length + 1;
+    const count = ahead.findIndex(({ at }) => at >= end);
+    const here = ahead.splice(0, count === -1 ? ahead.length : count);
+    return here.length === 0 || FUTURE_BY_NATURE.test(line) ? [] : here;
+  });
+  return unexpected.map((date) => ({ kind: 'future-date', severity: 'medium', message: `${date.text} lies in the future` }));
 }
 
 function dueBeforeIssued({ extraction }: Evidence): Finding[] {
@@ -69,29 +74,29 @@ const NET = /^(?:sub-?total|net(?: amount| total)?|netto(?:betrag)?|zwischensumm
 const TAX = /^(?:vat|tax|sales tax|gst|mwst|ust|mehrwertsteuer|umsatzsteuer)\b/i;
 const TOTAL = /^(?:grand |invoice )?(?:total|amount due|gesamt(?:betrag)?|brutto(?:betrag)?|summe|rechnungsbetrag|gross)\b/i;
 
-function wrongSums({ text }: Evidence): Finding[] {
-  const [net, tax, total] = [labelled(text, NET), labelled(text, TAX), labelled(text, TOTAL)];
+function wrongSums(evidence: Evidence): Finding[] {
+  const [net, tax, total] = [labelled(evidence, NET), labelled(evidence, TAX), labelled(evidence, TOTAL)];
   if (net === undefined || tax === undefined || total === undefined || Math.abs(net + tax - total) <= TOLERANCE) return [];
   const message = `${net.toFixed(2)} and ${tax.toFixed(2)} make ${(net + tax).toFixed(2)}, but the total says ${total.toFixed(2)}`;
   return [{ kind: 'wrong-total', severity: 'high', message }];
 }
 
-/** The amount at the end of the line with that label: "VAT 19 %: 19.00 EUR". */
-function labelled(text: string, label: RegExp): number | undefined {
-  const { value } = findKeyValues(text).find(({ key, value }) => label.test(key) && /\d/.test(value)) ?? {};
-  const last = value?.match(/-?\d[\d.,']*(?!\s?%)/g)?.at(-1);
-  return last === undefined ? undefined : (toNumber(last.replace(/[.,]$/, '')) ?? undefined);
+/** The amount at the end of the line with that label, "VAT 19 %: 19.00 EUR"; undefined as well when it is not sure. */
+function labelled({ text, money }: Evidence, label: RegExp): number | undefined {
+  const { value = '' } = findKeyValues(text).find(({ key, value }) => label.test(key) && /\d/.test(value)) ?? {};
+  return money.numbersIn(value).at(-1)?.value ?? undefined;
 }
 
 const SUMMED = /^(?:(?:line )?total|amount|betrag|sum|summe|gesamt)\b/i;
 
 /** A table's column of amounts is expected to make the net or the whole total. */
-function wrongColumnSums({ text, extraction }: Evidence): Finding[] {
-  const expected = [labelled(text, NET), labelled(text, TOTAL)].filter((value) => value !== undefined);
+function wrongColumnSums(evidence: Evidence): Finding[] {
+  const { extraction, money } = evidence;
+  const expected = [labelled(evidence, NET), labelled(evidence, TOTAL)].filter((value) => value !== undefined);
   if (expected.length === 0) return [];
   return extraction.tables.flatMap(({ name, columns, rows, rowCount }): Finding[] => {
     const column = columns.findIndex((each) => SUMMED.test(each));
-    const values = rows.map((row) => toNumber(row[column] ?? '')).filter((value) => value !== null);
+    const values = rows.flatMap((row) => onlyNumber(money, row[column] ?? '') ?? []);
     if (column < 0 || rowCount > rows.length || values.length < rows.length) return [];
     const sum = values.reduce((total, value) => total + value, 0);
     if (expected.some((value) => Math.abs(value - sum) <= TOLERANCE)) return [];
@@ -100,6 +105,11 @@ function wrongColumnSums({ text, extraction }: Evidence): Finding[] {
       { kind: 'wrong-sum', severity: 'medium', message: `the column ${columns[column]}${of} makes ${sum.toFixed(2)}, which is no total` },
     ];
   });
+}
+
+function onlyNumber(money: MoneyReader, cell: string): number | undefined {
+  const [number, another] = money.numbersIn(cell);
+  return another ? undefined : (number?.value ?? undefined);
 }
 
 function brokenIbans({ text }: Evidence): Finding[] {
@@ -111,7 +121,7 @@ const EXPECTED: Record<string, { part: string; isThere: (evidence: Evidence) => 
   invoice: [
     { part: 'a number', isThere: ({ extraction }) => extraction.identifiers.some(({ kind }) => /invoice|rechnung/.test(kind)) },
     { part: 'a date', isThere: ({ extraction }) => extraction.dates.length > 0 },
-    { part: 'a total', isThere: ({ text }) => labelled(text, TOTAL) !== undefined },
+    { part: 'a total', isThere: ({ text }) => findKeyValues(text).some(({ key, value }) => TOTAL.test(key) && /\d/.test(value)) },
   ],
   contract: [
     { part: 'a date', isThere: ({ extraction }) => extraction.dates.length > 0 },
