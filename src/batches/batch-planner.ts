@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller, Dialect } from '../common/procedure.js';
-import { AppError, type FieldError, invalidField, unprocessable } from '../common/app-error.js';
+import { AppError, errorOf, fieldError, invalidField, unprocessable } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
 import { toJson } from '../common/json-value.js';
 import { unsafeKey, unstorableTexts } from '../common/safe-json.js';
@@ -54,10 +54,14 @@ export class BatchPlanner {
     assertFreeJson('filters', input.filters);
     assertFreeJson('parameters', input.parameters);
     if (input.items && input.items.length > maxItems) {
-      throw invalidField('items', `at most ${maxItems} items may come in one request; add the rest as a stream`, 'too_big');
+      throw invalidField('items', `at most ${maxItems} may come in one request; add the rest as a stream`, 'too_big');
     }
     if (input.source && !(Symbol.asyncIterator in Object(input.source))) {
-      throw invalidField('source', 'is a stream, for callers in this process; send items, or open: true and add them', 'unrecognized_keys');
+      throw invalidField(
+        'source',
+        'is a stream, for callers in this process; send the list, or open: true and add to it',
+        'unrecognized_keys',
+      );
     }
     if (typeof input.totalItems === 'number' && input.items && input.totalItems !== input.items.length) {
       throw invalidField('totalItems', `is ${input.totalItems}, but ${input.items.length} items are given`);
@@ -105,7 +109,7 @@ export class BatchPlanner {
 function planExternal(input: BatchRequest, registered: RegisteredHandler | undefined): BatchPlan {
   if (input.open !== undefined)
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
-  if (input.start === true) throw unprocessable('start', 'a batch with external results starts with its first result');
+  if (input.start === true) throw unprocessable('start', 'a batch with external results is set going by its first result');
   assertWorkedOutside(input.options ?? {}, input.caller.dialect);
   assertLimitsCanBeKept(input.options?.resourceLimits, WORKED_OUTSIDE);
   assertDistinctKeys(expectedKeys(input.items ?? []));
@@ -186,13 +190,13 @@ function chooseSource(input: BatchRequest, registered: RegisteredHandler, contex
   if (input.source) return input.source;
   const selects = selection.find((name) => (input.parameters?.[name] ?? undefined) !== undefined);
   if (input.items) {
-    if (input.filters && Object.keys(input.filters).length > 0) throw unprocessable('filters', 'give either items or filters, not both');
+    if (input.filters && Object.keys(input.filters).length > 0) throw unprocessable('filters', 'do not go with items; give either');
     if (selects) throw unprocessable(`parameters.${selects}`, 'says which items the batch gets, and they are given; leave one of them out');
     return itemsFromArray(input.items);
   }
   if (input.filters === undefined && !selects && (input.open || input.start === false)) return itemsFromArray([]);
   if (!handler.selectItems) {
-    throw invalidField('items', `the operation ${operation} does not choose items by a filter: give items, or open: true and add them`);
+    throw invalidField('items', `the operation ${operation} does not choose them by a filter: give a list, or open: true and add to it`);
   }
   const filters: unknown =
     filterClass === 'any' || filterClass === undefined ? (input.filters ?? {}) : checkInput(filterClass, input.filters ?? {}, 'filters');
@@ -204,11 +208,11 @@ export function checkParameters(registered: RegisteredHandler, parameters: Recor
   if (registered.parameters) return checkInput(registered.parameters, parameters, 'parameters');
   const unknown = Object.keys(parameters);
   if (unknown.length === 0) return {};
-  const errors = unknown.map((key): FieldError => {
-    const message = `parameters.${key} is not a known field; the operation ${registered.operation} takes no parameters`;
-    return { path: `parameters.${key}`, message, code: 'unrecognized_keys' };
-  });
-  throw new AppError('INVALID_INPUT', errors.map((error) => error.message).join('; '), { details: { errors } });
+  const problem = `is not a known field; the operation ${registered.operation} takes none`;
+  throw errorOf(
+    'INVALID_INPUT',
+    unknown.map((key) => fieldError(`parameters.${key}`, problem, 'unrecognized_keys')),
+  );
 }
 
 function assertFreeJson(field: string, value: unknown): void {

@@ -122,6 +122,8 @@ export interface BatchTotals {
 export interface BatchPreview {
   payloads: unknown[];
   failures: ItemFailureView[];
+  /** There are more items that were left undone after a failure than are shown. */
+  moreUndone: boolean;
   outputs: ItemOutputView[];
 }
 

@@ -1,4 +1,4 @@
-import { AppError, invalidField } from '../common/app-error.js';
+import { AppError, invalidField, unprocessable } from '../common/app-error.js';
 import type { Connection } from '../database/sql.js';
 import { OUTCOME_STATUS } from './entities/outcome.entity.js';
 import { keyOf, type PackedItem } from './packed-item.js';
@@ -24,8 +24,8 @@ export interface RepeatRequest {
 /** @throws AppError CONFLICT when there is nothing to repeat, or not everything that is named can be */
 export async function chooseRepeat(connection: Connection, batch: BatchRow, request: RepeatRequest): Promise<ChosenItems> {
   const { keys, seqs, statuses = ['failed'] } = request;
-  if (keys && seqs) throw invalidField('keys', 'name the items either by keys or by seqs, not both');
-  if (request.errorMatch && request.error === undefined) throw invalidField('errorMatch', 'says how error is compared; give error too');
+  if (keys && seqs) throw invalidField('keys', 'do not go with seqs; name the items by either');
+  if (request.errorMatch && request.error === undefined) throw invalidField('errorMatch', 'says how an error is compared; give that too');
   const error = { kind: request.errorKind ?? null, message: request.error ?? null, part: request.errorMatch === 'contains' };
   const items = await whatThereIs(connection, batch, toRepeatChoice(statuses, error));
   if (!keys && !seqs) return items;
@@ -46,8 +46,8 @@ async function whatThereIs(connection: Connection, batch: BatchRow, choice: Repe
   const ended = (has(choice, 'failed') || choice.timeouts ? failed : 0) + (has(choice, 'skipped') ? skipped : 0);
   if (undone + ended === 0) throw nothingToRepeat(batch);
   if (undone > 0 && batch.external && !(await hasListedItems(connection, runIds[0]!))) {
-    const message = `the ${cancelled} items of batch ${id} without a result were never listed, so that nobody can tell which they are; create a new batch for them`;
-    throw new AppError('UNPROCESSABLE', `statuses: ${message}`, { details: { errors: [{ path: 'statuses', message, code: 'custom' }] } });
+    const what = `the ${cancelled} items of batch ${id} without a result were never listed, so that nobody can tell which they are`;
+    throw unprocessable('statuses', `${what}; create a new batch for them`);
   }
   return { runIds, seqs: null, choice: { ...choice, unprocessedOf: undone > 0 ? choice.unprocessedOf : [] } };
 }

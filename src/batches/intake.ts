@@ -141,14 +141,13 @@ export function packChunks(
 }
 
 function refusal(problems: LineProblem[]): AppError {
-  const errors = problems.map(({ line, message }): FieldError => ({
-    path: `items.${line - 1}`,
-    message: `line ${line}: ${message}`,
-    code: 'custom',
-  }));
-  const first = errors.slice(0, 3).map((error) => error.message);
+  const errors = problems.map(({ line, message }): FieldError => {
+    return { path: `items.${line - 1}`, message: `line ${line}: ${message}`, code: 'custom' };
+  });
+  const mentions = problems.map(({ line }) => [`line ${line}`]);
+  const first = errors.slice(0, 3).map(({ message }) => message);
   const more = errors.length > first.length ? `, and ${errors.length - first.length} more` : '';
   return new AppError('INVALID_INPUT', `nothing was added: ${first.join('; ')}${more}. Mend these lines, or send onInvalid=skip`, {
-    details: { errors },
+    details: { errors, mentions },
   });
 }

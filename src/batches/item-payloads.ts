@@ -25,8 +25,7 @@ export class ItemPayloads {
     const registered = batch.external ? undefined : this.registry.get(batch.operation);
     if (registered?.payload) checkInput(registered.payload, payload ?? {}, 'payload');
     const problem = registered?.handler.refuseItem?.(`{"payload":${text}}`);
-    if (problem !== undefined)
-      throw new AppError('INVALID_INPUT', problem, { details: { errors: [{ path: 'payload', message: problem, code: 'custom' }] } });
+    if (problem !== undefined) throw invalidField('payload', problem);
     return text;
   }
 
@@ -46,7 +45,7 @@ export class ItemPayloads {
 
 function toText(payload: unknown): string {
   const text = toJson(payload, 'payload');
-  if (text === undefined) throw invalidField('payload', 'payload must be any JSON value but null', 'invalid_type');
+  if (text === undefined) throw invalidField('payload', 'must be any JSON value but null', 'invalid_type');
   const unsafe = unsafeKey(payload);
   if (unsafe) throw invalidField(`payload.${unsafe}`, 'is a forbidden key', 'unrecognized_keys');
   if (text.length > MAX_ITEM_CHARACTERS) throw invalidField('payload', `may have at most ${MAX_ITEM_CHARACTERS} characters`, 'too_big');

@@ -1,5 +1,5 @@
 import { IsInt, IsNumber, Max, Min } from 'class-validator';
-import { AppError, type FieldError } from '../common/app-error.js';
+import { errorOf, fieldError } from '../common/app-error.js';
 import { Nullable } from '../common/nullable.js';
 
 /** What a batch's items at work may use of one worker process. Kept for operations that work in threads; see docs/threads.md. */
@@ -31,9 +31,6 @@ export function changedLimits(limits: ThreadLimits | null | undefined, given: Th
 export function assertLimitsCanBeKept(given: ThreadLimitsInput | null | undefined, why: string | undefined): void {
   const asked = changedLimits(null, given);
   if (!asked || why === undefined) return;
-  const errors = Object.keys(asked).map((name): FieldError => {
-    const path = `options.resourceLimits.${name}`;
-    return { path, message: `${path}: ${why}`, code: 'custom' };
-  });
-  throw new AppError('UNPROCESSABLE', errors.map(({ message }) => message).join('; '), { details: { errors } });
+  const errors = Object.keys(asked).map((name) => fieldError(`options.resourceLimits.${name}`, why));
+  throw errorOf('UNPROCESSABLE', errors);
 }

@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { type ValidationError, validateSync } from 'class-validator';
-import { AppError, type FieldError } from './app-error.js';
+import { errorOf, fieldError, type FieldError } from './app-error.js';
 import { nullableFields } from './nullable.js';
 import { opaqueFields } from './opaque.js';
 import { MAX_JSON_DEPTH } from './json-scan.js';
@@ -28,9 +28,6 @@ const CODES: Record<string, FieldError['code']> = {
   whitelistValidation: 'unrecognized_keys',
 };
 
-const MAX_ERRORS = 100;
-const MAX_IN_SENTENCE = 10;
-
 /** A type error is told before a range error that follows from it ("timeout must be a number" before "not less than 1"). */
 const RANK: FieldError['code'][] = ['unrecognized_keys', 'invalid_type', 'invalid_enum_value', 'too_small', 'too_big', 'custom'];
 
@@ -41,13 +38,12 @@ const RANK: FieldError['code'][] = ['unrecognized_keys', 'invalid_type', 'invali
  */
 export function checkInput<T extends object>(type: Type<T>, plain: unknown, at = ''): T {
   if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) {
-    throw inputError([{ path: at || 'body', message: `${at || 'the body'} must be a JSON object`, code: 'invalid_type' }]);
+    throw errorOf('INVALID_INPUT', [saying(at || 'body', 'must be a JSON object', 'invalid_type')]);
   }
   const instance = toInstance(type, plain as Record<string, unknown>, at);
   const found = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: false });
-  const errors = found.flatMap((error) => fieldErrors(error, at));
-  errors.push(...unstorable(instance, at));
-  if (errors.length > 0) throw inputError(errors);
+  const errors = [...found.flatMap((error) => fieldErrors(error, at)), ...unstorable(instance, at)];
+  if (errors.length > 0) throw errorOf('INVALID_INPUT', errors);
   return instance;
 }
 
@@ -55,7 +51,7 @@ export function checkInput<T extends object>(type: Type<T>, plain: unknown, at =
 function unstorable(instance: object, at: string): FieldError[] {
   const opaque = opaqueFields(instance);
   const checked = Object.fromEntries(Object.entries(instance).filter(([field]) => !opaque.includes(field)));
-  return unstorableTexts(checked, at).map((error) => ({ ...error, message: `${error.path} ${error.message}` }));
+  return unstorableTexts(checked, at).map((error) => saying(error.path, error.message, error.code));
 }
 
 /** A field that is null is as if it were not given, unless null means something there. */
@@ -68,7 +64,7 @@ function toInstance<T extends object>(type: Type<T>, plain: Record<string, unkno
   refuseUnsafe(copied, at);
   const instance = plainToInstance(type, copied, { exposeUnsetFields: false });
   const inherited = inheritedNames(copied, instance, at);
-  if (inherited.length > 0) throw inputError(inherited);
+  if (inherited.length > 0) throw errorOf('INVALID_INPUT', inherited);
   return Object.assign(instance, untouched);
 }
 
@@ -82,7 +78,7 @@ function inheritedNames(plain: unknown, made: unknown, at: string): FieldError[]
   return Object.entries(plain).flatMap(([name, inner]) => {
     const path = at ? `${at}.${name}` : name;
     if (!(name in Object.prototype)) return inheritedNames(inner, (made as Record<string, unknown>)[name], path);
-    if (!isFree) return [{ path, message: `${path} is not a known field`, code: 'unrecognized_keys' }];
+    if (!isFree) return [saying(path, 'is not a known field', 'unrecognized_keys')];
     (made as Record<string, unknown>)[name] = inner;
     return [];
   });
@@ -90,32 +86,33 @@ function inheritedNames(plain: unknown, made: unknown, at: string): FieldError[]
 
 function refuseUnsafe(plain: object, at: string): void {
   const whole = at || 'body';
-  if (isTooDeep(plain))
-    throw inputError([{ path: whole, message: `${whole} may be nested ${MAX_JSON_DEPTH} levels deep at most`, code: 'too_big' }]);
+  if (isTooDeep(plain)) throw errorOf('INVALID_INPUT', [saying(whole, `may be nested ${MAX_JSON_DEPTH} levels deep at most`, 'too_big')]);
   const key = unsafeKey(plain);
   const path = at ? `${at}.${key}` : `${key}`;
-  if (key) throw inputError([{ path, message: `${path} is a forbidden key`, code: 'unrecognized_keys' }]);
+  if (key) throw errorOf('INVALID_INPUT', [saying(path, 'is a forbidden key', 'unrecognized_keys')]);
 }
 
-/** The first hundred errors, and the first ten in the sentence: a body can have a hundred thousand. */
-export function inputError(errors: FieldError[]): AppError {
-  const sentences = errors.slice(0, MAX_IN_SENTENCE).map((error) => error.message);
-  if (errors.length > sentences.length) sentences.push(`and ${errors.length - sentences.length} more`);
-  return new AppError('INVALID_INPUT', sentences.join('; '), { details: { errors: errors.slice(0, MAX_ERRORS) } });
+/** What is said of a field in one breath: "name must be a string". */
+function saying(path: string, predicate: string, code: FieldError['code']): FieldError {
+  return { path, message: `${path} ${predicate}`, code };
 }
 
 function fieldErrors(error: ValidationError, at: string): FieldError[] {
   const path = at ? `${at}.${error.property}` : error.property;
   const own = Object.entries(error.constraints ?? {})
-    .map(([constraint, message]): FieldError => ({
-      path,
-      message: wording(constraint, message, path),
-      code: CODES[constraint] ?? 'custom',
-    }))
+    .map(([constraint, message]) => worded(constraint, message, error.property, path))
     .sort((a, b) => RANK.indexOf(a.code) - RANK.indexOf(b.code));
   return [...own.slice(0, 1), ...(error.children ?? []).flatMap((child) => fieldErrors(child, path))];
 }
 
-function wording(constraint: string, message: string, path: string): string {
-  return constraint === 'whitelistValidation' ? `${path} is not a known field` : message;
+/** Where class-validator's sentences name the property; in an error they begin with the whole path. */
+const BEGINNINGS = ['', 'nested property ', 'each value in ', 'each value in nested property '];
+
+function worded(constraint: string, message: string, property: string, path: string): FieldError {
+  const code = CODES[constraint] ?? 'custom';
+  if (constraint === 'whitelistValidation') return saying(path, 'is not a known field', code);
+  const beginning = BEGINNINGS.find((each) => message.startsWith(`${each}${property} `));
+  if (beginning === undefined) return fieldError(path, message, code);
+  const rest = message.slice(beginning.length + property.length + 1);
+  return beginning.startsWith('each') ? fieldError(path, `each value ${rest}`, code) : saying(path, rest, code);
 }

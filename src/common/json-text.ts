@@ -1,4 +1,4 @@
-import { AppError, type FieldError } from './app-error.js';
+import { type AppError, errorOf, fieldError, type FieldError } from './app-error.js';
 import { inexactNumbers, inexactSentence } from './exact-numbers.js';
 import { JsonScan, MAX_JSON_DEPTH } from './json-scan.js';
 
@@ -53,7 +53,9 @@ export function sentenceOf(errors: FieldError[]): string {
 
 /** @param whole the name of the text, which stands before the path of each error */
 export function jsonError(errors: FieldError[], whole = ''): AppError {
-  const named = errors.map((error) => ({ ...error, path: [whole, error.path].filter(Boolean).join('.') }));
-  const details = { errors: named.map((error) => ({ ...error, path: error.path || 'body' })) };
-  return new AppError('INVALID_INPUT', sentenceOf(named), { details });
+  const named = errors.map(({ path, message, code }): FieldError => {
+    const full = [whole, path].filter(Boolean).join('.');
+    return full ? fieldError(full, message, code) : { path: 'body', message, code };
+  });
+  return errorOf('INVALID_INPUT', named);
 }

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { createHash, randomUUID } from 'node:crypto';
-import { AppError, invalidField } from '../common/app-error.js';
+import { AppError, invalidField, unprocessable } from '../common/app-error.js';
 import type { Caller } from '../common/procedure.js';
 import { Database } from '../database/sql.js';
 import { answerKey, claimKey, type KeyClaim, type Made, releaseKey, renewKey, selectKey } from './store/claim-key.js';
@@ -53,10 +53,7 @@ export class Idempotency {
       // It was given back this moment.
       if (!held) continue;
       if (!held.hash.equals(claim.hash)) {
-        const message = `${claim.key} came with another request before; take a new key for each request`;
-        throw new AppError('UNPROCESSABLE', `Idempotency-Key: ${message}`, {
-          details: { errors: [{ path: 'Idempotency-Key', message, code: 'custom' }] },
-        });
+        throw unprocessable('Idempotency-Key', `${claim.key} came with another request before; take a new key for each request`);
       }
       if (held.answer !== null) return { answer: held.answer };
       throw new AppError('CONFLICT', `Idempotency-Key: the request with ${claim.key} is still carried out; ask again in a second`, {

@@ -1,5 +1,5 @@
 import { IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
-import { invalidField } from '../common/app-error.js';
+import { errorOf, fieldError, invalidField } from '../common/app-error.js';
 import { IsCollectionName } from '../records/collection-name.js';
 import { CsvOptions, ONLY_CSV } from '../records/csv/csv.options.js';
 import { FileStore } from '../records/file-store.js';
@@ -141,7 +141,9 @@ function assertSaidOnce(filters: ImportFilters, parameters: ImportParameters): v
   const both = (Object.keys(filters) as (keyof ImportFilters)[]).find((name) => {
     return filters[name] !== undefined && parameters[name] !== undefined && filters[name] !== parameters[name];
   });
-  if (both) throw invalidField(`filters.${both}`, `is ${filters[both]}, but parameters.${both} is ${parameters[both]}; give it once`);
+  if (!both) return;
+  const problem = `is ${filters[both]}, but parameters.${both} is ${parameters[both]}; give it once`;
+  throw errorOf('INVALID_INPUT', [fieldError(`filters.${both}`, problem)], [[`parameters.${both}`]]);
 }
 
 function withoutUndefined<T extends object>(values: T): Partial<T> {

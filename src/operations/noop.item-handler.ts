@@ -47,7 +47,7 @@ const HANG_MS = 60_000;
 const LONG_MS = 1_000;
 /** Items whose refusals are counted; what is too many is forgotten, oldest first, and refused so many times again. */
 const MAX_COUNTED = 100_000;
-const NO_FAULTS = 'payload.hang: is for tests and harms others; only a service that is started with NOOP_FAULTS=true takes it';
+const NO_FAULTS = 'its hang is for tests and harms others; only a service that is started with NOOP_FAULTS=true takes it';
 
 /** Does nothing, for as long and as badly as it is told: for tests, demonstrations and measurements. */
 @ItemHandler('noop', { parameters: NoopParameters, filters: NoopFilters })

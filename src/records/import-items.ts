@@ -1,5 +1,5 @@
 import type { NewItem } from '../operations/item-handler.js';
-import { AppError, type FieldError } from '../common/app-error.js';
+import { AppError, fieldError } from '../common/app-error.js';
 import { keyOfRow } from './record-fields.js';
 import type { ParsedRow, Problem } from './parse/line.js';
 
@@ -62,7 +62,7 @@ function withKey(parsed: RowOrProblem, number: number, keyField: string | undefi
 }
 
 function wrongRows(problems: Problem[]): AppError {
-  const errors = problems.map(({ line, problem }): FieldError => ({ path: `line ${line}`, message: problem, code: 'custom' }));
+  const errors = problems.map(({ line, problem }) => fieldError(`line ${line}`, problem));
   const first = problems[0]!;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
   const hint =

@@ -1,4 +1,4 @@
-import { AppError, invalidField } from '../common/app-error.js';
+import { AppError, errorOf, fieldError, invalidField } from '../common/app-error.js';
 import { charsetOf, declaresNoHeader, isTabSeparated, rowsOfType, whyNoRows } from '../common/media-types.js';
 import { toCharset } from '../common/text/charset.js';
 import { peek } from '../common/text/peek.js';
@@ -59,8 +59,7 @@ async function* spooledRows(files: FileStore, source: AsyncIterable<Buffer>, opt
 }
 
 function notRead(why: string): AppError {
-  const message = `the bytes ${why}`;
-  return new AppError('UNSUPPORTED_TYPE', `source: ${message}`, { details: { errors: [{ path: 'source', message, code: 'custom' }] } });
+  return errorOf('UNSUPPORTED_TYPE', [fieldError('source', `the bytes ${why}`)]);
 }
 
 /** The settings, and those that are parameters of the content type: charset and header (RFC 4180). */

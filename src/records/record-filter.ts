@@ -26,14 +26,14 @@ export function isReservedName(name: string): boolean {
 /**
  * Reads the filter language: `{ field: value }` is equality, `{ field: { operator: value } }` a comparison with
  * `eq ne gt gte lt lte in contains exists`; all must hold. `a.b` is field b inside field a, `a\.b` a field with a dot in its name.
- * @param at the path that stands before every field in the messages
+ * @param at the path that stands before every field
  * @throws AppError INVALID_INPUT with the path of the wrong field
  */
 export function parseRecordFilter(filter: unknown, at = 'filter'): RecordCondition[] {
-  if (!isObject(filter)) throw invalidField(at, `${at} must be an object such as {"status":"pending"}`, 'invalid_type');
+  if (!isObject(filter)) throw invalidField(at, `must be an object such as {"status":"pending"}`, 'invalid_type');
   const conditions = Object.entries(filter).flatMap(([field, test]) => parseField(field, test, `${at}.${field}`));
   if (conditions.length > MAX_CONDITIONS)
-    throw invalidField(at, `${at} has ${conditions.length} conditions; give at most ${MAX_CONDITIONS}`, 'too_big');
+    throw invalidField(at, `has ${conditions.length} conditions; give at most ${MAX_CONDITIONS}`, 'too_big');
   return conditions;
 }
 
@@ -41,17 +41,17 @@ function parseField(field: string, test: unknown, at: string): RecordCondition[]
   const path = parsePath(field, at);
   if (!isObject(test)) return [parseCondition(path, 'eq', test, at)];
   const entries = Object.entries(test);
-  if (entries.length === 0) throw invalidField(at, `${at} is an empty object; give a value or an operator such as {"gt":5}`);
+  if (entries.length === 0) throw invalidField(at, `is an empty object; give a value or an operator such as {"gt":5}`);
   return entries.map(([operator, value]) => parseCondition(path, operator, value, `${at}.${operator}`));
 }
 
 function parsePath(field: string, at: string): string[] {
   const path = field.split(/(?<!\\)\./).map((part) => part.replaceAll('\\.', '.'));
-  if (path.length > MAX_DEPTH) throw invalidField(at, `${at} is nested deeper than ${MAX_DEPTH} fields`, 'too_big');
-  if (path.includes('')) throw invalidField(at, `${at} has an empty field name; write a\\.b for a field whose name has a dot`);
+  if (path.length > MAX_DEPTH) throw invalidField(at, `is nested deeper than ${MAX_DEPTH} fields`, 'too_big');
+  if (path.includes('')) throw invalidField(at, `has an empty field name; write a\\.b for a field whose name has a dot`);
   if (field.length > 500) throw invalidField(at, 'a field name is longer than 500 characters', 'too_big');
   const reserved = path.find(isReservedName);
-  if (reserved) throw invalidField(at, `${at}: ${reserved} cannot be a field`, 'unrecognized_keys');
+  if (reserved) throw invalidField(at, `${reserved} cannot be a field`, 'unrecognized_keys');
   refuseUnstorable(field, at);
   return path;
 }
@@ -70,7 +70,7 @@ function parseCondition(path: string[], operator: string, value: unknown, at: st
     case 'in':
       return { path, operator, value: list(value, at) };
     case 'exists':
-      if (typeof value !== 'boolean') throw invalidField(at, `${at} must be true or false`, 'invalid_type');
+      if (typeof value !== 'boolean') throw invalidField(at, `must be true or false`, 'invalid_type');
       return { path, operator, value };
     default:
       throw invalidField(at, unknownOperator(operator, at), 'unrecognized_keys');
@@ -78,31 +78,31 @@ function parseCondition(path: string[], operator: string, value: unknown, at: st
 }
 
 function unknownOperator(operator: string, at: string): string {
-  if (isReservedName(operator)) return `${at}: ${operator} cannot be a field`;
+  if (isReservedName(operator)) return `${operator} cannot be a field`;
   const parent = at.slice(at.indexOf('.') + 1, -operator.length - 1);
-  return `${at}: ${operator} is not an operator (eq, ne, gt, gte, lt, lte, in, contains, exists); a nested field is written "${parent}.${operator}"`;
+  return `${operator} is not an operator (eq, ne, gt, gte, lt, lte, in, contains, exists); a nested field is written "${parent}.${operator}"`;
 }
 
 function scalar(value: unknown, at: string): Scalar {
   if (typeof value === 'string') {
-    if (value.length > MAX_TEXT) throw invalidField(at, `${at} is longer than ${MAX_TEXT} characters`, 'too_big');
+    if (value.length > MAX_TEXT) throw invalidField(at, `is longer than ${MAX_TEXT} characters`, 'too_big');
     refuseUnstorable(value, at);
     return value;
   }
   if (value === null || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))) return value;
-  throw wrongType(at, `${at} must be a string, number, boolean or null`);
+  throw wrongType(at, `must be a string, number, boolean or null`);
 }
 
 function comparable(value: unknown, at: string): string | number {
   const checked = scalar(value, at);
   if (typeof checked === 'string' || typeof checked === 'number') return checked;
-  throw wrongType(at, `${at} must be a string or a number`);
+  throw wrongType(at, `must be a string or a number`);
 }
 
 function list(value: unknown, at: string): Scalar[] {
-  if (!Array.isArray(value)) throw wrongType(at, `${at} must be a list`);
+  if (!Array.isArray(value)) throw wrongType(at, `must be a list`);
   if (value.length === 0 || value.length > MAX_LIST)
-    throw invalidField(at, `${at} must have 1 to ${MAX_LIST} values`, value.length ? 'too_big' : 'too_small');
+    throw invalidField(at, `must have 1 to ${MAX_LIST} values`, value.length ? 'too_big' : 'too_small');
   return value.map((entry, index) => scalar(entry, `${at}.${index}`));
 }
 

@@ -87,7 +87,7 @@ export const additionOfItems = t.procedure
   .input((input: unknown) => inputOf<AddItems>(input) as ListedItems)
   .mutation(({ ctx, input, path }) => {
     const { items, ...others } = input;
-    if (!Array.isArray(items)) throw invalidField('items', 'items must be a list', 'invalid_type');
+    if (!Array.isArray(items)) throw invalidField('items', 'must be a list', 'invalid_type');
     const added = { ...others, source: itemsFromArray(items) };
     return once(ctx, [path, input], (caller) => ctx.procedures.call(AddItems, added, caller));
   });

@@ -33,7 +33,8 @@ export interface ItemFailure {
 /** The handler only did as its signal told it: what it threw says nothing of the item. */
 export function isObedience({ thrown }: ItemFailure): boolean {
   try {
-    return thrown instanceof BatchStoppedError || (thrown instanceof Error && thrown.name === 'AbortError');
+    if (thrown instanceof BatchStoppedError) return true;
+    return typeof thrown === 'object' && thrown !== null && 'name' in thrown && thrown.name === 'AbortError';
   } catch {
     return false;
   }

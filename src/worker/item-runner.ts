@@ -1,17 +1,9 @@
-import { type BatchOptions, type ConflictResolution, keepsBackup } from '../batches/batch.options.js';
+import { type BatchOptions, keepsBackup } from '../batches/batch.options.js';
 import { OUTCOME_STATUS } from '../batches/entities/outcome.entity.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import type { RecordedOutcome } from '../batches/store/record-outcomes.js';
 import { checkInput } from '../common/check-input.js';
-import type {
-  BatchContext,
-  ChunkContext,
-  Item,
-  ItemContext,
-  ItemHandlerClass,
-  ItemLimits,
-  ItemResult,
-} from '../operations/item-handler.js';
+import type { Item, ItemContext, ItemHandlerClass, ItemResult } from '../operations/item-handler.js';
 import { handlerLogger } from '../operations/handler-logger.js';
 import type { RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { WorkItem } from './held-chunk.js';
@@ -19,6 +11,7 @@ import { isFinal, isObedience, type ItemFailure, stackOf, toFailure } from './it
 import { type Ending, readResult } from './item-result.js';
 import { retryDelayMs } from './retry-policy.js';
 import type { Settlement } from './settlement.js';
+import { type BatchAtWork, WorkContext } from './work-context.js';
 
 /** Failures of a turn whose stacks are kept: to write a million of them would take longer than most handlers do. */
 const MAX_STACKS = 100;
@@ -230,77 +223,4 @@ export class ItemRunner {
 /** To the microsecond, which is as far as the clock goes. */
 function measured({ startedAt, sharedBy }: WorkItem): number | null {
   return startedAt === 0 ? null : Math.round(((performance.now() - startedAt) / sharedBy) * 1_000) / 1_000;
-}
-
-type BatchAtWork = Omit<ChunkContext, 'signal'>;
-
-/** An item's context. A plain object with an AbortController costs about 4 microseconds an item: the signal is made when asked for. */
-class WorkContext implements ItemContext, ChunkContext {
-  constructor(
-    private readonly batch: BatchAtWork,
-    private readonly work: WorkItem,
-    private readonly keyPrefix: string,
-    private readonly report: (seq: number, percent: number) => void,
-  ) {}
-
-  get batchId(): string {
-    return this.batch.batchId;
-  }
-
-  get tenant(): string {
-    return this.batch.tenant;
-  }
-
-  get operation(): string {
-    return this.batch.operation;
-  }
-
-  get parameters(): unknown {
-    return this.batch.parameters;
-  }
-
-  get logger(): BatchContext['logger'] {
-    return this.batch.logger;
-  }
-
-  get conflictResolution(): ConflictResolution {
-    return this.batch.conflictResolution;
-  }
-
-  get keepsBackup(): boolean {
-    return this.batch.keepsBackup;
-  }
-
-  get limits(): ItemLimits {
-    return this.batch.limits;
-  }
-
-  get attempt(): number {
-    return this.work.attempt;
-  }
-
-  get idempotencyKey(): string {
-    return `${this.keyPrefix}${this.work.seq}`;
-  }
-
-  get signal(): AbortSignal {
-    return (this.work.controller ??= new AbortController()).signal;
-  }
-
-  async untimed<T>(wait: Promise<T>): Promise<T> {
-    const since = performance.now();
-    const { deadline } = this.work;
-    this.work.deadline = Infinity;
-    try {
-      return await wait;
-    } finally {
-      const waitedMs = performance.now() - since;
-      this.work.startedAt += waitedMs;
-      this.work.deadline = deadline + waitedMs;
-    }
-  }
-
-  progress(percent: number): void {
-    if (percent >= 0 && percent <= 100) this.report(this.work.seq, Math.floor(percent));
-  }
 }

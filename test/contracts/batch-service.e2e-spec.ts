@@ -68,7 +68,9 @@ describe('the samples of the document', () => {
       rollback: undefined,
       errors: [],
       warnings: [
-        expect.stringContaining(`no item handler does user-processing: record results with POST /api/batches/${batch.id}/results`),
+        expect.stringContaining(
+          `no item handler did user-processing when the batch was created: record results with POST /api/batches/${batch.id}/results`,
+        ),
       ],
       config: expect.objectContaining({ maxConcurrentJobs: expect.any(Number), retryAttempts: 3 }),
     });
@@ -562,7 +564,10 @@ describe('reading, changing and deleting', () => {
     await batches.updateBatch(id, { status: 'running' });
     expect(await ended(id)).toMatchObject({
       status: 'failed',
-      errors: [{ message: 'Job timeout exceeded', severity: 'critical', context: { kind: 'batch-timeout' } }],
+      errors: [
+        { message: 'Job timeout exceeded', severity: 'critical', context: { kind: 'batch-timeout' } },
+        { jobId: `${id}:1`, message: expect.stringContaining('when the batch was stopped'), context: { kind: 'interrupted', attempts: 0 } },
+      ],
     });
     expect((await api.get<{ data: object }>(`/api/batches/${id}`)).body.data).toMatchObject({
       status: 'failed',

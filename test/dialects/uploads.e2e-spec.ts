@@ -49,8 +49,8 @@ describe('an upload that is refused', () => {
 
   const REFUSALS: Record<string, [form: () => FormData, status: number, path: string, message: RegExp]> = {
     'an unknown priority': [() => formOf([csv()], { priority: 'urgent' }), 400, 'priority', /one of high, normal, low/],
-    'no file': [() => formOf([], { priority: 'high' }), 400, 'file', /no file/],
-    'text where a file should be': [() => formOf([], { file: 'menu.pdf' }), 400, 'file', /must be a file/],
+    'no file': [() => formOf([], { priority: 'high' }), 400, 'file', /is missing from the form/],
+    'text where a file should be': [() => formOf([], { file: 'menu.pdf' }), 400, 'file', /must be an upload, and is text/],
     'a file in another field': [() => formOf([csv(), { ...csv(), field: 'files' }]), 400, 'files', /the field file/],
     'an unknown field': [() => formOf([csv()], { prioriti: 'high' }), 400, 'prioriti', /priority and user_id/],
     'a user id that is too long': [() => formOf([csv()], { user_id: 'u'.repeat(201) }), 400, 'user_id', /at most 200/],

@@ -48,7 +48,7 @@ test('an expected error keeps its sentence, its fields and its time', () => {
     error: 'items.3.key: must be a string',
     message: 'items.3.key: must be a string',
     statusCode: 400,
-    details: { errors: [{ path: 'items.3.key', message: 'must be a string', code: 'invalid_type' }] },
+    details: { errors: [{ path: 'items.3.key', message: 'items.3.key: must be a string', code: 'invalid_type' }] },
   });
   const limited = toProblem(new AppError('RATE_LIMITED', 'slow down', { details: { retryAfterMs: 59_001 } }));
   expect(headersOf(limited)).toEqual({ 'retry-after': '60' });

@@ -93,7 +93,7 @@ describe('the operation noop', () => {
   });
 
   describe('is refused what harms others', () => {
-    const refused = 'payload.hang: is for tests and harms others; only a service that is started with NOOP_FAULTS=true takes it';
+    const refused = 'its hang is for tests and harms others; only a service that is started with NOOP_FAULTS=true takes it';
     const hang = { key: 'x', payload: { hang: true } };
     const lines = (...items: object[]) => items.map((item) => JSON.stringify(item)).join('\n');
 
@@ -120,7 +120,7 @@ describe('the operation noop', () => {
       );
       expect(await api.post(`/api/batches/${id}/items/a/retry`, { payload: { hang: true } })).toMatchObject({
         status: 400,
-        body: { message: refused },
+        body: { message: `payload: ${refused}` },
       });
     });
 

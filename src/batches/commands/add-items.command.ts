@@ -1,6 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { IsBoolean, IsIn, IsOptional, IsString } from 'class-validator';
-import { AppError } from '../../common/app-error.js';
+import { AppError, unprocessable } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
@@ -137,11 +137,10 @@ async function tell(connection: Connection, input: AddItems, items: number): Pro
 
 /** They cannot be taken back when the request breaks off, and so not be added once. */
 function notAllAtOnce(): AppError {
-  const message =
-    'items that skip wrong lines are added slice by slice, which no key can make one step of; send onInvalid=refuse, or no key';
-  return new AppError('UNPROCESSABLE', `Idempotency-Key: ${message}`, {
-    details: { errors: [{ path: 'Idempotency-Key', message, code: 'custom' }] },
-  });
+  return unprocessable(
+    'Idempotency-Key',
+    'items that skip wrong lines are added slice by slice, which no key can make one step of; send onInvalid=refuse, or no key',
+  );
 }
 
 function assertOpen(batch: BatchRow): void {

@@ -64,7 +64,7 @@ const FIRST_UNDONE: Statement = {
     SELECT b.id AS batch_id, u.*, NULL AS stack FROM batch b JOIN run r ON r.id = b.run_id
     CROSS JOIN LATERAL (
       SELECT t.seq, t.key, t.error_kind AS kind, t.error AS message, t.attempt - 1 AS attempts, t.failed_at AS recorded_at
-      FROM retry t WHERE ${IS_UNDONE_AFTER_ERROR} ORDER BY t.seq LIMIT $3
+      FROM retry t WHERE ${IS_UNDONE_AFTER_ERROR} ORDER BY t.seq LIMIT $3 + 1
     ) u
     WHERE b.tenant = $1 AND b.id = ANY ($2::text[]) ORDER BY u.seq`,
 };
@@ -117,11 +117,16 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
       this.read<FailureRow>(FIRST_UNDONE, input, input.failures),
       this.read<OfBatch & ItemOutputView>(FIRST_OUTPUTS, input, input.outputs),
     ]);
-    const previews = new Map(input.batchIds.map((id): [string, BatchPreview] => [id, { payloads: [], failures: [], outputs: [] }]));
+    const previews = new Map(
+      input.batchIds.map((id): [string, BatchPreview] => [id, { payloads: [], failures: [], moreUndone: false, outputs: [] }]),
+    );
     const edited = await this.editsOf(items);
     for (const row of items) pushUpTo(input.items, previews.get(row.batch_id)!.payloads, payloadsOf(row, edited));
-    for (const { batch_id, recorded_at, ...row } of [...failures, ...undone]) {
-      pushUpTo(input.failures, previews.get(batch_id)!.failures, [{ ...row, recordedAt: recorded_at.toISOString() }]);
+    for (const { batch_id, ...row } of failures) pushUpTo(input.failures, previews.get(batch_id)!.failures, [toFailure(row)]);
+    for (const { batch_id, ...row } of undone) {
+      const preview = previews.get(batch_id)!;
+      if (preview.failures.length < input.failures) preview.failures.push(toFailure(row));
+      else preview.moreUndone = true;
     }
     for (const { batch_id, ...row } of outputs) pushUpTo(input.outputs, previews.get(batch_id)!.outputs, [row]);
     return previews;
@@ -149,6 +154,10 @@ export class PreviewBatchesHandler implements IQueryHandler<PreviewBatches> {
     if (limit === 0 || batchIds.length === 0) return [];
     return run<Row>(this.database.pool, statement, [caller.tenant, batchIds, limit, ...more]);
   }
+}
+
+function toFailure({ recorded_at, ...row }: Omit<FailureRow, 'batch_id'>): ItemFailureView {
+  return { ...row, recordedAt: recorded_at.toISOString() };
 }
 
 function payloadsOf({ batch_id, no, items }: ChunkRow, { payloads, ends }: Edits): unknown[] {

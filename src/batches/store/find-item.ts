@@ -53,7 +53,7 @@ interface ChunkRow {
  */
 export async function findItem(connection: Connection, batchId: string, runId: string, name: ItemName): Promise<FoundItem> {
   const { key, seq } = name;
-  if ((key === undefined) === (seq === undefined)) throw invalidField('key', 'name the item either by its key or by its seq');
+  if ((key === undefined) === (seq === undefined)) throw invalidField('key', 'name the item either by it or by its seq');
   const found = seq === undefined ? await findByKey(connection, runId, key!) : await findBySeq(connection, runId, seq);
   const [item] = found;
   if (!item)

@@ -62,7 +62,7 @@ export class UpdateBreakerHandler implements ICommandHandler<UpdateBreaker> {
   async execute(input: UpdateBreaker): Promise<BreakerView> {
     const { provider, caller, failures, openMs, forced } = input;
     if (failures === undefined && openMs === undefined && forced === undefined) {
-      throw invalidField('forced', 'give at least one of failures, openMs and forced');
+      throw invalidField('forced', 'give it, failures or openMs, or several of them');
     }
     return this.database.transaction(async (connection) => {
       await this.write(connection, input);

@@ -4,8 +4,7 @@ import type { OutcomeView } from '../../batches/item.view.js';
 import { CancelBatch } from '../../batches/commands/cancel-batch.command.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
-import { AppError, type FieldError } from '../../common/app-error.js';
-import { inputError } from '../../common/check-input.js';
+import { AppError, errorOf, type FieldError, fieldError } from '../../common/app-error.js';
 import { type Caller, Procedures } from '../../common/procedure.js';
 import { isStorable, UNSTORABLE_TEXT } from '../../common/safe-json.js';
 import { Config } from '../../config.js';
@@ -86,10 +85,10 @@ export class AnnotationJobs {
 function assertImageIds(imageIds: unknown[]): void {
   const errors: FieldError[] = [];
   for (let index = 0; index < imageIds.length && errors.length < MAX_REPORTED; index += 1) {
-    const error = problemOfId(imageIds[index]);
-    if (error) errors.push({ ...error, path: `imageIds.${index}`, message: `imageIds.${index} ${error.message}` });
+    const problem = problemOfId(imageIds[index]);
+    if (problem) errors.push(fieldError(`imageIds.${index}`, problem.message, problem.code));
   }
-  if (errors.length > 0) throw inputError(errors);
+  if (errors.length > 0) throw errorOf('INVALID_INPUT', errors);
 }
 
 function problemOfId(id: unknown): Pick<FieldError, 'message' | 'code'> | undefined {

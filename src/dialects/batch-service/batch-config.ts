@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type BatchOptionsInput, givenOptions, type Priority } from '../../batches/batch.options.js';
 import type { BatchView } from '../../batches/batch.view.js';
-import { AppError } from '../../common/app-error.js';
+import { unprocessable } from '../../common/app-error.js';
 import type { BatchConfigInput, ResourceLimitsInput } from './batch-service.request.js';
 import type { BatchConfig, BatchPriority } from './batch-service.types.js';
 
@@ -23,9 +23,7 @@ export function toBatchPriority(priority: Priority): BatchPriority {
  */
 export function assertConfigCanBeChanged(config: BatchConfigInput, { parameters }: Pick<BatchView, 'parameters'>): void {
   if (!config.parameters || isDeepStrictEqual(config.parameters, parameters)) return;
-  const path = 'config.parameters';
-  const message = `${path}: cannot be changed; create another batch with them`;
-  throw new AppError('UNPROCESSABLE', message, { details: { errors: [{ path, message, code: 'custom' }] } });
+  throw unprocessable('config.parameters', 'cannot be changed; create another batch with them');
 }
 
 /** The engine's options that a config and a priority name; the others are left out. Of null, only what it takes away is kept. */

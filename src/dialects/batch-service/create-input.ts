@@ -1,6 +1,6 @@
 import type { InputOf } from '../../common/procedure.js';
 import type { CreateBatch } from '../../batches/commands/create-batch.command.js';
-import { AppError, type FieldError } from '../../common/app-error.js';
+import { AppError, renameFields } from '../../common/app-error.js';
 import { toOptions } from './batch-config.js';
 import type { CreateBatchOfDataRequest } from './batch-service.request.js';
 
@@ -48,26 +48,32 @@ export async function inRequestWords<T>(procedure: () => Promise<T>): Promise<T>
     return await procedure();
   } catch (error) {
     if (!(error instanceof AppError) || !error.details.errors) throw error;
-    const errors = error.details.errors.map(inWords);
-    const message = errors.map(sentence).slice(0, 3);
-    throw new AppError(error.code, message.join('; '), { details: { ...error.details, errors }, cause: error });
+    const { code, details, cause } = renameFields(error, toRequestPath);
+    // What an intake says of lines and of skipping them is about another way to send items.
+    const messages = details.errors!.slice(0, MAX_TOLD).map(({ message }) => message);
+    throw new AppError(code, messages.join('; '), { details, cause });
   }
 }
 
-function sentence({ path, message }: FieldError): string {
-  return message.startsWith(path) ? message : `${path}: ${message}`;
-}
+/** Wrong fields that the error's own message names. */
+const MAX_TOLD = 3;
 
-function inWords({ path, message, code }: FieldError): FieldError {
-  const item = /^items\.(\d+)/.exec(path)?.[1];
-  if (item !== undefined) return { path: `data.${item}`, message: `data.${item}: ${message.replace(/^line \d+: /, '')}`, code };
-  return {
-    path: withConfig(path.replace(/^parameters/, 'config.parameters')),
-    message: withConfig(message.replace(/\bparameters(?=\.)/g, 'config.parameters')),
-    code,
-  };
-}
+const REQUEST_PATHS: Record<string, string> = {
+  'options.concurrency': 'config.maxConcurrentJobs',
+  'options.timeout': 'config.timeoutPerTemplate',
+  'options.batchTimeout': 'config.resourceLimits.timeout',
+  'options.resourceLimits.maxMemoryMb': 'config.resourceLimits.maxMemory',
+  'options.resourceLimits.maxCpuPercent': 'config.resourceLimits.maxCpu',
+};
 
-function withConfig(text: string): string {
-  return text.replace(/\boptions\.resourceLimits\.(maxMemory|maxCpu)(?:Mb|Percent)/g, 'config.resourceLimits.$1');
+function toRequestPath(path: string): string {
+  const known = REQUEST_PATHS[path];
+  if (known) return known;
+  const [, line] = /^line (\d+)$/.exec(path) ?? [];
+  if (line !== undefined) return `data.${Number(line) - 1}`;
+  const [first, ...rest] = path.split('.');
+  // Keys are made of the data here: what is wrong with one is wrong with its item.
+  if (first === 'items') return ['data', ...rest.slice(0, 1)].join('.');
+  if (first === 'parameters') return ['config.parameters', ...rest].join('.');
+  return first === 'options' ? ['config', ...rest].join('.') : path;
 }

@@ -1,5 +1,5 @@
 import type { BatchView } from '../../batches/batch.view.js';
-import { AppError } from '../../common/app-error.js';
+import { AppError, unprocessable } from '../../common/app-error.js';
 import type { BatchStatus } from './batch-service.types.js';
 import { toBatchStatus } from './to-batch.js';
 
@@ -28,9 +28,11 @@ export function statusMove(batch: BatchView, wanted: BatchStatus): StatusMove | 
   const move = moveTo(wanted, batch);
   if (move) return move;
   const possible = (Object.keys(MOVES) as BatchStatus[]).filter((status) => moveTo(status, batch));
-  const remedy = possible.length > 0 ? `its status can be set to ${possible.join(' or ')}` : 'no item has failed, so create a new batch';
-  const message = `batch ${batch.id} is ${present}; ${remedy}`;
-  if (MOVES[wanted]) throw new AppError('CONFLICT', message);
-  const why = `status: no batch can be set to ${wanted}, it comes by itself; ${message}`;
-  throw new AppError('UNPROCESSABLE', why, { details: { errors: [{ path: 'status', message: why, code: 'custom' }] } });
+  const standing = `batch ${batch.id} is ${present}`;
+  const noWay = 'no item has failed, so create a new batch';
+  if (MOVES[wanted]) {
+    throw new AppError('CONFLICT', `${standing}; ${possible.length > 0 ? `its status can be set to ${possible.join(' or ')}` : noWay}`);
+  }
+  const remedy = possible.length > 0 ? `it can be set to ${possible.join(' or ')}` : noWay;
+  throw unprocessable('status', `no batch can be set to ${wanted}, it comes by itself; ${standing}; ${remedy}`);
 }

@@ -29,6 +29,11 @@ export function toBatchJob(batch: BatchView, item: ItemView, output: unknown): B
     retryCount: Math.max(0, attempts - 1),
     maxRetries: batch.options.retryAttempts,
     result: output ?? undefined,
-    error: status === 'cancelled' ? 'the batch was stopped before this job was done' : error?.message,
+    error: status === 'cancelled' ? whyUndone(error) : error?.message,
   };
+}
+
+function whyUndone(error: ItemView['error']): string {
+  const why = 'the batch was stopped before this job was done';
+  return error === null || error.kind === 'interrupted' ? why : `${why}; the last time: ${error.message}`;
 }

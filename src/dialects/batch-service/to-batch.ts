@@ -1,6 +1,7 @@
 import { keepsBackup } from '../../batches/batch.options.js';
 import type { BatchPreview, BatchView } from '../../batches/batch.view.js';
 import type { ItemFailureView } from '../../batches/item.view.js';
+import { modelWarnings } from '../model-warning.js';
 import { toBatchConfig, toBatchPriority } from './batch-config.js';
 import type { Batch, BatchError, BatchResults, BatchStatus, ErrorSeverity } from './batch-service.types.js';
 
@@ -14,7 +15,7 @@ export function toBatchStatus({ status, retrying }: Pick<BatchView, 'status' | '
   return status === 'timed_out' ? 'failed' : status;
 }
 
-const NOTHING: BatchPreview = { payloads: [], failures: [], outputs: [] };
+const NOTHING: BatchPreview = { payloads: [], failures: [], moreUndone: false, outputs: [] };
 
 /** @param preview as much of the batch's contents as is shown; what is missing is named among the warnings */
 export function toBatch(view: BatchView, preview = NOTHING): Batch {
@@ -36,7 +37,7 @@ export function toBatch(view: BatchView, preview = NOTHING): Batch {
     data: preview.payloads,
     results: view.endedAt === null ? undefined : toResults(view, preview),
     errors: toErrors(view, preview.failures),
-    warnings: [...warningsOfWork(view), ...warningsOfContents(view, preview)],
+    warnings: [...modelWarnings(view), ...warningsOfWork(view), ...warningsOfContents(view, preview)],
     config: toBatchConfig(view),
     rollback: view.rollback ?? undefined,
   };
@@ -127,7 +128,7 @@ function warningsOfData({ id, operation, external, options, rollback }: BatchVie
   if (failed > 0) return [`what ${failed} items did could not be undone; GET /api/batches/${id}/rollback says which, and why`];
   if (!external) return [];
   const warnings = [
-    `no item handler does ${operation}: record results with POST /api/batches/${id}/results, or register one and create the batch again; ` +
+    `no item handler did ${operation} when the batch was created: record results with POST /api/batches/${id}/results, or register one and create the batch again; ` +
       'maxConcurrentJobs and timeoutPerTemplate are up to whoever does the work',
   ];
   if (keepsBackup(options))
@@ -136,13 +137,21 @@ function warningsOfData({ id, operation, external, options, rollback }: BatchVie
 }
 
 /** What is left out of data, errors and outputs. */
-function warningsOfContents({ id, dialect, counts, endedAt }: BatchView, { payloads, failures, outputs }: BatchPreview): string[] {
+function warningsOfContents(
+  { id, dialect, counts, endedAt }: BatchView,
+  { payloads, failures, moreUndone, outputs }: BatchPreview,
+): string[] {
   const warnings: string[] = [];
   if (dialect === 'batch-service' && payloads.length < counts.total) {
     warnings.push(`data shows the first ${payloads.length} of ${counts.total} items; GET /api/batches/${id}/items pages through all`);
   }
   if (failures.length < counts.failed) {
     warnings.push(`errors shows ${failures.length} of ${counts.failed} failed items; GET /api/batches/${id}/results?status=failed has all`);
+  }
+  if (moreUndone) {
+    warnings.push(
+      `errors shows ${failures.length} jobs; GET /api/batches/${id}/results?status=cancelled has all that were left undone after a failure`,
+    );
   }
   if (dialect === 'batch-service' && endedAt !== null && outputs.length < counts.succeeded) {
     warnings.push(`results.outputs shows ${outputs.length} of ${counts.succeeded}; GET /api/batches/${id}/results has all`);

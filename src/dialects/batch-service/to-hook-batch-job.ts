@@ -1,11 +1,12 @@
 import type { BatchView } from '../../batches/batch.view.js';
 import type { ItemFailureView } from '../../batches/item.view.js';
 import type { HookBatchJob } from './batch-service.types.js';
+import { modelWarnings } from '../model-warning.js';
 import { toBatch, warningsOfWork } from './to-batch.js';
 
 /** A batch as the hook reads it: start and end by its own names, and no data or outputs. */
 export function toHookBatchJob(view: BatchView, failures: ItemFailureView[]): HookBatchJob {
-  const batch = toBatch(view, { payloads: [], outputs: [], failures });
+  const batch = toBatch(view, { payloads: [], outputs: [], moreUndone: false, failures });
   const { id, name, description, type, status, priority, progress, createdAt, startedAt, completedAt, errors, config } = batch;
   return {
     id,
@@ -26,7 +27,7 @@ export function toHookBatchJob(view: BatchView, failures: ItemFailureView[]): Ho
     duration: startedAt && (completedAt?.getTime() ?? Date.now()) - startedAt.getTime(),
     estimatedTimeRemaining: view.etaMs ?? undefined,
     errors,
-    warnings: warningsOfWork(view),
+    warnings: [...modelWarnings(view), ...warningsOfWork(view)],
     config,
   };
 }

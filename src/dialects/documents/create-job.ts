@@ -1,6 +1,5 @@
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
-import { invalidField, type FieldError } from '../../common/app-error.js';
-import { inputError } from '../../common/check-input.js';
+import { errorOf, type FieldError, fieldError } from '../../common/app-error.js';
 import type { Caller, Procedures } from '../../common/procedure.js';
 import { isStorable, UNSTORABLE_TEXT } from '../../common/safe-json.js';
 import type { CreatedDocumentJob } from './documents.reply.js';
@@ -42,10 +41,10 @@ function assertDocumentIds(ids: unknown[]): void {
   const errors: FieldError[] = [];
   for (const [index, id] of ids.entries()) {
     const problem = problemOf(id);
-    if (problem) errors.push(...(invalidField(`documentIds.${index}`, problem.message, problem.code).details.errors ?? []));
+    if (problem) errors.push(fieldError(`documentIds.${index}`, problem.message, problem.code));
     if (errors.length === MAX_ERRORS) break;
   }
-  if (errors.length > 0) throw inputError(errors.map((error) => ({ ...error, message: `${error.path} ${error.message}` })));
+  if (errors.length > 0) throw errorOf('INVALID_INPUT', errors);
 }
 
 function problemOf(id: unknown): Pick<FieldError, 'message' | 'code'> | undefined {

@@ -1,6 +1,7 @@
 import type { BatchOptionsInput } from '../../batches/batch.options.js';
 import type { BatchView } from '../../batches/batch.view.js';
-import { AppError, invalidField } from '../../common/app-error.js';
+import { AppError, invalidField, renameFields, unprocessable } from '../../common/app-error.js';
+import { modelWarnings } from '../model-warning.js';
 import type { CreateErpBatchRequest } from './erp.request.js';
 
 /** The batch's own settings; every other key of `options` is a parameter of the operation. */
@@ -37,8 +38,7 @@ const NOT_BUILT_YET = ['notificationSettings', 'schedule', 'webhook', 'template'
 function assertBuilt(options: Record<string, unknown>): void {
   const key = NOT_BUILT_YET.find((name) => name in options);
   if (key === undefined) return;
-  const message = `options.${key} is not built yet; leave it out`;
-  throw new AppError('UNPROCESSABLE', message, { details: { errors: [{ path: `options.${key}`, message, code: 'custom' }] } });
+  throw unprocessable(`options.${key}`, 'is not built yet; leave it out');
 }
 
 /** The request as the input of CreateBatch. */
@@ -46,7 +46,7 @@ export function toCreateInput({ operation, name, description, filters, options, 
   assertBuilt(options ?? {});
   const { externalResults, ...rest } = options ?? {};
   if (externalResults !== undefined && typeof externalResults !== 'boolean') {
-    throw invalidField('options.externalResults', 'externalResults must be true or false', 'invalid_type');
+    throw invalidField('options.externalResults', 'must be true or false', 'invalid_type');
   }
   const [settings, parameters] = [pick(rest, isSetting), pick(rest, (key) => !isSetting(key))];
   return {
@@ -75,24 +75,21 @@ export async function inErpWords<T>(creation: () => Promise<T>): Promise<T> {
   try {
     return await creation();
   } catch (error) {
-    if (!(error instanceof AppError) || !error.details.errors) throw error;
-    const errors = error.details.errors.map((each) => ({ ...each, path: inWords(each.path), message: inWords(each.message) }));
-    throw new AppError(error.code, inWords(error.message), { details: { ...error.details, errors }, cause: error });
+    throw error instanceof AppError ? renameFields(error, toErpPath) : error;
   }
 }
 
-function inWords(text: string): string {
-  return text.replace(/\bparameters(?=[.:\s]|$)/g, 'options').replace(/\btotalItems\b/g, 'total_items');
+function toErpPath(path: string): string {
+  if (path === 'totalItems') return 'total_items';
+  const [first, ...rest] = path.split('.');
+  return first === 'parameters' ? ['options', ...rest].join('.') : path;
 }
 
 /** What the caller of a creation should know: what was asked for and could not be taken as it was meant. */
-export function creationWarnings({ external, parameters, counts }: BatchView, { total_items }: CreateErpBatchRequest): string[] {
-  if (external) return [];
-  const warnings: string[] = [];
-  if (parameters.model !== undefined) {
-    warnings.push(`no AI provider is configured: the offline analyzer does the work, not the model ${JSON.stringify(parameters.model)}`);
-  }
-  if (typeof total_items === 'number' && total_items !== counts.total) {
+export function creationWarnings(batch: BatchView, { total_items }: CreateErpBatchRequest): string[] {
+  const { external, counts } = batch;
+  const warnings = modelWarnings(batch);
+  if (!external && typeof total_items === 'number' && total_items !== counts.total) {
     warnings.push(`total_items is ${total_items}, but the filters chose ${counts.total} items; progress is counted on those`);
   }
   return warnings;

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { type ItemSource, itemsFromArray, itemsFromNdjson } from '../../batches/item-source.js';
-import { AppError } from '../../common/app-error.js';
+import { AppError, invalidField } from '../../common/app-error.js';
 import { charsetOf, rowsOfType } from '../../common/media-types.js';
 import { readBody } from '../../common/read-body.js';
 import { toUtf8 } from '../../common/text/to-utf8.js';
@@ -13,6 +13,5 @@ export function itemSourceOf(body: unknown, type: string, maxBytes: number): Ite
   }
   const { items, ...others } = (body ?? {}) as { items?: unknown };
   if (Array.isArray(items) && Object.keys(others).length === 0) return itemsFromArray(items);
-  const message = 'send { "items": [...] } and nothing else, or NDJSON with one item a line';
-  throw new AppError('INVALID_INPUT', message, { details: { errors: [{ path: 'items', message, code: 'invalid_type' }] } });
+  throw invalidField('items', 'must be a list, and nothing beside it; or send NDJSON with one line for each', 'invalid_type');
 }

@@ -87,6 +87,6 @@ export class ItemsController {
 
 function nameOf(key: string, { by }: ItemNameQuery): { key?: string; seq?: number } {
   if (by !== 'seq') return { key };
-  if (!/^\d{1,10}$/.test(key)) throw invalidField('seq', `${key} is no position; with by=seq give a whole number from 0`, 'invalid_type');
+  if (!/^\d{1,10}$/.test(key)) throw invalidField('seq', `${key} is no position; give a whole number from 0`, 'invalid_type');
   return { seq: Number(key) };
 }

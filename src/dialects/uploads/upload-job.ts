@@ -93,7 +93,9 @@ function isGivenUp(batch: BatchView, { status }: ItemView): boolean {
 function errorOf(batch: BatchView, item: ItemView): string | undefined {
   if (isGivenUp(batch, item)) {
     const why = batch.status === 'cancelled' ? CANCELLED : (batch.reason ?? CANCELLED);
-    return item.error ? `${why}; the last time: ${item.error.message}` : why;
+    // That it was at work when somebody cancelled it is no reason.
+    const isReason = item.error !== null && (item.error.kind !== 'interrupted' || batch.status === 'timed_out');
+    return isReason ? `${why}; the last time: ${item.error!.message}` : why;
   }
   return item.error?.kind === 'timeout' ? TIMEOUT : item.error?.message;
 }

@@ -6,7 +6,7 @@ import type { BatchView, LineProblem } from '../../batches/batch.view.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { GetBatch } from '../../batches/queries/get-batch.query.js';
 import type { ItemSource } from '../../batches/item-source.js';
-import { AppError, type FieldError, invalidField } from '../../common/app-error.js';
+import { AppError, fieldError, invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import { type Caller, callerWithin, Procedures } from '../../common/procedure.js';
 import { IsCollectionName } from '../collection-name.js';
@@ -96,8 +96,8 @@ export class ImportRecordsHandler implements ICommandHandler<ImportRecords> {
     const { caller, source, rows, fileId, contentType, keyField } = input;
     const settings = settingsOf(input);
     const given = [source, rows, fileId].filter((value) => value !== undefined).length;
-    if (given !== 1) throw invalidField('source', 'give the rows in exactly one of source, rows and fileId');
-    if (contentType !== undefined && !source) throw invalidField('contentType', 'is for a source; leave it out');
+    if (given !== 1) throw invalidField('source', 'is one of three ways to give the rows, beside rows and fileId; take exactly one');
+    if (contentType !== undefined && !source) throw invalidField('contentType', 'goes only with a source; leave it out');
     if (rows) return rowsFromArray(rows, settings);
     const options = { ...settings, textColumn: keyField };
     if (fileId !== undefined) return readFileRows(this.files, caller.tenant, { ...options, fileId });
@@ -143,7 +143,7 @@ async function* withoutProblems(items: ItemSource, report: Pick<ImportReceipt, '
 }
 
 function allWrong({ skipped, problems }: Pick<ImportReceipt, 'skipped' | 'problems'>): AppError {
-  const errors = problems.map(({ line, message }): FieldError => ({ path: `line ${line}`, message, code: 'custom' }));
+  const errors = problems.map(({ line, message }) => fieldError(`line ${line}`, message));
   const { line, message } = problems[0]!;
   const all = skipped === 1 ? 'the only row is wrong' : `all ${skipped} rows are wrong`;
   return new AppError('INVALID_INPUT', `nothing was imported: ${all}, line ${line}: ${message}`, { details: { errors } });

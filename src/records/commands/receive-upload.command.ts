@@ -4,7 +4,7 @@ import { IsString, MaxLength } from 'class-validator';
 import { randomUUID } from 'node:crypto';
 import type { BatchView } from '../../batches/batch.view.js';
 import { CreateBatch } from '../../batches/commands/create-batch.command.js';
-import { AppError, invalidField } from '../../common/app-error.js';
+import { errorOf, fieldError, invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import { type Caller, callerWithin, Procedures } from '../../common/procedure.js';
 import { Config } from '../../config.js';
@@ -59,7 +59,8 @@ export class ReceiveUploadHandler implements ICommandHandler<ReceiveUpload> {
     try {
       const form = new UploadForm();
       const files = await this.store(uploadId, form, input);
-      if (files.length === 0) throw invalidField('file', 'the form has no file; with curl: -F file=@menu.pdf', 'too_small');
+      if (files.length === 0)
+        throw invalidField('file', 'is missing from the form; with curl add it with -F, and an @ before the path', 'too_small');
       await this.allowance.spend(uploadId, uploaderOf(form, address, caller));
       const views = files.map(toFileView);
       const within = callerWithin(caller, ReceiveUpload, (batch: BatchView) => ({ batch, files: views }));
@@ -134,8 +135,7 @@ export class ReceiveUploadHandler implements ICommandHandler<ReceiveUpload> {
 /** An API key may upload for any user, a token only for its own. */
 function assertOwnName({ userId }: UploadForm, { personal, subject }: Caller): void {
   if (!personal || userId === undefined || userId === subject) return;
-  const message = `user_id: is ${userId}, but the token is that of ${subject}; leave it out`;
-  throw new AppError('FORBIDDEN', message, { details: { errors: [{ path: 'user_id', message, code: 'custom' }] } });
+  throw errorOf('FORBIDDEN', [fieldError('user_id', `is ${userId}, but the token is that of ${subject}; leave it out`)]);
 }
 
 function userOf({ userId }: UploadForm, { personal, subject }: Caller): string | undefined {

@@ -28,7 +28,7 @@ export class UploadForm {
         this.userId = value === '' ? undefined : toUserId(value);
         return;
       case 'file':
-        throw invalidField('file', 'must be a file, not text; with curl: -F file=@menu.pdf', 'invalid_type');
+        throw invalidField('file', 'must be an upload, and is text; with curl put an @ before the path', 'invalid_type');
       default:
         throw invalidField(name, 'is not a field of this form; it has file (repeated), priority and user_id', 'unrecognized_keys');
     }
@@ -50,12 +50,12 @@ function toUserId(value: string): string {
 /** A file's name as data: what stands before the last slash is left out, and no path is ever made from it. @param at "file.0" */
 export function cleanName(filename: string, at: string): string {
   const name = toStorableText(filename.split(/[/\\]/).at(-1)!.trim());
-  if (name === '') throw invalidField(at, 'has no name; choose a file, or leave the field out');
+  if (name === '') throw invalidField(at, 'has no name; choose one, or leave the field out');
   if (name.length <= MAX_NAME) return name;
   throw invalidField(at, `the file's name has ${name.length} characters; at most ${MAX_NAME} are allowed`, 'too_big');
 }
 
 /** @throws AppError INVALID_INPUT for a file in a field of another name */
 export function assertFileField(field: string): void {
-  if (field !== 'file') throw invalidField(field, 'is not a field for files; send each file in the field file', 'unrecognized_keys');
+  if (field !== 'file') throw invalidField(field, 'takes no uploads; send each one in the field file', 'unrecognized_keys');
 }
