@@ -3,7 +3,7 @@ import { OUTCOME_STATUS } from '../batches/entities/outcome.entity.js';
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
 import type { RecordedOutcome } from '../batches/store/record-outcomes.js';
 import { checkInput } from '../common/check-input.js';
-import type { Item, ItemContext, ItemHandlerClass, ItemResult } from '../operations/item-handler.js';
+import type { Item, ItemHandlerClass, ItemResult } from '../operations/item-handler.js';
 import { handlerLogger } from '../operations/handler-logger.js';
 import type { RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { WorkItem } from './held-chunk.js';
