@@ -85,11 +85,11 @@ function readIfThere(path) {
 /** Of package.json only what npm installs by: a changed script or description is no reason to install anew. */
 function installInputs() {
   const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const { dependencies, devDependencies, optionalDependencies, overrides, allowScripts } = manifest;
+  const { dependencies, peerDependencies, devDependencies, optionalDependencies, overrides, allowScripts } = manifest;
   const platform = `${process.platform}-${process.arch}`;
   return [
     platform,
-    JSON.stringify({ dependencies, devDependencies, optionalDependencies, overrides, allowScripts }),
+    JSON.stringify({ dependencies, peerDependencies, devDependencies, optionalDependencies, overrides, allowScripts }),
     ...contents('package-lock.json', '.npmrc'),
   ];
 }

@@ -2,7 +2,7 @@ import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common'
 import { CqrsModule } from '@nestjs/cqrs';
 import { AccessModule } from './access/access.module.js';
 import { BatchesModule } from './batches/batches.module.js';
-import { loggingModule } from './common/logging.module.js';
+import { LoggingModule } from './common/logging.module.js';
 import type { Config } from './config.js';
 import { ConfigModule } from './config.module.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -31,7 +31,7 @@ export class AppModule {
   static forRole(config: Config, databaseUrl: string, extra: Modules = []): DynamicModule {
     const engine = [
       ConfigModule.with(config),
-      loggingModule,
+      LoggingModule,
       CqrsModule.forRoot(),
       DatabaseModule.forUrl(databaseUrl),
       QueueModule.forRedis(config.redisUrl),

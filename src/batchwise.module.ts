@@ -1,9 +1,11 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { MODULE_METADATA } from '@nestjs/common/constants.js';
+import { APP_FILTER } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { BatchesModule } from './batches/batches.module.js';
 import { edgeVariables } from './config-edge.js';
 import { assertSharedDatabase, Config, type Variables } from './config.js';
+import { AppErrorFilter } from './common/problem.filter.js';
 import { ConfigModule } from './config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DIALECT_MODULES } from './dialects/dialect-modules.js';
@@ -24,7 +26,8 @@ export type BatchwiseSettings = Omit<Variables, (typeof OF_THE_SERVER)[number]>;
 
 /**
  * The engine within another NestJS application: procedures, workers, item handlers, records, and the documented interfaces' services for
- * code in the same process; no routes, no sockets, no guards. Brings CQRS's buses along. Everything is closed in order when the
+ * code in the same process; no routes, no sockets, no guards. An `AppError` that one of the application's own routes throws is answered
+ * with its status and the error body. Brings CQRS's buses along. Everything is closed in order when the
  * application is: work drains first, the embedded database ends last.
  */
 @Module({})
@@ -52,6 +55,7 @@ export class BatchwiseModule {
         ...procedures,
         ...worker,
       ],
+      providers: [{ provide: APP_FILTER, useClass: AppErrorFilter }],
       exports: procedures,
     };
   }

@@ -8,6 +8,7 @@ export { startService, type RunningService, type ServiceOptions } from './servic
 // Procedures: hand one of the classes below to `Procedures.call`, with its input and who calls; or to `toProcedure`, for CQRS's buses.
 export { type Caller, type Dialect, type InputOf, type OutputOf, type Procedure, Procedures, toProcedure } from './common/procedure.js';
 export { AppError, type ErrorCode, type FieldError } from './common/app-error.js';
+export { ProblemFilter } from './common/problem.filter.js';
 
 export { AddItems, type AddedItems } from './batches/commands/add-items.command.js';
 export { CancelBatch } from './batches/commands/cancel-batch.command.js';

@@ -1,9 +1,9 @@
 import type { ModuleMetadata } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Logger } from 'nestjs-pino';
 import { assertAccessControl } from './access/access.js';
 import { AppModule } from './app.module.js';
 import { ProcessRecycler, RECYCLE_EXIT_CODE } from './common/process-recycler.js';
+import { ServiceLogger } from './common/service-logger.js';
 import type { Config } from './config.js';
 import { startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { endOnSignals, type EndOptions } from './end-on-signals.js';
@@ -38,7 +38,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const databaseUrl = config.databaseUrl ?? embedded!.url;
   try {
     const app = await createHttpApp(AppModule.forRole(config, databaseUrl, options.modules), config);
-    app.useLogger(app.get(Logger));
+    app.useLogger(app.get(ServiceLogger));
     await app.listen(config.port, config.host);
     const close = async (): Promise<void> => {
       await app.close();
@@ -53,7 +53,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
 }
 
 function endInOrder(app: NestFastifyApplication, config: Config, { close, tell }: Partial<EndOptions> & Pick<EndOptions, 'close'>): void {
-  const logger = app.get(Logger);
+  const logger = app.get(ServiceLogger);
   const end = endOnSignals({ close, graceMs: config.shutdownGraceMs, tell: tell ?? ((message) => logger.log(message)) });
   void app.get(ProcessRecycler).due.then((reason) => end.begin(`This process must be replaced (${reason})`, RECYCLE_EXIT_CODE));
 }

@@ -70,5 +70,6 @@ export const LimitCreation = (): MethodDecorator =>
     UseInterceptors(CreationLimitInterceptor),
     ApiTooManyRequestsResponse({
       description: 'Too many batches created in a minute; the Retry-After header says when the next one is allowed',
+      headers: { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' } } },
     }),
   );

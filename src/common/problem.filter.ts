@@ -1,8 +1,9 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { AppError } from './app-error.js';
 import { type Problem, toProblem } from './problem.js';
 
-/** Answers anything thrown on an HTTP route with the one error body. */
+/** Answers anything thrown on an HTTP route with the one error body. What is thrown elsewhere is thrown on. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
@@ -10,6 +11,7 @@ export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
+    if (host.getType() !== 'http') throw thrown;
     const { httpAdapter } = this.adapterHost;
     const response = host.switchToHttp().getResponse<object>();
     const problem = toProblem(thrown);
@@ -27,6 +29,10 @@ export class ProblemFilter implements ExceptionFilter {
     else if (problem.body.statusCode >= 500) this.logger.warn({ err: thrown }, problem.body.message);
   }
 }
+
+/** The same for the engine's errors alone: how an application that embeds it answers anything else is its own affair. */
+@Catch(AppError)
+export class AppErrorFilter extends ProblemFilter {}
 
 export function headersOf({ body, retryAfterMs }: Problem): Record<string, string> {
   return {

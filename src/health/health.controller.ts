@@ -8,6 +8,7 @@ import { AppError } from '../common/app-error.js';
 import { ProcessRecycler } from '../common/process-recycler.js';
 import { DATA_SOURCE } from '../database/sql.js';
 import { LaneQueue } from '../queue/lane-queue.js';
+import { LiveReply } from './health.reply.js';
 
 const CHECK_LIMIT_MS = 2_000;
 const RETRY_MS = 2_000;
@@ -32,7 +33,7 @@ export class HealthController implements OnModuleDestroy {
   /** Answers as long as the process does; asks nothing outside of it. */
   @Public()
   @Get('live')
-  live(): { status: 'ok' } {
+  live(): LiveReply {
     return { status: 'ok' };
   }
 

@@ -8,7 +8,7 @@ import { type Caller, Procedures } from '../common/procedure.js';
 import { limitBytes } from '../common/read-body.js';
 import { Config } from '../config.js';
 import { UploadFile } from './commands/upload-file.command.js';
-import type { FileView } from './record.view.js';
+import { FileReply } from './records.reply.js';
 
 @ApiTags('records')
 @Controller('api/files')
@@ -22,7 +22,7 @@ export class FilesController {
   @Post()
   @ApiConsumes('multipart/form-data')
   @ApiBody({ schema: { type: 'object', properties: { file: { type: 'string', format: 'binary' } } } })
-  async upload(@Req() { raw, headers }: FastifyRequest, @CurrentCaller() caller: Caller): Promise<{ success: true; data: FileView }> {
+  async upload(@Req() { raw, headers }: FastifyRequest, @CurrentCaller() caller: Caller): Promise<FileReply> {
     const parts = readMultipart(raw, headers['content-type']);
     for await (const part of parts) {
       if (part.filename === undefined) continue;

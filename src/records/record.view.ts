@@ -2,7 +2,7 @@ import type { FileEntity } from './entities/file.entity.js';
 import type { Fields } from './record-fields.js';
 
 /** A record as JSON. Times are ISO 8601. */
-export interface RecordView {
+export class RecordView {
   collection: string;
   key: string;
   fields: Fields;
@@ -22,7 +22,7 @@ export interface RecordPage {
 }
 
 /** A stored file as JSON. */
-export interface FileView {
+export class FileView {
   id: string;
   name: string;
   mediaType: string;

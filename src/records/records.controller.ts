@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Headers, Param, Post, Put, Query } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiExtraModels, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { Readable } from 'node:stream';
 import { LimitCreation } from '../access/creation-limit.js';
 import { CurrentCaller } from '../access/current-caller.js';
@@ -9,11 +9,11 @@ import { JsonAsText, parseJsonBody } from '../common/json-body.js';
 import { jsonError, parseJson } from '../common/json-text.js';
 import { type Caller, type InputOf, Procedures } from '../common/procedure.js';
 import { Config } from '../config.js';
-import { type ImportReceipt, ImportRecords } from './commands/import-records.command.js';
+import { ImportRecords } from './commands/import-records.command.js';
 import { PutRecord } from './commands/put-record.command.js';
 import { GetRecord } from './queries/get-record.query.js';
 import { ListRecords } from './queries/list-records.query.js';
-import type { RecordPage, RecordView } from './record.view.js';
+import { ImportReply, RecordReply, RecordsReply } from './records.reply.js';
 import { ImportFileRequest, ImportRecordsQuery, ListRecordsQuery, PutRecordRequest } from './records.request.js';
 import { readBody } from '../common/read-body.js';
 
@@ -30,14 +30,15 @@ export class RecordsController {
   @LimitCreation()
   @JsonAsText()
   @ApiConsumes('application/json', 'application/x-ndjson', 'text/csv', 'text/tab-separated-values', 'text/plain')
-  @ApiBody({ type: ImportFileRequest })
+  @ApiExtraModels(ImportFileRequest)
+  @ApiBody({ schema: { oneOf: [{ $ref: getSchemaPath(ImportFileRequest) }, { type: 'array', items: { type: 'object' } }] } })
   async import(
     @Param('collection') collection: string,
     @Query() query: ImportRecordsQuery,
     @Body() body: unknown,
     @Headers('content-type') contentType: string | undefined,
     @CurrentCaller() caller: Caller,
-  ): Promise<{ success: true; data: ImportReceipt['batch']; warnings: string[] } & Omit<ImportReceipt, 'batch'>> {
+  ): Promise<ImportReply> {
     const rows = this.rowsIn(body, contentType ?? '', query);
     const { batch, skipped, problems } = await this.procedures.call(ImportRecords, { ...query, collection, ...rows }, caller);
     return { success: true, data: batch, skipped, problems, warnings: batch.warnings };
@@ -49,17 +50,14 @@ export class RecordsController {
     @Param('collection') collection: string,
     @Query() { filter, ...query }: ListRecordsQuery,
     @CurrentCaller() caller: Caller,
-  ): Promise<{ success: true; data: RecordView[]; pagination: Omit<RecordPage, 'rows'> }> {
+  ): Promise<RecordsReply> {
     const { rows, ...pagination } = await this.procedures.call(ListRecords, { ...query, collection, filter: parseFilter(filter) }, caller);
     return { success: true, data: rows, pagination };
   }
 
+  /** One record. */
   @Get(':collection/:key')
-  async get(
-    @Param('collection') collection: string,
-    @Param('key') key: string,
-    @CurrentCaller() caller: Caller,
-  ): Promise<{ success: true; data: RecordView }> {
+  async get(@Param('collection') collection: string, @Param('key') key: string, @CurrentCaller() caller: Caller): Promise<RecordReply> {
     return { success: true, data: await this.procedures.call(GetRecord, { collection, key }, caller) };
   }
 
@@ -70,7 +68,7 @@ export class RecordsController {
     @Param('key') key: string,
     @Body() body: PutRecordRequest,
     @CurrentCaller() caller: Caller,
-  ): Promise<{ success: true; data: RecordView }> {
+  ): Promise<RecordReply> {
     return { success: true, data: await this.procedures.call(PutRecord, { ...body, collection, key }, caller) };
   }
 

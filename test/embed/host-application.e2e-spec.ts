@@ -1,4 +1,4 @@
-import { Controller, Get, Injectable, Module } from '@nestjs/common';
+import { ConflictException, Controller, Get, Injectable, Module, Param, UseFilters } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CommandBus, CqrsModule, EventBus, EventsHandler, type IEventHandler, QueryBus } from '@nestjs/cqrs';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import {
+  AppError,
   BATCH_EVENTS,
   BatchCompleted,
   type BatchEvent,
@@ -24,6 +25,7 @@ import {
   ItemHandler,
   type ItemHandlerClass,
   type ItemOutcome,
+  ProblemFilter,
   Procedures,
   ProcessingJobType,
   RecordStore,
@@ -73,11 +75,33 @@ class HelloController {
   constructor(
     readonly dataSource: DataSource,
     readonly batches: BatchProcessingFacade,
+    readonly procedures: Procedures,
   ) {}
 
   @Get()
   hello(): string {
     return 'hello';
+  }
+
+  @Get('batch/:id')
+  batch(@Param('id') batchId: string) {
+    return this.procedures.call(GetBatch, { batchId }, CALLER);
+  }
+
+  @Get('busy')
+  busy(): never {
+    throw new AppError('RATE_LIMITED', 'too many greetings', { details: { retryAfterMs: 1_500 } });
+  }
+
+  @Get('own-error')
+  ownError(): never {
+    throw new ConflictException('greeted already');
+  }
+
+  @Get('own-error/in-one-shape')
+  @UseFilters(ProblemFilter)
+  ownErrorInOneShape(): never {
+    throw new ConflictException('greeted already');
   }
 }
 
@@ -135,6 +159,19 @@ describe('an application with routes, buses and a database of its own', () => {
     ]) {
       expect((await fetch(`${url}/${path}`)).status).toBe(404);
     }
+  });
+
+  it("answers the engine's errors in its own routes with their status and the one error body, and its own errors as it did", async () => {
+    const get = async (path: string) => {
+      const reply = await fetch(`${url}/hello/${path}`);
+      return { status: reply.status, retryAfter: reply.headers.get('retry-after'), body: (await reply.json()) as object };
+    };
+    const unknown = await get('batch/5b1a4f0e-3f53-4a4f-9c55-000000000000');
+    expect(unknown).toMatchObject({ status: 404, body: { success: false, statusCode: 404, details: { errors: [] } } });
+    expect(await get('busy')).toMatchObject({ status: 429, retryAfter: '2', body: { error: 'too many greetings', statusCode: 429 } });
+    expect(await get('own-error')).toMatchObject({ status: 409, body: { message: 'greeted already', error: 'Conflict' } });
+    const inOneShape = await get('own-error/in-one-shape');
+    expect(inOneShape).toMatchObject({ status: 409, body: { success: false, error: 'greeted already', details: { errors: [] } } });
   });
 
   it('keeps its own database', async () => {

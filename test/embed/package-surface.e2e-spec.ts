@@ -22,6 +22,7 @@ const DOORS: Record<string, string[]> = {
     'RecordStore',
     'StoresModule',
     'AppError',
+    'ProblemFilter',
   ],
   'batchwise/erp': ['BatchProcessingFacade'],
   'batchwise/annotations': ['BatchProcessor', 'ServiceInProcess', 'createRateLimiter', 'estimateDurationMinutes'],

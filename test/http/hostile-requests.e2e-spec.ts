@@ -142,7 +142,7 @@ function pathsOf(given: Schema, at: (string | number)[] = []): (string | number)
 }
 
 function spotsOf(schema: Schema): Spot[] {
-  const kinds = resolved(schema, document).oneOf ?? [schema];
+  const kinds = (resolved(schema, document).oneOf ?? [schema]).filter((kind) => resolved(kind, document).type !== 'array');
   return kinds.flatMap((kind) => pathsOf(kind).map((path) => spotAt(path, sampleOf(kind) as Record<string, unknown>)));
 }
 
@@ -151,6 +151,8 @@ test('every route that changes something describes its body, or is known to have
   expect(undescribed.sort()).toEqual(Object.keys(WITHOUT_BODY).sort());
   for (const { name, operation } of routes) {
     for (const [type, { schema }] of Object.entries(operation.requestBody?.content ?? {})) {
+      // Lines have no fields of their own: what is wrong in a row is told by its number, which the tests of imports and intake look at.
+      if (schema?.type === 'string') continue;
       const fields = schema && pathsOf(resolved(schema, document).oneOf?.[0] ?? schema);
       expect([name, type, fields?.length ?? 0]).toEqual([name, type, expect.any(Number)]);
       expect(fields).not.toEqual([]);

@@ -20,7 +20,7 @@ const PACKAGES = [
   'compromise',
   'jest',
   'prettier',
-  'nestjs-pino',
+  'pino-http',
   'zod',
 ];
 

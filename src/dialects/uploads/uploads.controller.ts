@@ -24,7 +24,7 @@ const FORM = {
   required: ['file'],
   properties: {
     file: { type: 'array', items: { type: 'string', format: 'binary' } },
-    priority: { type: 'string', enum: ['high', 'normal', 'low'] },
+    priority: { type: 'string', enum: ['high', 'normal', 'low'], default: 'normal' },
     user_id: { type: 'string' },
   },
 };

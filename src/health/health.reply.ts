@@ -1,0 +1,3 @@
+export class LiveReply {
+  status: 'ok';
+}
