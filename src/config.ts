@@ -16,6 +16,7 @@ const variables = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port.default(3000),
   DATA_DIR: z.string().min(1).default('.data'),
+  MIN_FREE_MB: z.coerce.number().int().min(0).max(100_000_000).default(256),
   DATABASE_URL: optionalUrl(['postgres', 'postgresql']),
   DATABASE_POOL_SIZE: count.max(200).default(20),
   REDIS_URL: optionalUrl(['redis', 'rediss']),
@@ -87,6 +88,8 @@ export class Config extends EdgeSettings {
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
+  /** Megabytes that stay free on the disk of `dataDir`: below that nothing new is taken in. */
+  readonly minFreeMb: number;
   /** Unset: an embedded PostgreSQL under `dataDir`. */
   readonly databaseUrl?: string;
   readonly databasePoolSize: number;
@@ -183,6 +186,7 @@ export class Config extends EdgeSettings {
       host: v.HOST,
       port: v.PORT,
       dataDir: v.DATA_DIR,
+      minFreeMb: v.MIN_FREE_MB,
       databaseUrl: v.DATABASE_URL,
       databasePoolSize: v.DATABASE_POOL_SIZE,
       redisUrl: v.REDIS_URL,

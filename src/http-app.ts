@@ -33,6 +33,7 @@ export async function createHttpApp(module: object, config: Config): Promise<Nes
   const app = await NestFactory.create<NestFastifyApplication>(module, new EdgeAdapter(connections, config), {
     bodyParser: false,
     bufferLogs: true,
+    abortOnError: false,
   });
   await configureHttp(app, config);
   app

@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { setFlagsFromString } from 'node:v8';
 import { type Config, loadConfig } from './config.js';
+import { DATABASE_LOST_EXIT_CODE } from './database/embedded-postgres.js';
+import { ServerStartError } from './database/embedded-start-error.js';
 import { type RunningService, startService } from './service.js';
 
 // V8 lets garbage grow to a multiple of what lives: 430 MB at a million items where 100 MB live. With this it stays at 220 MB, at the same
@@ -17,7 +19,7 @@ try {
   if (process.argv.includes('--supervised')) process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
+  process.exit(error instanceof ServerStartError && error.trouble === 'hopeless' ? DATABASE_LOST_EXIT_CODE : 1);
 }
 
 function banner(config: Config, service: RunningService): string {

@@ -5,7 +5,7 @@ import { AppModule } from './app.module.js';
 import { ProcessRecycler, RECYCLE_EXIT_CODE } from './common/process-recycler.js';
 import { ServiceLogger } from './common/service-logger.js';
 import type { Config } from './config.js';
-import { startEmbeddedPostgres } from './database/embedded-postgres.js';
+import { DATABASE_LOST_EXIT_CODE, startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { endOnSignals, type EndOptions } from './end-on-signals.js';
 import { createHttpApp } from './http-app.js';
 
@@ -14,6 +14,8 @@ export interface RunningService {
   url: string;
   databaseUrl: string;
   app: NestFastifyApplication;
+  /** Fulfilled, with the reason, when the embedded database has ended for good. Never rejects; of a database elsewhere it is never fulfilled. */
+  databaseLost: Promise<string>;
   /** Drains the work, then closes everything. */
   close(): Promise<void>;
 }
@@ -25,7 +27,7 @@ export interface ServiceOptions {
   modules?: ModuleMetadata['imports'];
   /**
    * Whether the process belongs to the service: SIGTERM, SIGINT (Ctrl-C) and SIGHUP then close it in order, within SHUTDOWN_GRACE_MS, and
-   * end the process with 0; a fault that only a new process is free of ends it with 75. Default: false, and whoever starts the service
+   * end the process with 0; a fault that only a new process is free of ends it with 75, an embedded database that is lost with 74. Default: false, and whoever starts the service
    * closes it.
    */
   signals?: boolean;
@@ -44,16 +46,23 @@ export async function startService(config: Config, options: ServiceOptions = {})
       await app.close();
       await embedded?.stop();
     };
-    if (options.signals) endInOrder(app, config, { close, tell: options.onProgress });
-    return { url: (await app.getUrl()).replace('[::1]', 'localhost'), databaseUrl, app, close };
+    if (options.signals) endInOrder(app, config, { close, tell: options.onProgress, lost: embedded?.lost });
+    const databaseLost = embedded?.lost ?? new Promise<never>(() => undefined);
+    return { url: (await app.getUrl()).replace('[::1]', 'localhost'), databaseUrl, app, databaseLost, close };
   } catch (error) {
     await embedded?.stop();
     throw error;
   }
 }
 
-function endInOrder(app: NestFastifyApplication, config: Config, { close, tell }: Partial<EndOptions> & Pick<EndOptions, 'close'>): void {
+interface Ending extends Pick<EndOptions, 'close'>, Partial<Pick<EndOptions, 'tell'>> {
+  /** Of an embedded database: see RunningService. */
+  lost?: Promise<string>;
+}
+
+function endInOrder(app: NestFastifyApplication, config: Config, { close, tell, lost }: Ending): void {
   const logger = app.get(ServiceLogger);
   const end = endOnSignals({ close, graceMs: config.shutdownGraceMs, tell: tell ?? ((message) => logger.log(message)) });
   void app.get(ProcessRecycler).due.then((reason) => end.begin(`This process must be replaced (${reason})`, RECYCLE_EXIT_CODE));
+  void lost?.then((reason) => end.begin(`The database is lost (${reason})`, DATABASE_LOST_EXIT_CODE));
 }

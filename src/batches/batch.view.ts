@@ -32,7 +32,7 @@ export class BatchView {
   status: Exclude<RunStatus, 'stopping'>;
   /** True while items in flight of a cancelled or timed-out run may still finish. */
   stopping: boolean;
-  /** Why it failed, timed out, was cancelled or is paused. */
+  /** Why it failed, timed out, was cancelled, is paused, or stands still although it runs: no space is left. */
   reason: string | null;
   /** 0 to 100, floored; 100 only at the end. */
   progress: number;

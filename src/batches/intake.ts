@@ -26,6 +26,8 @@ export interface IntakeTarget {
   lastWithAccept?: boolean;
   /** Takes the source's warnings. */
   warnings: Warnings;
+  /** Looks whether there is space for another slice. @throws AppError NO_SPACE */
+  assertSpace(): Promise<void>;
   /** Runs `write` with a connection and the first free position of `count` new items. May do so several times for the same items. */
   reserve(count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void>;
 }
@@ -53,7 +55,10 @@ export class Intake {
         else if ('warning' in item) this.target.warnings.add(item.warning);
         else this.push(item.text, item.key);
       }
-      if (this.isFull()) await this.flush();
+      if (this.isFull()) {
+        await this.target.assertSpace();
+        await this.flush();
+      }
       if (onInvalid === 'refuse' && this.report.problems.length >= MAX_PROBLEMS) break;
     }
     if (onInvalid === 'refuse' && this.report.skipped > 0) throw refusal(this.report.problems);

@@ -11,6 +11,7 @@ export const HTTP_STATUS = {
   RATE_LIMITED: 429,
   INTERNAL: 500,
   UNAVAILABLE: 503,
+  NO_SPACE: 507,
 } as const;
 
 export type ErrorCode = keyof typeof HTTP_STATUS;

@@ -1,6 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { AppError, type ErrorDetails, type FieldError, HTTP_STATUS } from './app-error.js';
-import { isOutage } from './outage.js';
+import { outageOf } from './outage.js';
 
 /** The one error body of every interface. `error` and `message` are the same sentence: the documents' clients read either. */
 export interface ProblemBody {
@@ -19,8 +19,6 @@ export interface Problem {
   expected: boolean;
 }
 
-const OUTAGE_RETRY_MS = 2_000;
-
 /** PostgreSQL's codes for text that it cannot store: a NUL character, half a surrogate pair. */
 const UNSTORABLE_TEXT = new Set(['22021', '22P05']);
 
@@ -36,9 +34,8 @@ const FASTIFY_SENTENCES: Record<string, string> = {
 export function toProblem(thrown: unknown): Problem {
   if (thrown instanceof AppError) return known(HTTP_STATUS[thrown.code], thrown.message, thrown.details);
   if (thrown instanceof HttpException) return known(thrown.getStatus(), sentenceOf(thrown));
-  if (isOutage(thrown)) {
-    return known(HTTP_STATUS.UNAVAILABLE, 'the database cannot be reached right now; try again', { retryAfterMs: OUTAGE_RETRY_MS });
-  }
+  const outage = outageOf(thrown);
+  if (outage) return known(HTTP_STATUS[outage.kind === 'no-space' ? 'NO_SPACE' : 'UNAVAILABLE'], outage.message, outage);
   if (UNSTORABLE_TEXT.has(codeOf(thrown)))
     return known(400, 'the request has a character that cannot be stored, such as NUL; leave it out');
   if (isHangUp(thrown)) return known(400, 'the request ended before its body did');

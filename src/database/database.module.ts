@@ -5,6 +5,7 @@ import { Config } from '../config.js';
 import { dataSourceOptions, openDataSource } from './data-source.js';
 import { DatabaseServer, DatabaseServerModule } from './database-server.js';
 import { CloseDatabase } from './close-database.js';
+import { FreeSpace } from './free-space.js';
 import { DATA_SOURCE, Database } from './sql.js';
 
 @Global()
@@ -18,7 +19,12 @@ export class DatabaseModule {
       useFactory: (config: Config) => connectionOptions(url, config),
       dataSourceFactory: (options): Promise<DataSource> => openDataSource(options),
     });
-    return { module: DatabaseModule, imports: [connection], providers: [Database], exports: [Database, TypeOrmModule] };
+    return {
+      module: DatabaseModule,
+      imports: [connection],
+      providers: [Database, FreeSpace],
+      exports: [Database, FreeSpace, TypeOrmModule],
+    };
   }
 
   /** The database that the settings name, or else an embedded one that runs as long as the application does. */
@@ -33,8 +39,8 @@ export class DatabaseModule {
     return {
       module: DatabaseModule,
       imports: [connection, DatabaseServerModule],
-      providers: [Database, CloseDatabase],
-      exports: [Database, TypeOrmModule],
+      providers: [Database, FreeSpace, CloseDatabase],
+      exports: [Database, FreeSpace, TypeOrmModule],
     };
   }
 }

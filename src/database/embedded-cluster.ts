@@ -6,7 +6,8 @@ import { findPrograms } from './embedded-programs.js';
 import { spawnSupervised, type SupervisedProcess } from './embedded-supervisor.js';
 import { serverUser, type ServerUser } from './embedded-user.js';
 
-const CLUSTER_NAME = 'postgres-18';
+/** Its folder in the data folder. */
+export const CLUSTER_NAME = 'postgres-18';
 const MAX_LOG_BYTES = 10_000_000;
 
 /** PostgreSQL's files of one data folder, and how to run its programs on them. */

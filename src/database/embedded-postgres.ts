@@ -1,4 +1,5 @@
 import { mkdir, realpath } from 'node:fs/promises';
+import { explainOutages } from '../common/outage.js';
 import { openCluster } from './embedded-cluster.js';
 import { lockDataFolder } from './embedded-lock.js';
 import { EmbeddedServer } from './embedded-server.js';
@@ -12,12 +13,18 @@ export interface EmbeddedPostgresOptions {
 
 export interface EmbeddedPostgres {
   url: string;
+  /** Fulfilled, with the reason, when the server has ended and waiting for another one is hopeless. Never rejects. */
+  lost: Promise<string>;
   stop(): Promise<void>;
 }
+
+/** Of a process whose database's files or programs are damaged (EX_IOERR): starting it again on this machine does not help. */
+export const DATABASE_LOST_EXIT_CODE = 74;
 
 /**
  * Runs a real PostgreSQL for this service alone: its files lie in the data folder, only this machine reaches it, and it ends when the
  * service ends, however that happens. One service at a time may use a data folder.
+ * @throws ServerStartError when PostgreSQL does not start
  */
 export async function startEmbeddedPostgres(dataDir: string, options: EmbeddedPostgresOptions = {}): Promise<EmbeddedPostgres> {
   const report = options.onProgress ?? (() => undefined);
@@ -27,8 +34,13 @@ export async function startEmbeddedPostgres(dataDir: string, options: EmbeddedPo
   try {
     const server = new EmbeddedServer(await openCluster(folder, report), options.settings ?? {}, report);
     const url = await server.start();
+    const forget = explainOutages(() => server.trouble);
+    const stop = async (): Promise<void> => {
+      forget();
+      await server.stop().finally(unlock);
+    };
     let stopped: Promise<void> | undefined;
-    return { url, stop: () => (stopped ??= server.stop().finally(unlock)) };
+    return { url, lost: server.lost, stop: () => (stopped ??= stop()) };
   } catch (error) {
     await unlock();
     throw error;

@@ -1,19 +1,28 @@
-import { readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
+import { totalBytes } from '../common/disk-bytes.js';
 import { lastLines, type Cluster } from './embedded-cluster.js';
-import { commandLineOf, isAlive } from './embedded-process.js';
+import { stopOrphan } from './embedded-orphan.js';
+import { LOG_LINE_PREFIX, ServerStartError, troubleOf } from './embedded-start-error.js';
 import { type SupervisedProcess } from './embedded-supervisor.js';
 
 /** The service's role and database: not a superuser, so that no SQL of the service can reach the machine's files or programs. */
 const NAME = 'batchwise';
+/** Of the first start, while what hinders it goes by itself. */
 const START_ATTEMPTS = 20;
-/** Replaying the log after a crash takes its time. */
-const START_TIMEOUT_MS = 180_000;
-/** What goes away by itself: a port that somebody took in between, and the last processes of a server that was killed. */
-const PASSING_TROUBLE = /Address already in use|pre-existing shared memory block/;
+/** Until it answers at all. While it says that it is starting up, it may take as long as it takes: it replays its log after a crash. */
+const START_TIMEOUT_MS = 60_000;
+const STARTING_UP = '57P03';
+const WRONG_PASSWORD = '28P01';
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 15_000;
+/** On a full disk a start fails at once, and somebody may make room at any moment. */
+const LONGEST_FULL_MS = 2_000;
+/** A server that ended sooner may do so again. */
+const STEADY_MS = 30_000;
+/** Failures in a row after which waiting is given up; a folder that is being mounted is not there for a moment. */
+const HOPELESS_TRIES = 5;
 
 /** Results are promised to be durable: fsync and synchronous_commit stay on, as they are by default. */
 const SETTINGS = {
@@ -22,14 +31,22 @@ const SETTINGS = {
   shared_buffers: '128MB',
   max_connections: '100',
   log_checkpoints: 'off',
+  log_line_prefix: LOG_LINE_PREFIX,
+  // Not the statement: the service logs its errors itself, and a statement may hold a megabyte of somebody's data.
+  log_min_error_statement: 'panic',
 };
 
-/** The PostgreSQL process of a cluster: started, started again when it dies, and stopped. */
+/** The PostgreSQL process of a cluster: started, started again as often as it ends, and stopped. */
 export class EmbeddedServer {
   private process?: SupervisedProcess;
   private port = 0;
-  private stopping = false;
-  private startedAgain = Promise.resolve();
+  private readonly stopping = new AbortController();
+  private kept = Promise.resolve();
+  private declareLost!: (reason: string) => void;
+  /** Fulfilled, with the reason, when it is hopeless to wait for a server any longer. Never rejects. */
+  readonly lost = new Promise<string>((resolve) => (this.declareLost = resolve));
+  /** Why there is no server at the moment, and what is done about it, for clients; undefined while there is one. */
+  trouble?: string;
 
   constructor(
     private readonly cluster: Cluster,
@@ -37,68 +54,133 @@ export class EmbeddedServer {
     private readonly report: (message: string) => void,
   ) {}
 
-  /** Resolves to the URL of the service's database when that can be used. */
+  /**
+   * Resolves to the URL of the service's database when that can be used.
+   * @throws ServerStartError
+   */
   async start(): Promise<string> {
-    await this.launch(freePort);
+    await this.launchFirst();
     try {
       await this.makeDatabase();
     } catch (error) {
       await this.stop();
       throw error;
     }
+    this.kept = this.keepRunning();
     return `postgres://${NAME}:${this.cluster.password}@127.0.0.1:${this.port}/${NAME}`;
   }
 
   async stop(): Promise<void> {
-    this.stopping = true;
+    this.stopping.abort();
     await this.process?.stop();
-    await this.startedAgain;
+    await this.kept;
   }
 
-  private async launch(choosePort: () => Promise<number>): Promise<void> {
-    await stopOrphan(this.cluster, this.report);
+  private get isStopping(): boolean {
+    return this.stopping.signal.aborted;
+  }
+
+  private async launchFirst(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const logged = await this.cluster.logSize();
-      this.port = await choosePort();
-      const process = await this.cluster.run('postgres', this.commandLine());
-      this.process = process;
-      if (await this.isReady(process)) {
-        void process.exited.then(() => (this.startedAgain = this.startAgain()));
-        return;
+      this.port = await freePort();
+      try {
+        return await this.launch();
+      } catch (error) {
+        const passes = error instanceof ServerStartError && error.trouble === 'passing';
+        if (!passes || attempt === START_ATTEMPTS) throw error;
+        await delay(FIRST_PAUSE_MS);
       }
-      const log = lastLines(await this.cluster.readLog(logged));
-      if (this.stopping || attempt === START_ATTEMPTS || !PASSING_TROUBLE.test(log)) {
-        throw new Error(`PostgreSQL in ${this.cluster.path} did not start. The end of its log:\n${log}`);
-      }
-      await delay(500);
     }
   }
 
-  /** The URL that the service holds must stay true, so the port stays the same. */
-  private async startAgain(): Promise<void> {
-    if (this.stopping) return;
-    this.report('PostgreSQL ended unexpectedly; starting it again');
-    const { port } = this;
-    await this.launch(() => Promise.resolve(port)).catch((error: Error) => this.report(error.message));
+  private async keepRunning(): Promise<void> {
+    for (let pauseMs = 0; !this.isStopping;) {
+      const startedAt = performance.now();
+      await this.process!.exited;
+      if (this.isStopping) return;
+      this.trouble = 'the embedded PostgreSQL has ended, and is started again; try again';
+      this.report('PostgreSQL ended unexpectedly; starting it again');
+      pauseMs = await this.startAgain(performance.now() - startedAt > STEADY_MS ? 0 : Math.min(longer(pauseMs), LONGEST_PAUSE_MS));
+    }
   }
 
-  private commandLine(): string[] {
-    const settings = Object.entries({ ...SETTINGS, port: this.port, ...this.settings });
-    return ['-D', this.cluster.path, ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  /**
+   * As often as it takes, with longer and longer pauses. The URL that the service holds must stay true, so the port stays the same.
+   * @returns the last pause: the server may end again at once
+   */
+  private async startAgain(pauseMs: number): Promise<number> {
+    for (let hopeless = 0; ;) {
+      await delay(pauseMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      if (this.isStopping) return pauseMs;
+      try {
+        await this.launch();
+        this.trouble = undefined;
+        this.report('PostgreSQL runs again');
+        return pauseMs;
+      } catch (error) {
+        if (this.isStopping) return pauseMs;
+        hopeless = this.note(error as Error, hopeless);
+        const isFull = error instanceof ServerStartError && error.trouble === 'no-space';
+        pauseMs = Math.min(longer(pauseMs), isFull ? LONGEST_FULL_MS : LONGEST_PAUSE_MS);
+        this.report(`${(error as Error).message}\nIt is started again in ${pauseMs / 1000} s.`);
+      }
+    }
+  }
+
+  /** @returns how many times in a row it was hopeless */
+  private note(error: Error, hopeless: number): number {
+    const failure = error instanceof ServerStartError ? error : new ServerStartError('unknown', error.message);
+    this.trouble = failure.sentence;
+    if (failure.trouble !== 'hopeless') return 0;
+    if (hopeless + 1 === HOPELESS_TRIES) this.declareLost(failure.message);
+    return hopeless + 1;
+  }
+
+  /** @throws ServerStartError unless the server runs */
+  private async launch(): Promise<void> {
+    await stopOrphan(this.cluster.path, this.report);
+    const logged = await this.cluster.logSize();
+    const process = await this.run();
+    this.process = process;
+    if (await this.isReady(process)) return;
+    const log = await this.cluster.readLog(logged);
+    const trouble = await troubleOf(this.cluster.path, log, await process.exited);
+    const words = `PostgreSQL in ${this.cluster.path} did not start. The end of its log:\n${lastLines(log)}`;
+    throw new ServerStartError(trouble, words);
+  }
+
+  private async run(): Promise<SupervisedProcess> {
+    try {
+      const settings = Object.entries({ ...SETTINGS, ...(await logLimits(this.cluster.path)), port: this.port, ...this.settings });
+      return await this.cluster.run('postgres', [
+        '-D',
+        this.cluster.path,
+        ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ]);
+    } catch (error) {
+      // Not even its log can be opened.
+      const { code, message } = error as NodeJS.ErrnoException;
+      const trouble = code === 'ENOSPC' ? 'no-space' : code === 'ENOENT' ? 'hopeless' : 'unknown';
+      throw new ServerStartError(trouble, `PostgreSQL in ${this.cluster.path} did not start: ${message}`, { cause: error });
+    }
   }
 
   /** True when the server answers, false when it has ended instead. */
   private async isReady(process: SupervisedProcess): Promise<boolean> {
-    const deadline = Date.now() + START_TIMEOUT_MS;
+    let answered = performance.now();
     while (!process.hasExited()) {
-      if (this.stopping) await process.stop();
+      if (this.isStopping) await process.stop();
       try {
         await this.asSuperuser(() => Promise.resolve());
         return true;
       } catch (error) {
-        if ((error as { code?: string }).code === '28P01' || Date.now() > deadline) {
+        const { code = '', message } = error as { code?: string; message: string };
+        if (code === STARTING_UP) answered = performance.now();
+        const isDamaged = /^XX/.test(code);
+        if (isDamaged || code === WRONG_PASSWORD || performance.now() - answered > START_TIMEOUT_MS) {
           await process.stop();
-          throw new Error(`PostgreSQL in ${this.cluster.path} cannot be used: ${(error as Error).message}`, { cause: error });
+          const words = `PostgreSQL in ${this.cluster.path} cannot be used: ${message}`;
+          throw new ServerStartError(isDamaged ? 'hopeless' : 'unknown', words, { cause: error });
         }
       }
       await Promise.race([delay(50), process.exited]);
@@ -135,27 +217,13 @@ export class EmbeddedServer {
   }
 }
 
-/** Ends a server whose supervisor was killed, in an earlier life of the service or in this one. */
-async function stopOrphan(cluster: Cluster, report: (message: string) => void): Promise<void> {
-  const pidFile = join(cluster.path, 'postmaster.pid');
-  const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).split('\n')[0]);
-  if (!pid || !isAlive(pid)) return;
-  const commandLine = commandLineOf(pid) ?? '';
-  if (!commandLine.includes('postgres -D') || !commandLine.includes(cluster.path)) {
-    // Another program was given the old server's pid. PostgreSQL cannot tell, and would refuse to start.
-    await rm(pidFile);
-    return;
-  }
-  report(`stopping a PostgreSQL that was left behind (process ${pid})`);
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-    process.kill(pid, signal);
-    for (let tenths = 0; tenths < 50; tenths++) {
-      if (!isAlive(pid)) return;
-      await delay(100);
-    }
-  }
-  throw new Error(`A PostgreSQL that was left behind in ${cluster.path} (process ${pid}) does not end. End it by hand.`);
+/** PostgreSQL's own limit of a gigabyte would fill a small disk with nothing but its log. */
+async function logLimits(folder: string): Promise<Record<string, string>> {
+  const megabytes = Math.floor((await totalBytes(folder)) / 2 ** 20 / 10);
+  return megabytes >= 1_024 ? {} : { max_wal_size: `${Math.max(64, megabytes)}MB`, min_wal_size: '32MB' };
 }
+
+const longer = (pauseMs: number): number => Math.max(FIRST_PAUSE_MS, 2 * pauseMs);
 
 async function freePort(): Promise<number> {
   const server = createServer();

@@ -11,16 +11,19 @@ const SILENCE_MS = 3_000;
 /** Closed in order before that, when no lane is worked. */
 const IDLE_MS = 1_500;
 
+/** A second one, so that a question about the server does not wait behind a heartbeat. */
+export const HEARTBEAT_CONNECTIONS = 2;
+
 /**
  * Connections that nothing else may occupy: with every other one taken, a worker still keeps its lanes, and can ask what the server is
- * doing. A second one, so that the question does not wait behind a heartbeat.
+ * doing.
  */
 export function openHeartbeatPool(url: string): Pool {
   const pool = new Pool({
     connectionString: url,
     application_name: 'batchwise heartbeat',
     options: PLAN_SETTINGS,
-    max: 2,
+    max: HEARTBEAT_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_MS,
     idleTimeoutMillis: IDLE_MS,
     statement_timeout: STATEMENT_MS,

@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { Pool, PoolClient } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
+import { outageOf } from '../common/outage.js';
 import { despiteConflicts } from './conflicts.js';
 import { openHeartbeatPool } from './heartbeat-pool.js';
 import { SilentConnections } from './silent-connections.js';
@@ -21,12 +22,28 @@ export type Connection = Pick<Pool | PoolClient, 'query'>;
 /** One that is a transaction of its own, and that PostgreSQL gave up in favour of others, is sent again. */
 export async function run<Row extends object>(connection: Connection, statement: Statement, values: unknown[]): Promise<Row[]> {
   const send = () => connection.query<Row>({ ...statement, values });
-  const { rows } = isPool(connection) ? await despiteConflicts(send) : await send();
-  return rows;
+  try {
+    const { rows } = isPool(connection) ? await despiteConflicts(send) : await send();
+    return rows;
+  } catch (error) {
+    if (outageOf(error)?.kind === 'no-space') for (const watcher of spaceWatchers) watcher();
+    throw error;
+  }
 }
 
 function isPool(connection: Connection): connection is Pool {
   return 'totalCount' in connection;
+}
+
+const spaceWatchers = new Set<() => void>();
+
+/**
+ * Calls the watcher whenever a database finds no space for a statement.
+ * @returns what ends it
+ */
+export function onNoSpace(watcher: () => void): () => void {
+  spaceWatchers.add(watcher);
+  return () => spaceWatchers.delete(watcher);
 }
 
 /** The pool below TypeORM, for the statements whose speed matters, and transactions that both share. */

@@ -86,7 +86,7 @@ export class AnnotateImageItemHandler implements ItemHandlerClass<unknown, Annot
         chunks.push(chunk);
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new PermanentError('Image not found: its file is gone');
+      if (error instanceof AppError && error.code === 'CONFLICT') throw new PermanentError(`Image not found: ${error.message}`);
       throw error;
     }
     return Buffer.concat(chunks);

@@ -2,6 +2,7 @@ import { ArrayMaxSize, IsArray, IsOptional, IsString, MaxLength } from 'class-va
 import { setImmediate } from 'node:timers/promises';
 import type { Annotation } from '../ai/offline/analyze.js';
 import { type Readable, readableOf } from '../ai/offline/readable.js';
+import { AppError } from '../common/app-error.js';
 import { IsCollectionName } from '../records/collection-name.js';
 import { FileStore } from '../records/file-store.js';
 import { RecordStore } from '../records/record-store.js';
@@ -76,7 +77,12 @@ export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotatePa
         continue;
       }
       const startedAt = performance.now();
-      const annotation = analyze(await this.read(record, context.tenant, textFields));
+      const text = await this.read(record, context.tenant, textFields);
+      if (text instanceof PermanentError) {
+        conflicts.set(record.key, { error: text });
+        continue;
+      }
+      const annotation = analyze(text);
       patches.set(record.key, { key: record.key, version: record.version, patch: { annotation, annotation_status: 'done' } });
       durations.set(record.key, performance.now() - startedAt);
       // Analysis holds the processor: heartbeats, requests and other lanes get their turn between two records.
@@ -94,7 +100,17 @@ export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotatePa
     });
   }
 
-  private async read({ fields, fileId }: StoredRecord, tenant: string, textFields: string[] | undefined): Promise<Readable> {
-    return readableOf(fields, { textFields, file: fileId ? await this.files.readText(tenant, fileId) : undefined });
+  /** @returns also why a record alone cannot be read */
+  private async read(
+    { fields, fileId }: StoredRecord,
+    tenant: string,
+    textFields: string[] | undefined,
+  ): Promise<Readable | PermanentError> {
+    try {
+      return readableOf(fields, { textFields, file: fileId ? await this.files.readText(tenant, fileId) : undefined });
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'CONFLICT') return new PermanentError(error.message);
+      throw error;
+    }
   }
 }

@@ -1,15 +1,18 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DataSource } from 'typeorm';
 import { AppError } from '../common/app-error.js';
+import { outageOf } from '../common/outage.js';
 import { textHead } from '../common/text/text-head.js';
 import { Config } from '../config.js';
+import { FreeSpace } from '../database/free-space.js';
 import { DATA_SOURCE } from '../database/sql.js';
 import { FileEntity } from './entities/file.entity.js';
+import { toFileFault } from './file-faults.js';
+import { placeBytes, readBytes, type Stored, writeBytes } from './stored-bytes.js';
 
 export interface NewFile {
   tenant: string;
@@ -21,6 +24,10 @@ export interface NewFile {
 }
 
 const ABANDONED_MS = 86_400_000;
+/** Ends the name of a mark in `incoming`: a file of this id has its place, and may not be listed in the database. */
+const UNSURE = '.unsure';
+/** Written between two looks at the disk's free space. */
+const BYTES_BETWEEN_LOOKS = 8_000_000;
 /** Of a file that is read as text. */
 const MAX_TEXT_BYTES = 20_000;
 
@@ -32,6 +39,7 @@ export class FileStore implements OnApplicationBootstrap {
 
   constructor(
     private readonly config: Config,
+    private readonly space: FreeSpace,
     @InjectDataSource(DATA_SOURCE) private readonly dataSource: DataSource,
   ) {
     this.folder = join(config.dataDir, 'files');
@@ -48,40 +56,55 @@ export class FileStore implements OnApplicationBootstrap {
     for (const name of await readdir(this.incoming)) {
       const path = join(this.incoming, name);
       const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
-      if (Date.now() - mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+      if (Date.now() - mtimeMs <= ABANDONED_MS) continue;
+      if (name.endsWith(UNSURE)) await this.removeUnlisted(name.slice(0, -UNSURE.length));
+      await rm(path, { force: true });
     }
   }
 
-  /** @throws AppError TOO_LARGE beyond MAX_UPLOAD_BYTES; nothing is kept of a file that was not stored whole */
+  /**
+   * @throws AppError TOO_LARGE beyond MAX_UPLOAD_BYTES, NO_SPACE on a disk that is full or soon would be, UNAVAILABLE on one that fails; nothing is kept of a file
+   * that was not stored whole
+   */
   async save(source: AsyncIterable<Buffer>, { tenant, name, mediaType, uploadId }: NewFile): Promise<FileEntity> {
     const id = randomUUID();
     const partial = join(this.incoming, id);
     const path = this.pathOf({ id });
+    const unsure = partial + UNSURE;
+    let isListed: boolean | undefined = false;
     try {
-      const { size, sha256 } = await this.write(source, partial);
-      await mkdir(dirname(path), { recursive: true });
-      await rename(partial, path);
-      return await this.dataSource.getRepository(FileEntity).save({ id, tenant, name, mediaType, size: String(size), sha256, uploadId });
+      const bytes = await writeBytes(this.limited(source), partial);
+      await writeFile(unsure, '').catch(refuse);
+      await placeBytes(partial, path);
+      isListed = undefined;
+      const file = await this.dataSource.getRepository(FileEntity).save({ id, tenant, name, mediaType, ...bytes, uploadId });
+      isListed = true;
+      return file;
     } catch (error) {
-      await Promise.all([rm(partial, { force: true }), rm(path, { force: true })]);
+      if (!outageOf(error)) isListed = false;
       throw error;
+    } finally {
+      await discard(partial);
+      // Without an answer of the database nobody knows whether it lists the file: that is looked up when it is a day old.
+      if (isListed || (isListed === false && (await discard(path)))) await discard(unsure);
     }
   }
 
   /**
    * Keeps bytes that come only once on the disk, for somebody who has to read them more often and removes them then.
-   * @throws AppError TOO_LARGE beyond MAX_UPLOAD_BYTES
+   * @throws AppError as `save` does
    */
   async spool(source: AsyncIterable<Buffer>): Promise<{ read: () => AsyncIterable<Buffer>; remove: () => Promise<void> }> {
-    const path = join(this.incoming, randomUUID());
+    const id = randomUUID();
+    const path = join(this.incoming, id);
     const remove = (): Promise<void> => rm(path, { force: true });
     try {
-      await this.write(source, path);
+      const bytes = await writeBytes(this.limited(source), path);
+      return { read: () => readBytes({ id, ...bytes }, path), remove };
     } catch (error) {
-      await remove();
+      await discard(path);
       throw error;
     }
-    return { read: () => createReadStream(path), remove };
   }
 
   /** @throws AppError NOT_FOUND for an id that the tenant does not have */
@@ -97,42 +120,53 @@ export class FileStore implements OnApplicationBootstrap {
     if (ids.length > 0) await this.dataSource.getRepository(FileEntity).delete(ids);
   }
 
-  /** The file's bytes. @param limit read no more than this many */
-  read(file: Pick<FileEntity, 'id'>, limit?: number): AsyncIterable<Buffer> {
-    return createReadStream(this.pathOf(file), { end: limit === undefined ? undefined : limit - 1 });
+  /**
+   * The file's bytes.
+   * @param limit read no more than this many, unchecked
+   * @throws AppError CONFLICT when they are gone or are not those that were stored: of a file that was changed only after the last of them
+   */
+  read(file: Stored, limit?: number): AsyncGenerator<Buffer> {
+    return readBytes(file, this.pathOf(file), limit);
   }
 
-  /** The beginning of a file, when it is text; undefined for other files and for those that are not there any more. */
+  /** Reads the file once, for those who then read it by its path. @throws AppError as `read` does */
+  async verify(file: Stored, signal?: AbortSignal): Promise<void> {
+    for await (const chunk of this.read(file)) if (chunk.length > 0) signal?.throwIfAborted();
+  }
+
+  /**
+   * The beginning of a file, when it is text; undefined for other files and for those that the tenant does not have (any more).
+   * @throws AppError CONFLICT when its bytes are gone
+   */
   async readText(tenant: string, id: string): Promise<string | undefined> {
     const file = await this.dataSource.getRepository(FileEntity).findOneBy({ id, tenant });
     if (!file) return undefined;
-    try {
-      const chunks: Buffer[] = [];
-      for await (const chunk of this.read(file, MAX_TEXT_BYTES)) chunks.push(chunk);
-      // The last character may be cut.
-      return textHead(Buffer.concat(chunks))?.replace(/\ufffd$/, '');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
+    const chunks: Buffer[] = [];
+    for await (const chunk of this.read(file, MAX_TEXT_BYTES)) chunks.push(chunk);
+    // The last character may be cut.
+    return textHead(Buffer.concat(chunks))?.replace(/\ufffd$/, '');
+  }
+
+  private async *limited(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    const { maxUploadBytes } = this.config;
+    let size = 0;
+    let lookAt = 1;
+    for await (const chunk of source) {
+      size += chunk.length;
+      if (size > maxUploadBytes) throw tooLarge(maxUploadBytes);
+      // Within the loop, so that a source that is refused is ended as well: a request's body is thrown away, and its sender hears why.
+      if (size >= lookAt) {
+        await this.space.assertSpace('files', 'database');
+        lookAt = size + BYTES_BETWEEN_LOOKS;
+      }
+      yield chunk;
     }
   }
 
-  private async write(source: AsyncIterable<Buffer>, path: string): Promise<{ size: number; sha256: string }> {
-    const hash = createHash('sha256');
-    let size = 0;
-    const file = await open(path, 'wx', 0o600);
-    try {
-      for await (const chunk of source) {
-        size += chunk.length;
-        if (size > this.config.maxUploadBytes) throw tooLarge(this.config.maxUploadBytes);
-        hash.update(chunk);
-        await file.writeFile(chunk);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    return { size, sha256: hash.digest('hex') };
+  /** Bytes that nobody can ask for, because their process died, or the database did, before they were listed. */
+  private async removeUnlisted(id: string): Promise<void> {
+    if (await this.dataSource.getRepository(FileEntity).existsBy({ id })) return;
+    await rm(this.pathOf({ id }), { force: true });
   }
 
   /** Where the bytes lie, for readers that jump about in a file. Two letters of the id as folder, so that no folder grows to millions of entries. */
@@ -147,4 +181,16 @@ function isUuid(id: string): boolean {
 
 function tooLarge(limit: number): AppError {
   return new AppError('TOO_LARGE', `the file is larger than ${limit} bytes (MAX_UPLOAD_BYTES); send it in parts`);
+}
+
+/** @returns whether it is gone. What the disk does not let go now is removed when it is a day old. */
+async function discard(path: string): Promise<boolean> {
+  return rm(path, { force: true }).then(
+    () => true,
+    () => false,
+  );
+}
+
+function refuse(error: unknown): never {
+  throw toFileFault(error);
 }

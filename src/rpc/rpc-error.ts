@@ -18,6 +18,7 @@ const RPC_CODES: Record<ErrorCode, TRPC_ERROR_CODE_KEY> = {
   RATE_LIMITED: 'TOO_MANY_REQUESTS',
   INTERNAL: 'INTERNAL_SERVER_ERROR',
   UNAVAILABLE: 'SERVICE_UNAVAILABLE',
+  NO_SPACE: 'SERVICE_UNAVAILABLE',
 };
 
 const CODES_BY_STATUS = new Map(Object.entries(HTTP_STATUS).map(([code, status]) => [status as number, RPC_CODES[code as ErrorCode]]));

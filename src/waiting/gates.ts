@@ -83,14 +83,16 @@ export function gatesOfAll(batch: BatchRow, { facts, crew, emptyBuckets, room }:
 
 function workerGate(
   { operation }: BatchRow,
-  { workers, able, lanes, ready, hanging }: Crew,
+  { workers, able, lanes, ready, hanging, no_space: noSpace }: Crew,
   { lanes_held: held }: RunFacts,
 ): Gate | undefined {
   if (able === 0) {
     const others = workers === 0 ? 'no worker is running' : `none of the ${workers} running workers knows it`;
     return shut('no-worker', `nobody works the operation ${operation}: ${others}; start a worker that does`);
   }
-  if (ready > 0 || held > 0) return undefined;
+  if (ready > 0) return undefined;
+  if (noSpace !== null) return shut('no-space', `${noSpace}; the batch goes on by itself then`);
+  if (held > 0) return undefined;
   if (hanging > 0) {
     const where = `${hanging} of the ${able} workers that know it start no more of its items until some have ended`;
     return shut('handler-hangs', `calls of the operation ${operation} ignore their abort signals: ${where}`);

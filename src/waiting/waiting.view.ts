@@ -10,6 +10,7 @@ export type GateKind =
   | 'external-results'
   | 'no-items'
   | 'no-worker'
+  | 'no-space'
   | 'workers-busy'
   | 'handler-hangs'
   | 'concurrency-limit'

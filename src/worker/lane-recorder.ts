@@ -1,10 +1,11 @@
 import type { ClaimedLane } from '../batches/store/claim-lane.js';
-import { type Flushed, type LaneFence, recordOutcomes } from '../batches/store/record-outcomes.js';
+import { type Flush, type Flushed, type LaneFence, recordOutcomes } from '../batches/store/record-outcomes.js';
 import { Tally } from '../batches/tally.js';
 import type { Connection } from '../database/sql.js';
 import { countOutcomes } from './count-outcomes.js';
 import type { HeldChunks } from './held-chunks.js';
 import type { ItemRunner } from './item-runner.js';
+import { whenThereIsSpace } from './when-there-is-space.js';
 
 /** Progress that items report is shown this often at most. */
 const PROGRESS_MS = 500;
@@ -32,6 +33,8 @@ export class LaneRecorder {
     private readonly lane: ClaimedLane,
     private readonly runner: ItemRunner,
     private readonly leaseMs: number,
+    /** Whether the lane is worth waiting for space in the database. */
+    private readonly mayWait: () => boolean,
   ) {
     this.tally = Tally.from(lane.tally);
     // As the claim has left it.
@@ -62,11 +65,7 @@ export class LaneRecorder {
     const { outcomes, deferred, moved, release } = chunks.gather(how.all, how.giveBack);
     this.released = release;
     const counts = countOutcomes(outcomes, this.tally);
-    const sentAt = performance.now();
-    this.recordedAt = sentAt;
-    this.shownReports = this.runner.reports;
-    this.shownBusy = how.busy;
-    const flushed = await recordOutcomes(this.connection, this.fence, {
+    const flush: Flush = {
       release,
       leaseMs: this.leaseMs,
       counts,
@@ -77,7 +76,14 @@ export class LaneRecorder {
       deferred,
       moved,
       claim: release ? 0 : how.claim,
-    });
-    return { ...flushed, sentAt, outcomes: outcomes.length, failed: counts.failed };
+    };
+    this.shownReports = this.runner.reports;
+    this.shownBusy = how.busy;
+    let sentAt: number;
+    const flushed = await whenThereIsSpace(() => {
+      sentAt = this.recordedAt = performance.now();
+      return recordOutcomes(this.connection, this.fence, flush);
+    }, this.mayWait);
+    return { ...flushed, sentAt: sentAt!, outcomes: outcomes.length, failed: counts.failed };
   }
 }

@@ -46,7 +46,8 @@ export class LaneTurn {
     this.isOfOneItem = settings.oneItem;
     this.limits = new LaneLimits(lane, settings);
     this.tokens = new StartTokens(connection, lane, settings.tenantPerMinute);
-    this.recorder = new LaneRecorder(connection, lane, runner, settings.leaseMs);
+    const mayWait = (): boolean => this.end !== 'lost' && this.end !== 'shutdown';
+    this.recorder = new LaneRecorder(connection, lane, runner, settings.leaseMs, mayWait);
     this.fence = this.recorder.fence;
     this.work = new WaitingWork(connection, lane, this.fence);
     this.slots = new ItemSlots(runner, this.limits, this.tokens, {

@@ -6,6 +6,7 @@ import type { Room } from '../batches/store/claim-within-limits.js';
 import { findWaitingRuns } from '../batches/store/find-work.js';
 import { HangingCalls } from '../common/hanging-calls.js';
 import { Config } from '../config.js';
+import { FreeSpace } from '../database/free-space.js';
 import { Database } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 import { EventChannel } from '../queue/event-channel.js';
@@ -63,6 +64,7 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     private readonly registry: ItemHandlerRegistry,
     private readonly queue: LaneQueue,
     private readonly channel: EventChannel,
+    private readonly space: FreeSpace,
     publisher: BatchEventPublisher,
     private readonly hanging: HangingCalls,
   ) {
@@ -231,14 +233,18 @@ export class LaneWorker implements OnApplicationBootstrap, BeforeApplicationShut
     }
   }
 
-  /** Turns that had their time go to the queue's tail, when somebody waits who holds no more lanes than their tenant does. */
+  /**
+   * Turns that had their time go to the queue's tail, when somebody waits who holds no more lanes than their tenant does. Without space in the
+   * database all do; what has begun may still be recorded: that is what the reserve is for.
+   */
   private giveWay(): void {
+    if (this.space.shortage('database')) for (const turn of this.turns) turn.stop('yielded');
     if (!this.seats.hasWaiting) return;
     for (const turn of this.turns.long) if (this.seats.isInTheWay(turn.lane.tenant)) turn.stop('yielded');
   }
 
   private get mayWork(): boolean {
-    return !this.draining && !this.hanging.areTooMany;
+    return !this.draining && !this.hanging.areTooMany && !this.space.shortage('database');
   }
 
   private seatFor(tenant: string): Seat | undefined {

@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationB
 import { randomUUID } from 'node:crypto';
 import { HangingCalls } from '../common/hanging-calls.js';
 import { Config } from '../config.js';
+import { FreeSpace } from '../database/free-space.js';
 import { Database } from '../database/sql.js';
 import { ItemHandlerRegistry } from '../operations/item-handler.registry.js';
 import { reportWorker, signOffWorker } from '../waiting/store/workers.js';
@@ -25,6 +26,7 @@ export class WorkerReports implements OnApplicationBootstrap, BeforeApplicationS
     private readonly registry: ItemHandlerRegistry,
     private readonly worker: LaneWorker,
     private readonly hanging: HangingCalls,
+    private readonly space: FreeSpace,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -58,6 +60,7 @@ export class WorkerReports implements OnApplicationBootstrap, BeforeApplicationS
       fullTenants: this.worker.fullTenants.slice(0, MAX_TENANTS),
       lanes: this.config.workerLanes,
       free: this.worker.freeLanes,
+      noSpace: this.space.observed('database')?.message ?? null,
     };
     // The next one comes in a moment, and a batch asks for it only when somebody wants to know why it waits.
     await reportWorker(this.database.heartbeats, report).catch((error: unknown) => this.logger.debug({ err: error }, 'a report failed'));

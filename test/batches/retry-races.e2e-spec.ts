@@ -122,21 +122,19 @@ test('a retry and a clean-up at once leave a whole batch or none, 30 times', asy
 test('a command that waited while a retry began its run sees the new run, and holds it', async () => {
   const batch = await engine.create({ items: [{ key: 'a', payload: { ...FAILS, durationMs: 500 } }], options: ONCE });
   await engine.ended(batch);
-  const other = await engine.database.pool.connect();
-  await other.query('BEGIN');
-  let both: Promise<[unknown, BatchRow]> | undefined;
+  let both: Promise<unknown> | undefined;
   await whileLocked(batch.id, async () => {
     const retried = retry(batch.id);
     await waiting(1);
-    both = Promise.all([retried, lockBatch(other, 'acme', batch.id)]);
+    const command = engine.database.transaction(async (connection) => {
+      const locked = await lockBatch(connection, 'acme', batch.id);
+      const free = await engine.sql('SELECT no FROM run WHERE batch_id = $1 AND no = 2 FOR UPDATE SKIP LOCKED', [batch.id]);
+      return { locked, free };
+    });
+    both = Promise.all([retried, command]);
     await waiting(2);
   });
-  const [, locked] = await both!;
-  expect(locked).toMatchObject({ run_no: 2, status: 'running' });
-  const free = await engine.sql('SELECT no FROM run WHERE batch_id = $1 FOR UPDATE SKIP LOCKED', [batch.id]);
-  await other.query('COMMIT');
-  other.release();
-  expect(free).toEqual([]);
+  await expect(both).resolves.toMatchObject([{}, { locked: { run_no: 2, status: 'running' }, free: [] }]);
   await engine.ended(batch);
 });
 

@@ -25,6 +25,7 @@ const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given
   HOST: { field: 'host', byDefault: '127.0.0.1', given: '0.0.0.0', becomes: '0.0.0.0', wrong: [] },
   PORT: { field: 'port', byDefault: 3000, given: '8080', becomes: 8080, wrong: ['-1', '65536', 'http', '80.5'] },
   DATA_DIR: { field: 'dataDir', byDefault: '.data', given: '/var/data', becomes: '/var/data', wrong: [] },
+  MIN_FREE_MB: { field: 'minFreeMb', byDefault: 256, given: '0', becomes: 0, wrong: ['-1', '0.5', '100000001'] },
   DATABASE_URL: {
     field: 'databaseUrl',
     byDefault: undefined,

@@ -328,7 +328,7 @@ describe('an upload', () => {
     expect(done.files[0]).toMatchObject({
       status: 'failed',
       retry_count: 3,
-      error: expect.stringMatching(/^the bytes of file .* cannot be had \(ENOENT\)$/),
+      error: expect.stringMatching(/^file .* cannot be used: its bytes are gone/),
     });
     await comeBack();
     expect((await api.post(`/api/batches/${id}/retry`, { keys: [done.files[0]!.id] })).status).toBe(200);

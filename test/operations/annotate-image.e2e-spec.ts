@@ -208,7 +208,7 @@ describe('annotating images', () => {
     expect(batch).toMatchObject({ status: 'failed', reason: 'every item failed' });
     expect(outcomes.map(({ error }) => error!.message)).toEqual([
       'Invalid image: the record in collection images has no file',
-      'Image not found: its file is gone',
+      `Image not found: file ${fileId} cannot be used: its bytes are gone from the service's disk (DATA_DIR); store it again with POST /api/files`,
     ]);
     expect((await api.get<Reply<RecordView>>('/api/records/images/bare')).body.data.fields).toEqual({ title: 'no picture' });
   });

@@ -347,10 +347,28 @@ describe('the contents of stored files', () => {
     const file = await store('prices.xlsx', bytes);
     await rm(files.pathOf(file));
     await expect(contents.read('acme', file.id)).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
-      message: `the bytes of file ${file.id} cannot be had (ENOENT)`,
+      code: 'CONFLICT',
+      message: `file ${file.id} cannot be used: its bytes are gone from the service's disk (DATA_DIR); store it again with POST /api/files`,
     });
     await writeFile(files.pathOf(file), bytes);
     expect(await contents.read('acme', file.id)).toMatchObject({ kind: 'workbook' });
+  });
+
+  test.each<[what: string, damage: (bytes: Buffer) => Buffer, how: RegExp]>([
+    ['cut', (bytes) => bytes.subarray(0, bytes.length - 1), /it has \d+ bytes, and \d+ were stored/],
+    ['grown', (bytes) => Buffer.concat([bytes, Buffer.from(' ')]), /it has \d+ bytes, and \d+ were stored/],
+    ['emptied', () => Buffer.alloc(0), /it has 0 bytes, and \d+ were stored/],
+    ['changed by one bit', (bytes) => Buffer.from(bytes.map((byte, at) => (at === 40 ? byte ^ 1 : byte))), /SHA-256 differs/],
+  ])('a stored file that was %s is refused, and not read as what is left', async (_what, damage, how) => {
+    const table = Buffer.from('name,amount\n' + 'Keller,100\n'.repeat(50));
+    for (const [name, bytes] of [
+      ['rows.csv', table],
+      ['menu.pdf', await pdfOf('Soup')],
+      ['prices.xlsx', await workbookOf({ A: [['b']] })],
+    ] as const) {
+      const file = await store(name, bytes);
+      await writeFile(files.pathOf(file), damage(bytes));
+      await expect(contents.read('acme', file.id)).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringMatching(how) });
+    }
   });
 });

@@ -45,6 +45,9 @@ interface Death {
   printed: string;
 }
 
+/** What a trial needs of the processes that it looks at. */
+export type Trialled = Pick<Cluster, 'pool' | 'log' | 'apis' | 'deaths' | 'client'>;
+
 /** Several api and worker processes of the built service, at a database and a Redis of their own. */
 export class Cluster {
   readonly deaths: Death[] = [];

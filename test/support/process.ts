@@ -28,10 +28,17 @@ export interface ServiceProcess {
  * @param env variables over the test defaults; PORT is free when not given
  * @param main what to run: the service itself, or a script that embeds it
  * @param flags of node
+ * @param within a command that runs the command after it in its own place
  */
-export async function spawnService(env: Record<string, string>, main = MAIN, flags = ['--enable-source-maps']): Promise<ServiceProcess> {
+export async function spawnService(
+  env: Record<string, string>,
+  main = MAIN,
+  flags = ['--enable-source-maps'],
+  within: string[] = [],
+): Promise<ServiceProcess> {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run the tests with npm test, which builds it`);
-  const child = spawn(process.execPath, [...flags, main], {
+  const [command, ...args] = [...within, process.execPath, ...flags, main];
+  const child = spawn(command, args, {
     cwd: ROOT,
     env: { PATH: process.env.PATH, NODE_ENV: 'test', PORT: '0', LOG_LEVEL: 'warn', LEASE_MS: '1000', SWEEP_MS: '200', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

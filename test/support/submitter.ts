@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { BatchView } from '../../src/batches/batch.view.js';
-import type { Cluster } from './cluster.js';
+import type { Trialled } from './cluster.js';
 import { eventually } from './eventually.js';
 
 interface Submitted {
@@ -33,7 +33,7 @@ export class Submitter {
   private readonly sizes = new Map<string, number>();
   private readonly id = randomUUID();
 
-  constructor(private readonly cluster: Cluster) {}
+  constructor(private readonly cluster: Trialled) {}
 
   get attempts(): number {
     return this.sizes.size;

@@ -127,7 +127,7 @@ export class Trial {
     }
   }
 
-  /** A recovery that was timed in another way. */
+  /** A recovery that was timed in another way; then only such ones count. */
   recovered(ms: number): void {
     this.recoveries.push(ms);
   }
@@ -141,7 +141,7 @@ export class Trial {
       injected,
       hit,
       ...totals,
-      recoveriesMs: [...this.recoveries, ...this.faults.flatMap(({ recoveryMs }) => recoveryMs ?? [])]
+      recoveriesMs: (this.recoveries.length > 0 ? this.recoveries : this.faults.flatMap(({ recoveryMs }) => recoveryMs ?? []))
         .map(Math.round)
         .sort((a, b) => a - b),
       note: [...this.notes, ...(quarantined > 0 ? [quarantine] : [])].join('; '),

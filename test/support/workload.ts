@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BatchOptionsInput } from '../../src/batches/batch.options.js';
 import { OUTCOME_STATUS } from '../../src/batches/entities/outcome.entity.js';
-import type { Cluster } from './cluster.js';
+import type { Trialled } from './cluster.js';
 import { eventually } from './eventually.js';
 import type { Execution } from './execution-log.js';
 import { assertInvariants } from './invariants.js';
@@ -48,7 +48,7 @@ export class Workload {
   private stopping = false;
 
   constructor(
-    private readonly cluster: Cluster,
+    private readonly cluster: Trialled,
     private readonly trial: Trial,
     private readonly options: WorkloadOptions,
   ) {
@@ -98,7 +98,12 @@ const ENDED = `
   FROM run r WHERE r.id = $1`;
 
 /** Waits for the end of an acknowledged batch of items that succeed, adds what became of them to the trial, and deletes it. */
-export async function examine(cluster: Cluster, trial: Trial, { id, items }: { id: string; items: number }, endMs = END_MS): Promise<void> {
+export async function examine(
+  cluster: Trialled,
+  trial: Trial,
+  { id, items }: { id: string; items: number },
+  endMs = END_MS,
+): Promise<void> {
   const run = await eventually(
     async () => (await cluster.pool.query<RunRow>(RUN, [id])).rows[0]!,
     ({ ended }) => ended,
@@ -125,7 +130,7 @@ export async function examine(cluster: Cluster, trial: Trial, { id, items }: { i
   await forget(cluster, id, run.id);
 }
 
-async function forget(cluster: Cluster, batchId: string, runId: string): Promise<void> {
+async function forget(cluster: Trialled, batchId: string, runId: string): Promise<void> {
   await eventually(
     async () => {
       await cluster.pool.query('DELETE FROM audit_outcome WHERE run_id = $1', [runId]);

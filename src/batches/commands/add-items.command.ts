@@ -3,6 +3,7 @@ import { IsBoolean, IsIn, IsOptional, IsString } from 'class-validator';
 import { AppError, unprocessable } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
+import { FreeSpace } from '../../database/free-space.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
 import { commitClaim } from '../../idempotency/store/commit-claim.js';
 import { ItemHandlerRegistry } from '../../operations/item-handler.registry.js';
@@ -57,6 +58,7 @@ const ADD_TO_TOTAL: Statement = {
 export class AddItemsHandler implements ICommandHandler<AddItems> {
   constructor(
     private readonly database: Database,
+    private readonly space: FreeSpace,
     private readonly lanes: LaneQueue,
     private readonly registry: ItemHandlerRegistry,
   ) {}
@@ -66,6 +68,7 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
     assertOpen(batch);
     const onInvalid = input.onInvalid ?? 'refuse';
     if (onInvalid === 'skip' && input.caller.once) throw notAllAtOnce();
+    await this.space.assertSpace('database');
     const [next] = await run<{ id: string }>(this.database.pool, NEXT_INTAKE, []);
     const warnings = new Warnings();
     const intake = this.newIntake(batch, next!.id, { staged: onInvalid === 'refuse', warnings });
@@ -100,7 +103,8 @@ export class AddItemsHandler implements ICommandHandler<AddItems> {
       });
       if (!staged) await ringRun(this.lanes, batch);
     };
-    return new Intake({ runId: batch.run_id, options: batch.options, staged, warnings, reserve }, id);
+    const assertSpace = (): Promise<void> => this.space.assertSpace('database');
+    return new Intake({ runId: batch.run_id, options: batch.options, staged, warnings, assertSpace, reserve }, id);
   }
 
   /** What was added before a request broke off stays. The lock keeps the batch from being deleted without its entry. */

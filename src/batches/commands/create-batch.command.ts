@@ -7,6 +7,7 @@ import { OptionalAnyJsonList } from '../../common/any-json.js';
 import { invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import { Config } from '../../config.js';
+import { FreeSpace } from '../../database/free-space.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
 import { commitClaim } from '../../idempotency/store/commit-claim.js';
 import { LaneQueue } from '../../queue/lane-queue.js';
@@ -78,13 +79,17 @@ const INSERT_BATCH: Statement = {
 export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
   constructor(
     private readonly database: Database,
+    private readonly space: FreeSpace,
     private readonly config: Config,
     private readonly planner: BatchPlanner,
     private readonly publisher: BatchEventPublisher,
     private readonly lanes: LaneQueue,
   ) {}
 
-  /** @returns the batch as it was created: pending, even when it starts at once */
+  /**
+   * @returns the batch as it was created: pending, even when it starts at once
+   * @throws AppError NO_SPACE before the database's disk is full
+   */
   async execute(input: CreateBatch): Promise<BatchView> {
     const dialect = input.caller.dialect ?? 'native';
     const id = newBatchId(dialect);
@@ -96,6 +101,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     const options = completeOptions(given, dialect, { config: this.config, concurrency, oneByOne });
     assertCaution(options);
     assertCanaryOfKnown(plan.starts && !plan.sealed ? 'open' : 'known', options);
+    await this.space.assertSpace('database');
     const [ids] = await run<{ run_id: string; intake_id: string }>(this.database.pool, NEXT_IDS, []);
     const runId = ids!.run_id;
     const intake = this.newIntake(runId, ids!.intake_id, { options, warnings });
@@ -121,7 +127,8 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
   private newIntake(runId: string, intakeId: string, settings: { options: BatchOptions; warnings: Warnings }): Intake {
     const reserve = (_count: number, write: (connection: Connection, firstSeq: number) => Promise<void>): Promise<void> =>
       write(this.database.pool, intake.added);
-    const intake = new Intake({ runId, ...settings, staged: true, lastWithAccept: true, reserve }, intakeId);
+    const assertSpace = (): Promise<void> => this.space.assertSpace('database');
+    const intake = new Intake({ runId, ...settings, staged: true, lastWithAccept: true, assertSpace, reserve }, intakeId);
     return intake;
   }
 

@@ -4,6 +4,7 @@ import { AnyJson } from '../../common/any-json.js';
 import { AppError } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
+import { FreeSpace } from '../../database/free-space.js';
 import { Database } from '../../database/sql.js';
 import { assertMove } from '../batch.state.js';
 import { ItemHistory } from '../item.view.js';
@@ -31,6 +32,7 @@ export class EditItem extends Command<ItemHistory> {
 export class EditItemHandler implements ICommandHandler<EditItem> {
   constructor(
     private readonly database: Database,
+    private readonly space: FreeSpace,
     private readonly payloads: ItemPayloads,
   ) {}
 
@@ -41,6 +43,7 @@ export class EditItemHandler implements ICommandHandler<EditItem> {
     const runIds = await selectRunIds(pool, batch);
     const item = await findItem(pool, batchId, runIds[0]!, { key, seq });
     const text = this.payloads.check(batch, payload);
+    await this.space.assertSpace('database');
     await this.database.transaction(async (connection) => {
       const now = await lockBatch(connection, caller.tenant, batchId);
       assertMove('edit items of', now.status, batchId);

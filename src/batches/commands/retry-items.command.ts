@@ -17,6 +17,7 @@ import { OptionalAnyJson } from '../../common/any-json.js';
 import { AppError, invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
+import { FreeSpace } from '../../database/free-space.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
 import { commitClaim } from '../../idempotency/store/commit-claim.js';
 import { LaneQueue } from '../../queue/lane-queue.js';
@@ -93,6 +94,7 @@ const NEXT_IDS: Statement = { name: 'next-run-id', text: `SELECT nextval('run_id
 export class RetryItemsHandler implements ICommandHandler<RetryItems> {
   constructor(
     private readonly database: Database,
+    private readonly space: FreeSpace,
     private readonly publisher: BatchEventPublisher,
     private readonly lanes: LaneQueue,
     private readonly payloads: ItemPayloads,
@@ -102,6 +104,7 @@ export class RetryItemsHandler implements ICommandHandler<RetryItems> {
     const { pool } = this.database;
     const batch = await selectBatch(pool, input.caller.tenant, input.batchId);
     const repeat = await this.prepare(batch, input);
+    await this.space.assertSpace('database');
     try {
       if (!batch.external) await stageRepeat(pool, repeat);
       const { row, started } = await this.start(repeat, input.caller);

@@ -1,6 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { IsString } from 'class-validator';
 import type { Caller } from '../../common/procedure.js';
+import { FreeSpace } from '../../database/free-space.js';
 import { Database } from '../../database/sql.js';
 import type { BatchView } from '../batch.view.js';
 import { selectBatch } from '../store/lock-batch.js';
@@ -15,9 +16,13 @@ export class GetBatch extends Query<BatchView> {
 
 @QueryHandler(GetBatch)
 export class GetBatchHandler implements IQueryHandler<GetBatch> {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly space: FreeSpace,
+  ) {}
 
   async execute({ batchId, caller }: GetBatch): Promise<BatchView> {
-    return toBatchView(await selectBatch(this.database.pool, caller.tenant, batchId));
+    const row = await selectBatch(this.database.pool, caller.tenant, batchId);
+    return toBatchView(row, this.space.shortage('database')?.message);
   }
 }

@@ -1,6 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { IsArray, IsIn, IsInt, IsISO8601, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { type Caller, type Dialect, DIALECTS } from '../../common/procedure.js';
+import { FreeSpace } from '../../database/free-space.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import { RUN_STATUSES } from '../batch.state.js';
 import type { BatchView, Page } from '../batch.view.js';
@@ -38,7 +39,10 @@ const COUNT_LISTED: Statement = {
 
 @QueryHandler(ListBatches)
 export class ListBatchesHandler implements IQueryHandler<ListBatches> {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly space: FreeSpace,
+  ) {}
 
   async execute(input: ListBatches): Promise<Page<BatchView>> {
     const limit = Math.min(input.limit ?? 50, MAX_LIMIT);
@@ -54,7 +58,8 @@ export class ListBatchesHandler implements IQueryHandler<ListBatches> {
         ? this.total(input)
         : pool.query<{ total: number }>(`SELECT count(*)::int AS total ${from}`, values).then(({ rows }) => rows[0]!.total),
     ]);
-    return { rows: rows.rows.map(toBatchView), total, limit, offset, hasMore: offset + rows.rows.length < total };
+    const shortage = this.space.shortage('database')?.message;
+    return { rows: rows.rows.map((row) => toBatchView(row, shortage)), total, limit, offset, hasMore: offset + rows.rows.length < total };
   }
 
   private async total({ dialect, operation, status, caller }: ListBatches): Promise<number> {

@@ -82,8 +82,10 @@ export interface BatchRow {
   rollback: RollbackView | null;
 }
 
-export function toBatchView(row: BatchRow): BatchView {
+/** @param shortage why no item begins at the moment, in any batch */
+export function toBatchView(row: BatchRow, shortage?: string): BatchView {
   const counts = toCounts(row);
+  const standstill = row.status === 'running' && !row.external ? shortage : undefined;
   return {
     id: row.id,
     dialect: row.dialect,
@@ -92,7 +94,7 @@ export function toBatchView(row: BatchRow): BatchView {
     description: row.description,
     status: shownStatus(row),
     stopping: row.status === 'stopping',
-    reason: row.reason,
+    reason: row.reason ?? standstill ?? null,
     progress: toProgress(row, counts),
     counts,
     sealed: row.sealed,
@@ -102,7 +104,7 @@ export function toBatchView(row: BatchRow): BatchView {
     parameters: row.parameters,
     warnings: toWarnings(row, counts),
     run: row.run_no,
-    etaMs: toEta(row, counts),
+    etaMs: standstill === undefined ? toEta(row, counts) : null,
     meanDurationMs: row.mean_duration_ms,
     retrying: row.retrying,
     rollback: row.rollback && toRollback(row.rollback),

@@ -23,6 +23,7 @@ import { LastErrors1764000023000 } from './1764000023000-last-errors.js';
 import { BusyLanes1764000023100 } from './1764000023100-busy-lanes.js';
 import { UploadsByCredential1764000024000 } from './1764000024000-uploads-by-credential.js';
 import { BusyWorkers1764000025000 } from './1764000025000-busy-workers.js';
+import { NoSpace1764000026000 } from './1764000026000-no-space.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -51,4 +52,5 @@ export const MIGRATIONS = [
   BusyLanes1764000023100,
   UploadsByCredential1764000024000,
   BusyWorkers1764000025000,
+  NoSpace1764000026000,
 ];

@@ -4,6 +4,7 @@ import { invalidField } from '../../common/app-error.js';
 import { problemOfJson } from '../../common/json-value.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
+import { FreeSpace } from '../../database/free-space.js';
 import { Database } from '../../database/sql.js';
 import { IsCollectionName } from '../collection-name.js';
 import { FileStore } from '../file-store.js';
@@ -26,6 +27,7 @@ export class PutRecord extends Command<RecordView> {
 export class PutRecordHandler implements ICommandHandler<PutRecord> {
   constructor(
     private readonly database: Database,
+    private readonly space: FreeSpace,
     private readonly files: FileStore,
   ) {}
 
@@ -38,6 +40,7 @@ export class PutRecordHandler implements ICommandHandler<PutRecord> {
     const wrongFields = problemOfFields(fields);
     if (wrongFields) throw invalidField('fields', wrongFields);
     if (fileId !== undefined) await this.files.find(caller.tenant, fileId);
+    await this.space.assertSpace('database');
     await upsertRecords(this.database.pool, { tenant: caller.tenant, collection }, [{ key, fields, fileId }]);
     return toRecordView((await selectRecord(this.database.pool, caller.tenant, collection, key))!);
   }

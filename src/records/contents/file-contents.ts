@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { AppError } from '../../common/app-error.js';
 import { isTabSeparated } from '../../common/media-types.js';
 import { Config } from '../../config.js';
 import { Threads, type ThreadUser } from '../../threads/threads.js';
 import type { FileEntity } from '../entities/file.entity.js';
+import { toFileFault } from '../file-faults.js';
 import { FileStore } from '../file-store.js';
 import { type Contents, isDiskError, type ReadOptions } from './contents.js';
 import { HEAD_BYTES, kindOf, unknownKind } from './file-kind.js';
@@ -27,13 +27,14 @@ export class FileContents {
   /**
    * Reads a file by what its bytes are, in a thread; its name only tells CSV from other text.
    * @param item that wants it read, if it is one: its limits hold
-   * @throws AppError NOT_FOUND for an id that the tenant does not have, UNPROCESSABLE for a file that can never be read, UNAVAILABLE
-   * when its bytes cannot be had now; ResourceLimitError; the signal's reason when that is aborted
+   * @throws AppError NOT_FOUND for an id that the tenant does not have, UNPROCESSABLE for a file that can never be read, CONFLICT when
+   * its bytes are gone or are not those that were stored, UNAVAILABLE when they cannot be had now; ResourceLimitError; the signal's reason when that is aborted
    */
   async read(tenant: string, fileId: string, options: ReadOptions = {}, item?: ThreadUser['item']): Promise<Contents> {
     const file = await this.files.find(tenant, fileId);
     const { signal = new AbortController().signal, onProgress, maxTextCharacters = MAX_TEXT_CHARACTERS, cells = false } = options;
     try {
+      await this.files.verify(file, signal);
       const head = await this.head(file);
       const kind = kindOf(head, file);
       if (!kind) throw await unknownKind(head);
@@ -43,9 +44,7 @@ export class FileContents {
       return await this.threads.run<Contents>({ module: THREAD, input, memoryMb: MEMORY_MB, cpu }, { signal, progress: onProgress, item });
     } catch (error) {
       signal.throwIfAborted();
-      if (isDiskError(error))
-        throw new AppError('UNAVAILABLE', `the bytes of file ${fileId} cannot be had (${error.code})`, { cause: error });
-      throw error;
+      throw isDiskError(error) ? toFileFault(error) : error;
     }
   }
 

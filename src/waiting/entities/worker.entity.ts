@@ -14,5 +14,7 @@ export class WorkerEntity {
   @Column('integer') lanes: number;
   /** Lanes it would take now. */
   @Column('integer', { name: 'free_lanes' }) freeLanes: number;
+  /** Why it begins no work, when the database has no space for it. */
+  @Column('text', { name: 'no_space', nullable: true }) noSpace: string | null;
   @Column('timestamptz', { name: 'seen_at' }) seenAt: Date;
 }

@@ -7,10 +7,10 @@ const REPORT: Statement = {
   name: 'report-worker',
   text: `
     WITH gone AS (DELETE FROM worker WHERE id <> $1 AND seen_at < clock_timestamp() - interval '1 hour')
-    INSERT INTO worker (id, operations, full_operations, hanging_operations, full_tenants, lanes, free_lanes, seen_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp())
+    INSERT INTO worker (id, operations, full_operations, hanging_operations, full_tenants, lanes, free_lanes, no_space, seen_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp())
     ON CONFLICT (id) DO UPDATE SET full_operations = excluded.full_operations, hanging_operations = excluded.hanging_operations,
-      full_tenants = excluded.full_tenants, free_lanes = excluded.free_lanes, seen_at = excluded.seen_at`,
+      full_tenants = excluded.full_tenants, free_lanes = excluded.free_lanes, no_space = excluded.no_space, seen_at = excluded.seen_at`,
 };
 
 export interface WorkerReport {
@@ -25,12 +25,14 @@ export interface WorkerReport {
   lanes: number;
   /** Lanes it would take now. */
   free: number;
+  /** Why it begins no work, when the database has no space for it. */
+  noSpace: string | null;
 }
 
 /** Says that a worker lives and how busy it is. */
 export async function reportWorker(connection: Connection, report: WorkerReport): Promise<void> {
-  const { id, operations, full, hanging, fullTenants, lanes, free } = report;
-  await run(connection, REPORT, [id, operations, full, hanging, fullTenants, lanes, free]);
+  const { id, operations, full, hanging, fullTenants, lanes, free, noSpace } = report;
+  await run(connection, REPORT, [id, operations, full, hanging, fullTenants, lanes, free, noSpace]);
 }
 
 const SIGN_OFF: Statement = { name: 'sign-off-worker', text: 'DELETE FROM worker WHERE id = $1' };
@@ -46,7 +48,8 @@ const SELECT_CREW: Statement = {
     SELECT count(*)::int AS workers, count(*) FILTER (WHERE $1 = ANY (operations))::int AS able,
       coalesce(sum(lanes) FILTER (WHERE $1 = ANY (operations)), 0)::int AS lanes,
       count(*) FILTER (WHERE $1 = ANY (operations) AND free_lanes > 0 AND $1 <> ALL (full_operations) AND $3 <> ALL (full_tenants))::int AS ready,
-      count(*) FILTER (WHERE $1 = ANY (operations) AND $1 = ANY (hanging_operations))::int AS hanging
+      count(*) FILTER (WHERE $1 = ANY (operations) AND $1 = ANY (hanging_operations))::int AS hanging,
+      max(no_space) FILTER (WHERE $1 = ANY (operations)) AS no_space
     FROM worker WHERE seen_at > clock_timestamp() - $2 * interval '1 millisecond'`,
 };
 
@@ -60,6 +63,8 @@ export interface Crew {
   ready: number;
   /** Those of them that start no item of it, because too many of its calls hang. */
   hanging: number;
+  /** Why some of them begin no work, when the database has no space for it. */
+  no_space: string | null;
 }
 
 export async function selectCrew(connection: Connection, operation: string, tenant: string): Promise<Crew> {

@@ -102,6 +102,7 @@ async function watchProvider({ database: { pool } }: Engine): Promise<void> {
     fullTenants: [],
     lanes: 10,
     free: 5,
+    noSpace: null,
   };
   await reportWorker(pool, worker);
   await signOffWorker(pool, worker.id);
