@@ -8,7 +8,6 @@ import { RetryItems } from '../../src/batches/commands/retry-items.command.js';
 import { GetBatch } from '../../src/batches/queries/get-batch.query.js';
 import { discardAbandonedIntakes } from '../../src/batches/store/insert-chunks.js';
 import { lockBatch } from '../../src/batches/store/lock-batch.js';
-import type { BatchRow } from '../../src/batches/store/select-batches.js';
 import { Engine, FAST_RETRY, keys } from '../support/engine.js';
 import { eventually } from '../support/eventually.js';
 import { assertInvariants } from '../support/invariants.js';
