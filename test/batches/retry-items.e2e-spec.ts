@@ -347,12 +347,12 @@ describe('the end of a repeat', () => {
   });
 
   test('comes after a pause and a resume as well', async () => {
-    const hold = new Gate();
+    const [first, others] = [new Gate(), new Gate()];
     let fails = true;
     const { id } = await engine.run(
-      async () => {
+      async ({ seq }) => {
         if (fails) throw new Error('no');
-        await hold.opened;
+        await (seq === 0 ? first : others).opened;
       },
       { items: items(4), options: { ...ONCE, concurrency: 1 } },
     );
@@ -360,8 +360,9 @@ describe('the end of a repeat', () => {
     fails = false;
     await retry(id);
     expect(await engine.call(PauseBatch, { batchId: id })).toMatchObject({ status: 'paused', run: 2 });
-    hold.open();
+    first.open();
     expect(await engine.call(ResumeBatch, { batchId: id })).toMatchObject({ status: 'running' });
+    others.open();
     expect(await engine.ended({ id })).toMatchObject({ status: 'completed', counts: { succeeded: 4 } });
   });
 });

@@ -44,9 +44,10 @@ export class PlannedStatements {
     }
   }
 
-  /** Those of a group that read a table, by name. */
+  /** Those of a group that read a table, by name: statements that are sent side by side are seen in any order. */
   textOf(group: string): string {
     const own = [...this.byNameAndText.values()].filter((planned) => planned.group === group && planned.given.size > 0);
+    own.sort((one, other) => (one.name < other.name ? -1 : 1));
     return own.map(statementText).join('\n');
   }
 

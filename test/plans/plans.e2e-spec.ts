@@ -71,7 +71,10 @@ test('every table of the database is known to grow or to stay small', async () =
 });
 
 const SOURCES = join(__dirname, '../../src');
-const NOT_SEEN = { 'select-working-backends': 'asks the server about itself, on connections of its own' };
+const NOT_SEEN = {
+  'select-working-backends': 'asks the server about itself, on connections of its own',
+  'select-no-space': 'runs by the clock, not by a call; reads the table of workers, which has a row for each',
+};
 
 function namesInSources(): string[] {
   const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
