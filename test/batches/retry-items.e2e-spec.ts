@@ -350,9 +350,9 @@ describe('the end of a repeat', () => {
     const [first, others] = [new Gate(), new Gate()];
     let fails = true;
     const { id } = await engine.run(
-      async ({ seq }) => {
+      async ({ key }) => {
         if (fails) throw new Error('no');
-        await (seq === 0 ? first : others).opened;
+        await (key === keys(1)[0] ? first : others).opened;
       },
       { items: items(4), options: { ...ONCE, concurrency: 1 } },
     );
