@@ -1,27 +1,12 @@
 // Finds a Redis server program, or fetches one, and runs private servers with it. For tests: the service itself is given a REDIS_URL.
-import { execFileSync } from 'node:child_process';
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  closeSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { spawnSupervised } from '../dist/database/embedded-supervisor.js';
+import { CACHE, fetchDebianPackage } from './debian-package.mjs';
 
-const CACHE = join(import.meta.dirname, '../.cache');
-const FETCHED = join(CACHE, 'redis/redis-server');
+const FETCHED = join(CACHE, 'redis-server/redis-server');
 const START_ATTEMPTS = 5;
 const START_TIMEOUT_MS = 20_000;
 
@@ -41,48 +26,13 @@ function isExecutable(path) {
   }
 }
 
-/**
- * Debian's packages, unpacked into the cache folder. apt-get works on lists and a cache of its own there, so this needs no root and
- * leaves the system as it is: nothing is installed, no service is started.
- */
+/** In a folder of its own: the libraries that came along are found beside it; those that the system has already were not fetched. */
 function fetchRedis(report) {
-  const work = join(CACHE, `redis.new-${process.pid}`);
-  try {
-    execFileSync('apt-get', ['--version'], { stdio: 'ignore' });
-  } catch {
-    return undefined;
-  }
-  report('No redis-server on the PATH: fetching one with apt-get into .cache/redis');
-  for (const folder of ['apt/lists/partial', 'apt/cache/archives/partial', 'root']) mkdirSync(join(work, folder), { recursive: true });
-  const options = [
-    `Dir::State::lists=${work}/apt/lists`,
-    `Dir::Cache=${work}/apt/cache`,
-    'Debug::NoLocking=1',
-    `APT::Sandbox::User=${userInfo().username}`,
-  ];
-  const apt = (...args) => execFileSync('apt-get', [...args, '-qq', ...options.flatMap((option) => ['-o', option])], { stdio: 'pipe' });
-  try {
-    apt('update');
-    apt('install', '--download-only', '--yes', '--no-install-recommends', 'redis-server');
-    const archives = join(work, 'apt/cache/archives');
-    for (const name of readdirSync(archives)) {
-      if (name.endsWith('.deb')) execFileSync('dpkg', ['-x', join(archives, name), join(work, 'root')]);
-    }
-    rmSync(join(work, 'apt'), { recursive: true });
-    // The libraries that came along are found beside it; those that the system has already were not fetched.
-    const script = `#!/bin/sh\nhere=$(dirname "$0")/root/usr\nLD_LIBRARY_PATH=$(echo "$here"/lib/*-linux-gnu) exec "$here/bin/redis-server" "$@"\n`;
-    writeFileSync(join(work, 'redis-server'), script);
-    chmodSync(join(work, 'redis-server'), 0o755);
-    rmSync(join(CACHE, 'redis'), { recursive: true, force: true });
-    renameSync(work, join(CACHE, 'redis'));
-    return FETCHED;
-  } catch (error) {
-    if (isExecutable(FETCHED)) return FETCHED; // another test run was faster
-    report(`apt-get could not fetch redis-server: ${String(error.stderr ?? error.message).trim()}`);
-    return undefined;
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  const root = fetchDebianPackage('redis-server', report);
+  if (!root) return undefined;
+  const script = `#!/bin/sh\nhere=$(dirname "$0")/root/usr\nLD_LIBRARY_PATH=$(echo "$here"/lib/*-linux-gnu) exec "$here/bin/redis-server" "$@"\n`;
+  writeFileSync(FETCHED, script, { mode: 0o755 });
+  return FETCHED;
 }
 
 /** Starts a server of our own without persistence, on the given port or a free one; its files lie in the folder. It ends with this process. */

@@ -17,6 +17,7 @@ import { FileEntity } from '../records/entities/file.entity.js';
 import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
 import { WorkerEntity } from '../waiting/entities/worker.entity.js';
+import { ClockEntity } from '../worker/entities/clock.entity.js';
 
 export const ENTITIES = [
   BatchEntity,
@@ -40,4 +41,5 @@ export const ENTITIES = [
   RecordBackupEntity,
   IdempotencyKeyEntity,
   WorkerEntity,
+  ClockEntity,
 ];

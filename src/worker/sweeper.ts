@@ -14,10 +14,13 @@ import { Database } from '../database/sql.js';
 import { LaneQueue } from '../queue/lane-queue.js';
 import { reportStuckRun } from '../waiting/report-stuck-run.js';
 import { findStuckRuns } from '../waiting/store/find-stuck-runs.js';
+import { followClock } from './follow-clock.js';
 import { LaneWorker } from './lane-worker.js';
 import { RepeatedBells } from './repeated-bells.js';
 import { Rollbacks } from './rollbacks.js';
 
+/** A sweep may take so long that the next one looks at the clock so much later. */
+const LATE_SWEEP_MS = 5_000;
 const CLEAN_UP_MS = 3_600_000;
 const FOLD_MS = 30_000;
 /** Runs that one sweep of a busy process looks at, to ring again for those that need it. */
@@ -71,6 +74,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
 
   private async sweep(): Promise<void> {
     try {
+      await this.followClock();
       await this.serveWaitingRuns();
       for (const runId of await timeOutRuns(this.database.pool)) await this.publisher.runChanged(runId);
       for (const runId of await findUnendedRuns(this.database.pool)) await this.end(runId);
@@ -81,6 +85,13 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
     } catch (error) {
       this.logger.warn({ err: error }, 'a sweep failed; the next one tries again');
     }
+  }
+
+  private async followClock(): Promise<void> {
+    const { sweepMs, leaseMs } = this.config;
+    const setBackMs = await followClock(this.database, { writtenMs: 2 * sweepMs + LATE_SWEEP_MS, leaseMs });
+    if (setBackMs > 0)
+      this.logger.warn({ setBackMs }, 'the clock of the database was set back; what waits for a time was set back with it');
   }
 
   /** One run that cannot be ended does not keep the others from it. */

@@ -98,5 +98,8 @@ test('the guide shows what the example says', () => {
   const example = readFileSync('examples/own-item-handler.ts', 'utf8');
   const shown = [...readFileSync('docs/write-an-item-handler.md', 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code!);
   expect(shown.length).toBeGreaterThan(0);
-  for (const code of shown) expect(example).toContain(code);
+  // The first one is a file of its own, in a fork.
+  expect(shown.filter((code) => !example.includes(code)).map((code) => code.split('\n')[0])).toEqual([
+    '// src/operations/greet.item-handler.ts',
+  ]);
 });

@@ -24,6 +24,7 @@ import { BusyLanes1764000023100 } from './1764000023100-busy-lanes.js';
 import { UploadsByCredential1764000024000 } from './1764000024000-uploads-by-credential.js';
 import { BusyWorkers1764000025000 } from './1764000025000-busy-workers.js';
 import { NoSpace1764000026000 } from './1764000026000-no-space.js';
+import { Clock1764000028000 } from './1764000028000-clock.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -53,4 +54,5 @@ export const MIGRATIONS = [
   UploadsByCredential1764000024000,
   BusyWorkers1764000025000,
   NoSpace1764000026000,
+  Clock1764000028000,
 ];

@@ -4,7 +4,7 @@ import { eventually } from '../../support/eventually.js';
 import { assertInvariants } from '../../support/invariants.js';
 
 const CLIENTS = 5;
-const ITEMS = 3_000;
+const ITEMS = 8_000;
 /** Items that workers hold may still start for so long after a pause was answered: they hear of it with the next heartbeat. */
 const STILL_STARTS_MS = 2_000;
 

@@ -1,0 +1,2 @@
+export const CACHE: string;
+export function fetchDebianPackage(name: string, report: (message: string) => void): string | undefined;
