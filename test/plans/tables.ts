@@ -24,7 +24,7 @@ export const GROWING_TABLES = [
 ];
 
 /** Rows of `ended_total` are added up every half minute. */
-export const SMALL_TABLES = ['ended_total', 'migrations', 'worker'];
+export const SMALL_TABLES = ['clock', 'ended_total', 'migrations', 'worker'];
 
 const RUN = { name: 'run', columns: ['run_id'] };
 
@@ -57,6 +57,15 @@ export const KNOWN_READS: Record<string, string> = {
     'find-expired-batches': ['all of batch', 'all of run'],
     'find-orphaned-files': ['all of batch', 'all of file', 'all of upload'],
     'forget-uploads': ['all of file', 'all of upload'],
+  }),
+  ...because('once, when the clock of the database was set back', {
+    'move-times-of-circuit-breaker': ['all of circuit_breaker'],
+    'move-times-of-idempotency-key': ['all of idempotency_key'],
+    'move-times-of-lane': ['all of lane'],
+    'move-times-of-rate-bucket': ['all of rate_bucket'],
+    'move-times-of-retry': ['all of retry'],
+    'move-times-of-rollback-turn': ['all of rollback_turn'],
+    'move-times-of-upload': ['all of upload'],
   }),
   ...because('deletes just that', {
     'delete-batches': [...ofRun('chunk', 'chunk_items', 'compensation', 'external_result', 'outcome', 'retry'), OF_BACKUP],

@@ -10,17 +10,20 @@ import { forgetKeys } from '../../../src/idempotency/store/claim-key.js';
 import { FileCleaner } from '../../../src/records/uploads/file-cleaner.js';
 import { reportStuckRun } from '../../../src/waiting/report-stuck-run.js';
 import { findStuckRuns } from '../../../src/waiting/store/find-stuck-runs.js';
+import { followClock } from '../../../src/worker/follow-clock.js';
 import type { Engine } from '../../support/engine.js';
 import type { Recorder } from '../recorder.js';
 import { SIZES } from '../seed.js';
 
 const DAY_MS = 86_400_000;
 const STUCK_MS = 60_000;
+const CLOCK = { writtenMs: 7_000, leaseMs: 15_000 };
 
 /** What every worker looks for about once a second, and removes once an hour. */
 export async function sweeping(engine: Engine, recorder: Recorder): Promise<void> {
   const { database, service } = engine;
   const { pool } = database;
+  await followClock(database, CLOCK);
   await findWaitingRuns(pool, { operations: ['noop', 'import'], limit: 20, ageMs: 60_000, except: ['19900'] });
   await findUnendedRuns(pool);
   for (const runId of await findStuckRuns(pool, STUCK_MS)) await reportStuckRun(database, service.app.get(Config), runId);
@@ -35,5 +38,7 @@ export async function sweeping(engine: Engine, recorder: Recorder): Promise<void
   await database.transaction((connection) => deleteExpiredBatches(connection, { olderThanMs: 27 * DAY_MS, dialect: 'native' }));
   await database.transaction((connection) => deleteExpiredBatches(connection, { olderThanMs: DAY_MS, dialect: 'documents' }));
   await database.transaction((connection) => deleteExpiredBatches(connection, { olderThanMs: 20 * DAY_MS, tenant: 'tenant-7' }));
+  await pool.query("UPDATE clock SET seen_at = clock_timestamp() + interval '1 hour'");
+  await recorder.during('a clock that was set back', () => followClock(database, CLOCK));
   await recorder.during('removal of files whose batches are gone', () => service.app.get(FileCleaner).clean());
 }
