@@ -28,7 +28,7 @@ afterAll(async () => {
 trial(
   'F29',
   "PostgreSQL's clock is set back by an hour, right after a worker was killed",
-  { sizes: { short: 2, medium: 6, full: 30 }, reExecutes: true },
+  { sizes: { short: 1, medium: 6, full: 30 }, reExecutes: true },
   async (trial, times) => {
     const options = { concurrency: 4, batchSize: 10, rateLimitPerMinute: 3_000 };
     const workload = new Workload(cluster, trial, { atOnce: 4, items: 100, durationMs: 50, options });
