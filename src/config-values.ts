@@ -54,3 +54,8 @@ export const apiKeys = wordList.transform((words, context) => {
     return { tenant, key };
   });
 });
+
+/** A variable that is left blank, as in .env.example, is not set. */
+export function withoutBlanks(env: Record<string, string | undefined>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+}

@@ -1,11 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { EdgeSettings, edgeFields, edgeVariables } from './config-edge.js';
-import { apiKeys, count, numbersByName, optionalUrl, port, wordList } from './config-values.js';
+import { apiKeys, count, numbersByName, optionalUrl, port, withoutBlanks, wordList } from './config-values.js';
 
 /** Users whose whole hour of uploads one API key may send, unless a setting says otherwise. */
 const USERS_OF_A_KEY = 40;
-
 export type { RouteAccess } from './config-edge.js';
 export type Role = 'all' | 'api' | 'worker';
 
@@ -47,6 +46,7 @@ const variables = z.object({
   RECYCLE_AFTER_MS: count.max(86_400_000).default(60_000),
   CREATE_LIMIT_PER_MINUTE: count.max(1_000_000).default(600),
   MAX_UPLOAD_BYTES: count.default(1_073_741_824),
+  TENANT_FILES_BYTES: z.coerce.number().int().min(0).max(1e15).default(0),
   BATCH_DEFAULT_SIZE: count.max(10_000).default(50),
   BATCH_MAX_RETRIES: z.coerce.number().int().min(0).max(100).default(3),
   BATCH_TIMEOUT_MS: count.max(86_400_000).default(30_000),
@@ -136,6 +136,7 @@ export class Config extends EdgeSettings {
   readonly recycleAfterMs: number;
   readonly createLimitPerMinute: number;
   readonly maxUploadBytes: number;
+  readonly tenantFilesBytes: number;
   readonly batchDefaultSize: number;
   readonly batchMaxRetries: number;
   readonly batchTimeoutMs: number;
@@ -206,6 +207,7 @@ export class Config extends EdgeSettings {
       recycleAfterMs: v.RECYCLE_AFTER_MS,
       createLimitPerMinute: v.CREATE_LIMIT_PER_MINUTE,
       maxUploadBytes: v.MAX_UPLOAD_BYTES,
+      tenantFilesBytes: v.TENANT_FILES_BYTES,
       batchDefaultSize: v.BATCH_DEFAULT_SIZE,
       batchMaxRetries: v.BATCH_MAX_RETRIES,
       batchTimeoutMs: v.BATCH_TIMEOUT_MS,
@@ -276,11 +278,6 @@ function dialectFields(v: z.output<typeof schema>) {
     aiBreakerFailures: v.AI_BREAKER_FAILURES,
     aiBreakerOpenMs: v.AI_BREAKER_OPEN_MS,
   };
-}
-
-/** A variable that is left blank, as in .env.example, is not set. */
-function withoutBlanks(env: Record<string, string | undefined>): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 }
 
 /** Reads `.env` when there is one, then the environment. The only reader of process.env. */

@@ -42,9 +42,17 @@ export { ListBreakers } from './breakers/queries/list-breakers.query.js';
 export { ImportRecords, type ImportReceipt } from './records/commands/import-records.command.js';
 export { PutRecord } from './records/commands/put-record.command.js';
 export { RestoreBatch, type RestoreReport } from './records/commands/restore-batch.command.js';
+export { DeleteCollection } from './records/commands/delete-collection.command.js';
+export { DeleteFile, type DeletedFile } from './records/commands/delete-file.command.js';
+export { DeleteRecord, type DeletedRecords } from './records/commands/delete-record.command.js';
 export { UploadFile } from './records/commands/upload-file.command.js';
+export { UploadFiles } from './records/commands/upload-files.command.js';
+export { GetFile } from './records/queries/get-file.query.js';
 export { GetRecord } from './records/queries/get-record.query.js';
+export { ListCollections } from './records/queries/list-collections.query.js';
+export { ListFiles } from './records/queries/list-files.query.js';
 export { ListRecords } from './records/queries/list-records.query.js';
+export { ReadFile, type ReadableFile } from './records/queries/read-file.query.js';
 
 // What they take and give.
 export type { BreakerView } from './breakers/breaker.view.js';
@@ -53,7 +61,7 @@ export type { BatchAnalytics, BatchCounts, BatchStats, BatchView, ItemTotals, Pa
 export type { ItemView, OutcomeView } from './batches/item.view.js';
 export type { RollbackReport } from './batches/rollback.view.js';
 export { type ItemSource, itemsFromArray, itemsFromGenerator, itemsFromNdjson } from './batches/item-source.js';
-export type { FileView, RecordPage, RecordView } from './records/record.view.js';
+export type { CollectionPage, CollectionView, FilePage, FileView, RecordPage, RecordView } from './records/record.view.js';
 
 // Events, for `@EventsHandler`.
 export * from './batches/events/batch.events.js';

@@ -16,6 +16,7 @@ import { IdempotencyKeyEntity } from '../idempotency/entities/idempotency-key.en
 import { FileEntity } from '../records/entities/file.entity.js';
 import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
+import { TenantFilesEntity } from '../records/entities/tenant-files.entity.js';
 import { WorkerEntity } from '../waiting/entities/worker.entity.js';
 import { ClockEntity } from '../worker/entities/clock.entity.js';
 
@@ -37,6 +38,7 @@ export const ENTITIES = [
   AuditEntryEntity,
   CircuitBreakerEntity,
   FileEntity,
+  TenantFilesEntity,
   RecordEntity,
   RecordBackupEntity,
   IdempotencyKeyEntity,

@@ -9,9 +9,10 @@ import { outageOf } from '../common/outage.js';
 import { textHead } from '../common/text/text-head.js';
 import { Config } from '../config.js';
 import { FreeSpace } from '../database/free-space.js';
-import { DATA_SOURCE } from '../database/sql.js';
+import { DATA_SOURCE, Database } from '../database/sql.js';
 import { FileEntity } from './entities/file.entity.js';
 import { toFileFault } from './file-faults.js';
+import { bytesOfFiles, listFile, unlistFiles } from './store/stored-files.js';
 import { placeBytes, readBytes, type Stored, writeBytes } from './stored-bytes.js';
 
 export interface NewFile {
@@ -40,6 +41,7 @@ export class FileStore implements OnApplicationBootstrap {
   constructor(
     private readonly config: Config,
     private readonly space: FreeSpace,
+    private readonly database: Database,
     @InjectDataSource(DATA_SOURCE) private readonly dataSource: DataSource,
   ) {
     this.folder = join(config.dataDir, 'files');
@@ -63,7 +65,7 @@ export class FileStore implements OnApplicationBootstrap {
   }
 
   /**
-   * @throws AppError TOO_LARGE beyond MAX_UPLOAD_BYTES, NO_SPACE on a disk that is full or soon would be, UNAVAILABLE on one that fails; nothing is kept of a file
+   * @throws AppError TOO_LARGE beyond MAX_UPLOAD_BYTES and TENANT_FILES_BYTES, NO_SPACE on a disk that is full or soon would be, UNAVAILABLE on one that fails; nothing is kept of a file
    * that was not stored whole
    */
   async save(source: AsyncIterable<Buffer>, { tenant, name, mediaType, uploadId }: NewFile): Promise<FileEntity> {
@@ -73,11 +75,16 @@ export class FileStore implements OnApplicationBootstrap {
     const unsure = partial + UNSURE;
     let isListed: boolean | undefined = false;
     try {
-      const bytes = await writeBytes(this.limited(source), partial);
+      const bytes = await writeBytes(this.limited(source, tenant), partial);
       await writeFile(unsure, '').catch(refuse);
       await placeBytes(partial, path);
       isListed = undefined;
-      const file = await this.dataSource.getRepository(FileEntity).save({ id, tenant, name, mediaType, ...bytes, uploadId });
+      const file = await listFile(
+        this.database.pool,
+        { id, tenant, name, mediaType, ...bytes, uploadId: uploadId ?? null },
+        this.config.tenantFilesBytes,
+      );
+      if (!file) throw tooMany(this.config.tenantFilesBytes);
       isListed = true;
       return file;
     } catch (error) {
@@ -117,7 +124,7 @@ export class FileStore implements OnApplicationBootstrap {
   /** Removes files for good. The bytes go first: a row without bytes is found again, bytes without a row are not. */
   async remove(ids: string[]): Promise<void> {
     for (const id of ids) await rm(this.pathOf({ id }), { force: true });
-    if (ids.length > 0) await this.dataSource.getRepository(FileEntity).delete(ids);
+    if (ids.length > 0) await unlistFiles(this.database.pool, ids);
   }
 
   /**
@@ -147,13 +154,17 @@ export class FileStore implements OnApplicationBootstrap {
     return textHead(Buffer.concat(chunks))?.replace(/\ufffd$/, '');
   }
 
-  private async *limited(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    const { maxUploadBytes } = this.config;
+  /** @param tenant whose bytes they will be */
+  private async *limited(source: AsyncIterable<Buffer>, tenant?: string): AsyncGenerator<Buffer> {
+    const { maxUploadBytes, tenantFilesBytes } = this.config;
+    const isCounted = tenant !== undefined && tenantFilesBytes > 0;
+    const left = isCounted ? tenantFilesBytes - (await bytesOfFiles(this.database.pool, tenant)) : Infinity;
     let size = 0;
     let lookAt = 1;
     for await (const chunk of source) {
       size += chunk.length;
       if (size > maxUploadBytes) throw tooLarge(maxUploadBytes);
+      if (size > left) throw tooMany(tenantFilesBytes);
       // Within the loop, so that a source that is refused is ended as well: a request's body is thrown away, and its sender hears why.
       if (size >= lookAt) {
         await this.space.assertSpace('files', 'database');
@@ -181,6 +192,13 @@ function isUuid(id: string): boolean {
 
 function tooLarge(limit: number): AppError {
   return new AppError('TOO_LARGE', `the file is larger than ${limit} bytes (MAX_UPLOAD_BYTES); send it in parts`);
+}
+
+function tooMany(limit: number): AppError {
+  return new AppError(
+    'TOO_LARGE',
+    `with this file there would be more than ${limit} bytes of files (TENANT_FILES_BYTES); delete some first`,
+  );
 }
 
 /** @returns whether it is gone. What the disk does not let go now is removed when it is a day old. */

@@ -21,6 +21,19 @@ export interface RecordPage {
   total?: number;
 }
 
+/** A collection: it is there as long as it has records. */
+export class CollectionView {
+  name: string;
+}
+
+/** One page of collections, by name. */
+export interface CollectionPage {
+  rows: CollectionView[];
+  limit: number;
+  /** Give it as `afterName` to get the next page; null on the last one. */
+  nextName: string | null;
+}
+
 /** A stored file as JSON. */
 export class FileView {
   id: string;
@@ -29,7 +42,17 @@ export class FileView {
   /** bytes */
   size: number;
   sha256: string;
+  /** The upload that it came with; it goes when that upload's batch does. */
+  uploadId: string | null;
   createdAt: string;
+}
+
+/** One page of files, newest first. */
+export interface FilePage {
+  rows: FileView[];
+  limit: number;
+  /** Give it as `afterId` to get the next page; null on the last one. */
+  nextId: string | null;
 }
 
 /** The columns of `record` that a view is made of. */
@@ -60,6 +83,7 @@ export function toFileView(file: FileEntity): FileView {
     mediaType: file.mediaType,
     size: Number(file.size),
     sha256: file.sha256,
+    uploadId: file.uploadId ?? null,
     createdAt: file.createdAt.toISOString(),
   };
 }

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, Param, Post, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiExtraModels, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { Readable } from 'node:stream';
 import { LimitCreation } from '../access/creation-limit.js';
@@ -9,12 +9,15 @@ import { JsonAsText, parseJsonBody } from '../common/json-body.js';
 import { jsonError, parseJson } from '../common/json-text.js';
 import { type Caller, type InputOf, Procedures } from '../common/procedure.js';
 import { Config } from '../config.js';
+import { DeleteCollection } from './commands/delete-collection.command.js';
+import { DeleteRecord } from './commands/delete-record.command.js';
 import { ImportRecords } from './commands/import-records.command.js';
 import { PutRecord } from './commands/put-record.command.js';
 import { GetRecord } from './queries/get-record.query.js';
+import { ListCollections } from './queries/list-collections.query.js';
 import { ListRecords } from './queries/list-records.query.js';
-import { ImportReply, RecordReply, RecordsReply } from './records.reply.js';
-import { ImportFileRequest, ImportRecordsQuery, ListRecordsQuery, PutRecordRequest } from './records.request.js';
+import { CollectionsReply, DeletedRecordsReply, ImportReply, RecordReply, RecordsReply } from './records.reply.js';
+import { ImportFileRequest, ImportRecordsQuery, ListCollectionsQuery, ListRecordsQuery, PutRecordRequest } from './records.request.js';
 import { readBody } from '../common/read-body.js';
 
 @ApiTags('records')
@@ -44,6 +47,13 @@ export class RecordsController {
     return { success: true, data: batch, skipped, problems, warnings: batch.warnings };
   }
 
+  /** The collections, by name. */
+  @Get()
+  async collections(@Query() query: ListCollectionsQuery, @CurrentCaller() caller: Caller): Promise<CollectionsReply> {
+    const { rows, ...pagination } = await this.procedures.call(ListCollections, query, caller);
+    return { success: true, data: rows, pagination };
+  }
+
   /** Finds records, in the order of their keys. */
   @Get(':collection')
   async list(
@@ -70,6 +80,22 @@ export class RecordsController {
     @CurrentCaller() caller: Caller,
   ): Promise<RecordReply> {
     return { success: true, data: await this.procedures.call(PutRecord, { ...body, collection, key }, caller) };
+  }
+
+  /** Removes one record. */
+  @Delete(':collection/:key')
+  async delete(
+    @Param('collection') collection: string,
+    @Param('key') key: string,
+    @CurrentCaller() caller: Caller,
+  ): Promise<DeletedRecordsReply> {
+    return { success: true, data: await this.procedures.call(DeleteRecord, { collection, key }, caller) };
+  }
+
+  /** Removes all records of a collection. Of very many not all at once: then `complete` is false. */
+  @Delete(':collection')
+  async deleteCollection(@Param('collection') collection: string, @CurrentCaller() caller: Caller): Promise<DeletedRecordsReply> {
+    return { success: true, data: await this.procedures.call(DeleteCollection, { collection }, caller) };
   }
 
   private rowsIn(body: unknown, contentType: string, { format, charset }: ImportRecordsQuery): RowsOfBody {

@@ -1,5 +1,7 @@
 import type { BatchView, LineProblem } from '../batches/batch.view.js';
-import type { FileView, RecordView } from './record.view.js';
+import type { DeletedFile } from './commands/delete-file.command.js';
+import type { DeletedRecords } from './commands/delete-record.command.js';
+import type { CollectionView, FileView, RecordView } from './record.view.js';
 
 export class RecordReply {
   success: true;
@@ -20,6 +22,23 @@ export class RecordsReply {
   pagination: RecordsPagination;
 }
 
+export class CollectionsPagination {
+  limit: number;
+  /** The `afterName` of the next page; null on the last one. */
+  nextName: string | null;
+}
+
+export class CollectionsReply {
+  success: true;
+  data: CollectionView[];
+  pagination: CollectionsPagination;
+}
+
+export class DeletedRecordsReply {
+  success: true;
+  data: DeletedRecords;
+}
+
 export class ImportReply {
   success: true;
   /** The batch that writes the rows. */
@@ -35,4 +54,26 @@ export class ImportReply {
 export class FileReply {
   success: true;
   data: FileView;
+}
+
+export class StoredFilesReply extends FileReply {
+  /** All files of the form, in its order; `data` is the first of them. */
+  files: FileView[];
+}
+
+export class FilesPagination {
+  limit: number;
+  /** The `afterId` of the next page; null on the last one. */
+  nextId: string | null;
+}
+
+export class FilesReply {
+  success: true;
+  data: FileView[];
+  pagination: FilesPagination;
+}
+
+export class DeletedFileReply {
+  success: true;
+  data: DeletedFile;
 }

@@ -32,12 +32,26 @@ export class ImportFileRequest {
 export class ListRecordsQuery {
   /** JSON, such as `{"license":"MIT","downloads":{"gt":1000}}`. */
   @IsOptional() @IsString() filter?: string;
-  /** Default 50, at most 200. */
+  /** Default 50, at most 1,000. */
   @QueryInt(1) limit?: number;
   /** The last key of the page before. */
   @IsOptional() @IsString() afterKey?: string;
   /** Count all that match. */
   @QueryBoolean() count?: boolean;
+}
+
+export class ListCollectionsQuery {
+  /** Default 100, at most 1,000. */
+  @QueryInt(1) limit?: number;
+  /** The last name of the page before. */
+  @IsOptional() @IsString() afterName?: string;
+}
+
+export class ListFilesQuery {
+  /** Default 50, at most 1,000. */
+  @QueryInt(1) limit?: number;
+  /** The last id of the page before. */
+  @IsOptional() @IsString() afterId?: string;
 }
 
 export class PutRecordRequest {

@@ -27,10 +27,16 @@ import { ListOutcomes } from '../batches/queries/list-outcomes.query.js';
 import { UpdateBreaker } from '../breakers/commands/update-breaker.command.js';
 import { GetBreaker } from '../breakers/queries/get-breaker.query.js';
 import { ListBreakers } from '../breakers/queries/list-breakers.query.js';
+import { DeleteCollection } from '../records/commands/delete-collection.command.js';
+import { DeleteFile } from '../records/commands/delete-file.command.js';
+import { DeleteRecord } from '../records/commands/delete-record.command.js';
 import { ImportRecords } from '../records/commands/import-records.command.js';
 import { PutRecord } from '../records/commands/put-record.command.js';
 import { RestoreBatch } from '../records/commands/restore-batch.command.js';
+import { GetFile } from '../records/queries/get-file.query.js';
 import { GetRecord } from '../records/queries/get-record.query.js';
+import { ListCollections } from '../records/queries/list-collections.query.js';
+import { ListFiles } from '../records/queries/list-files.query.js';
 import { ListRecords } from '../records/queries/list-records.query.js';
 import { GetItemWaiting } from '../waiting/queries/get-item-waiting.query.js';
 import { GetWaiting } from '../waiting/queries/get-waiting.query.js';
@@ -81,6 +87,14 @@ export const appRouter = router({
     put: mutation(PutRecord),
     get: query(GetRecord),
     list: query(ListRecords),
+    delete: mutation(DeleteRecord),
+    collections: query(ListCollections),
+    deleteCollection: mutation(DeleteCollection),
+  }),
+  files: router({
+    get: query(GetFile),
+    list: query(ListFiles),
+    delete: mutation(DeleteFile),
   }),
 });
 

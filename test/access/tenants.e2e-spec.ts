@@ -45,6 +45,13 @@ const OTHER_ROUTES: Route[] = [
   { route: 'DELETE /api/batch/cleanup', body: { daysToKeep: 0 } },
   { route: 'POST /api/batches', body: { operation: 'noop', items: ['a'] } },
   { route: 'GET /api/batches' },
+  { route: 'GET /api/records' },
+  { route: 'DELETE /api/records/letters' },
+  { route: 'DELETE /api/records/letters/1' },
+  { route: 'GET /api/files' },
+  { route: 'GET /api/files/x' },
+  { route: 'GET /api/files/x/content' },
+  { route: 'DELETE /api/files/x' },
   { route: 'GET /metrics' },
 ];
 

@@ -140,10 +140,3 @@ test('a whole form is taken at both routes', async () => {
   const { data } = (await (await fetch(`${service.url}/api/files`, { method: 'POST', body: form })).json()) as { data: { name: string } };
   expect(data.name).toBe('Müller.csv');
 });
-
-test('a form with two files is refused where one is read', async () => {
-  const form = formOf([1, 2].map((n) => ({ name: `${n}.csv`, bytes: Buffer.from('a\n1\n') })));
-  const answer = await fetch(`${service.url}/api/files`, { method: 'POST', body: form });
-  expect(answer.status).toBe(400);
-  expect(await answer.json()).toMatchObject({ message: expect.stringMatching(/more than one file/) });
-});

@@ -24,7 +24,7 @@ export const GROWING_TABLES = [
 ];
 
 /** Rows of `ended_total` are added up every half minute. */
-export const SMALL_TABLES = ['clock', 'ended_total', 'migrations', 'worker'];
+export const SMALL_TABLES = ['clock', 'ended_total', 'migrations', 'tenant_files', 'worker'];
 
 const RUN = { name: 'run', columns: ['run_id'] };
 
@@ -68,6 +68,7 @@ export const KNOWN_READS: Record<string, string> = {
     'move-times-of-upload': ['all of upload'],
   }),
   ...because('deletes just that', {
+    'delete-records': [OF_COLLECTION],
     'delete-batches': [...ofRun('chunk', 'chunk_items', 'compensation', 'external_result', 'outcome', 'retry'), OF_BACKUP],
   }),
   ...because('counts all of it, or looks for what failed or was left alone, when somebody asks', {

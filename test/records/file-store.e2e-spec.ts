@@ -141,7 +141,12 @@ test('what the database refuses is not kept', async () => {
 test('a folder that takes no files answers 503 and says so, without its path; nothing is left', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'batchwise-files-'));
   await writeFile(join(dataDir, 'files'), 'a file where the folder should be');
-  const broken = new FileStore(Config.from({ DATA_DIR: dataDir }), engine.service.app.get(FreeSpace), undefined as never);
+  const broken = new FileStore(
+    Config.from({ DATA_DIR: dataDir }),
+    engine.service.app.get(FreeSpace),
+    undefined as never,
+    undefined as never,
+  );
   const saving = broken.save(Readable.from([Buffer.from('a')]), { tenant: 'a', name: 'a', mediaType: 'text/plain' });
   await expect(saving).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringMatching(/DATA_DIR.*\(ENOTDIR\)/) });
   await rm(dataDir, { recursive: true });

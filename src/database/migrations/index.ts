@@ -25,6 +25,7 @@ import { UploadsByCredential1764000024000 } from './1764000024000-uploads-by-cre
 import { BusyWorkers1764000025000 } from './1764000025000-busy-workers.js';
 import { NoSpace1764000026000 } from './1764000026000-no-space.js';
 import { Clock1764000028000 } from './1764000028000-clock.js';
+import { BytesOfFiles1764000029000 } from './1764000029000-bytes-of-files.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -55,4 +56,5 @@ export const MIGRATIONS = [
   BusyWorkers1764000025000,
   NoSpace1764000026000,
   Clock1764000028000,
+  BytesOfFiles1764000029000,
 ];

@@ -16,7 +16,7 @@ export class ListRecords extends Query<RecordPage> {
   @IsCollectionName() collection: string;
   /** See docs/records.md: `{ "status": "open", "total": { "gt": 100 } }`. */
   @IsOptional() @Opaque() filter?: Record<string, unknown>;
-  @IsOptional() @IsInt() @Min(1) @Max(200) limit?: number;
+  @IsOptional() @IsInt() @Min(1) @Max(1_000) limit?: number;
   /** The last key of the page before. */
   @IsOptional() @IsString() @MaxLength(512) afterKey?: string;
   /** Count all that match, which reads them all. */

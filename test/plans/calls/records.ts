@@ -1,9 +1,14 @@
 import { Readable } from 'node:stream';
+import { DeleteCollection } from '../../../src/records/commands/delete-collection.command.js';
+import { DeleteRecord } from '../../../src/records/commands/delete-record.command.js';
 import { GetRecord } from '../../../src/records/queries/get-record.query.js';
+import { ListCollections } from '../../../src/records/queries/list-collections.query.js';
+import { ListFiles } from '../../../src/records/queries/list-files.query.js';
 import { ListRecords } from '../../../src/records/queries/list-records.query.js';
 import { FileStore } from '../../../src/records/file-store.js';
 import { RecordStore } from '../../../src/records/record-store.js';
 import { findFilesWithoutBatch } from '../../../src/records/store/find-orphaned-files.js';
+import { bytesOfFiles } from '../../../src/records/store/stored-files.js';
 import { giveUploadBack, spendUpload } from '../../../src/records/store/spend-upload.js';
 import type { Engine } from '../../support/engine.js';
 import type { Recorder } from '../recorder.js';
@@ -16,6 +21,7 @@ export async function records(engine: Engine, recorder: Recorder): Promise<void>
   await writeRecords(engine);
   await readRecords(engine, recorder);
   await keepFiles(engine, recorder);
+  await engine.call(DeleteCollection, { collection: 'nothing' });
 }
 
 async function writeRecords({ service }: Engine): Promise<void> {
@@ -50,9 +56,12 @@ async function readRecords(engine: Engine, recorder: Recorder): Promise<void> {
     for await (const key of keys) if (key > 'record-3') break;
   });
   await engine.call(GetRecord, { collection: PLACE.collection, key: 'record-200' });
+  await engine.call(ListCollections, {});
+  await engine.call(DeleteRecord, { collection: PLACE.collection, key: 'record-200' });
 }
 
-async function keepFiles({ service, database }: Engine, recorder: Recorder): Promise<void> {
+async function keepFiles(engine: Engine, recorder: Recorder): Promise<void> {
+  const { service, database } = engine;
   const files = service.app.get(FileStore);
   const uploadId = '00000000-0000-4000-8000-000000000000';
   await database.transaction((connection) =>
@@ -70,5 +79,9 @@ async function keepFiles({ service, database }: Engine, recorder: Recorder): Pro
     ({ id } = await files.save(Readable.from([Buffer.from('text')]), { tenant: 'acme', name: 'a.txt', mediaType: 'text/plain' }));
   });
   await recorder.during('file by id', () => files.find('acme', id));
+  await engine.call(ListFiles, {});
+  await engine.call(ListFiles, { afterId: id });
+  await engine.call(ListFiles, { afterId: '00000000-0000-4000-8000-000000000000' }).catch(() => undefined);
+  await bytesOfFiles(database.pool, 'acme');
   await recorder.during('removal of files', () => files.remove([id]));
 }
