@@ -47,7 +47,7 @@ const FIELDS: Record<string, FieldCheck> = {
     seen: async () => expect(await made({ filters: { count: 2 }, items: undefined })).toMatchObject({ counts: { total: 2 } }),
   },
   parameters: {
-    with: () => ({ parameters: { durationMs: LONG.durationMs } }),
+    with: (kind) => ({ parameters: { durationMs: LONG.durationMs }, ...(isOutside(kind) ? {} : { start: false }) }),
     seen: async () => {
       const { id } = await made({ parameters: { durationMs: LONG.durationMs } });
       await trial.until(id, ({ counts }) => counts.running > 0);

@@ -12,8 +12,8 @@ export function toldOf({ status, body }: Answer<Partial<Problem> & Told>): strin
   return body.warnings ?? body.data?.warnings ?? [];
 }
 
-/** Whether the sentence begins with the field's path, or that of an object that it is in. */
+/** Whether the sentence begins with the field's path, or that of an object that it is in, or of a part of it. */
 export function namesField(sentence: string, path: string): boolean {
-  const parts = path.split('.');
-  return parts.some((_, n) => sentence.startsWith(`${parts.slice(0, n + 1).join('.')} `));
+  const [named] = sentence.split(' ') as [string];
+  return `${path}.`.startsWith(`${named}.`) || named.startsWith(`${path}.`);
 }
