@@ -41,7 +41,7 @@ let made = 0;
 /** What came of an import: its answer's status, the batch's name, and the records. */
 async function imported(query: Record<string, string>, text: string, type: string): Promise<object> {
   const collection = `imported${(made += 1)}`;
-  const path = `/api/records/${collection}/import?${new URLSearchParams(query)}`;
+  const path = `/api/records/${collection}/import?${new URLSearchParams(query).toString()}`;
   const { status, body } = await api.sendText<{ data?: BatchView; details?: object }>(path, text, type);
   if (!body.data) return { status, details: body.details };
   const { id } = body.data;

@@ -1,4 +1,3 @@
-import { expect } from '@jest/globals';
 import type { BatchOptionsInput } from '../../src/batches/batch.options.js';
 import { eventually } from './eventually.js';
 import { COLLECTION, LONG, type OptionTrial, type Payload } from './option-trial.js';

@@ -52,7 +52,7 @@ export class CreateBatch extends Command<BatchView> {
   /** Number of results to expect from outside, when there is no list of items. */
   @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) totalItems?: number;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => BatchOptionsInput) options?: BatchOptionsInput;
-  /** Results are recorded from outside; default: when no item handler is registered for the operation. */
+  /** true: results are recorded from outside, also of an operation that nobody here knows. Default: false. */
   @IsOptional() @IsBoolean() external?: boolean;
   /** Default: true, unless it is left open or external. */
   @IsOptional() @IsBoolean() start?: boolean;

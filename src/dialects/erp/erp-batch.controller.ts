@@ -42,7 +42,7 @@ export class ErpBatchController {
     private readonly config: Config,
   ) {}
 
-  /** Creates a batch. It starts by itself where the service has a handler for the operation, else with its first recorded result. */
+  /** Creates a batch. It starts by itself; with `options.externalResults` by its first recorded result. `warnings` names what has no effect. */
   @Post('create')
   @LimitCreation()
   async create(@Body() request: CreateErpBatchRequest, @CurrentCaller('erp') caller: Caller): Promise<ErpCreatedReply> {
