@@ -1,19 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller, Dialect } from '../common/procedure.js';
-import { AppError, errorOf, fieldError, invalidField, unprocessable } from '../common/app-error.js';
+import { type AppError, errorOf, fieldError, invalidField, unprocessable } from '../common/app-error.js';
 import { checkInput } from '../common/check-input.js';
 import { toJson } from '../common/json-value.js';
 import { unsafeKey, unstorableTexts } from '../common/safe-json.js';
 import { handlerLogger } from '../operations/handler-logger.js';
 import { ItemHandlerRegistry, type RegisteredHandler } from '../operations/item-handler.registry.js';
 import type { SelectionContext } from '../operations/item-handler.js';
+import { checkParameters, MODEL_SETTINGS, splitParameters, unknownParameters } from '../operations/parameters.js';
 import type { BatchOptionsInput } from './batch.options.js';
-import { assertLimitsCanBeKept } from './resource-limits.options.js';
 import { itemsFromArray, itemsFromGenerator, type ItemSource, itemsTakenBy } from './item-source.js';
+import { requestPath } from './request-paths.js';
 import type { Warnings } from './warnings.js';
 
-/** Operations that the documents name; without an item handler their results come from outside. */
-const DOCUMENTED_OPERATIONS = ['annotate', 'import', 'export', 'transform', 'report', 'validate', 'cleanup'];
+/** Operations that the documents name. Whoever creates a batch of one takes for granted that it is done. */
+export const DOCUMENTED_OPERATIONS = ['annotate', 'import', 'export', 'transform', 'report', 'validate', 'cleanup'];
 const MAX_JSON_CHARACTERS = 65_536;
 
 /** What a caller asks for, see the fields of the create command. */
@@ -34,13 +35,12 @@ export interface BatchRequest {
 /** How a new batch gets its items and who works them. */
 export interface BatchPlan {
   source: ItemSource;
-  external: boolean;
+  /** Who works them; undefined: results come from outside. */
+  handler: RegisteredHandler | undefined;
+  /** Those that are read. */
+  parameters: Record<string, unknown>;
   starts: boolean;
   sealed: boolean;
-  /** The handler's own default, when the caller gives none. */
-  concurrency: number | undefined;
-  /** The operation is worked in slots, one item at a time. */
-  oneByOne: boolean;
 }
 
 /** Checks a new batch against its operation before anything is written. */
@@ -67,14 +67,10 @@ export class BatchPlanner {
       throw invalidField('totalItems', `is ${input.totalItems}, but ${input.items.length} items are given`);
     }
     const registered = this.registry.get(input.operation);
-    const known = registered ?? (DOCUMENTED_OPERATIONS.includes(input.operation) || input.external === true);
-    if (!known) throw this.unknownOperation(input.operation);
-    if (!registered && input.external === false) {
-      throw unprocessable('external', `no item handler does ${input.operation} here: its results must come from outside`);
-    }
+    if (!registered) this.assertWorkedSomewhere(input);
     return registered && input.external !== true
       ? this.planHandled(input, registered, { batchId, warnings })
-      : planExternal(input, registered);
+      : planExternal(input, registered, warnings);
   }
 
   private planHandled(
@@ -82,21 +78,35 @@ export class BatchPlanner {
     registered: RegisteredHandler,
     { batchId, warnings }: { batchId: string; warnings: Warnings },
   ): BatchPlan {
-    assertLimitsCanBeKept(input.options?.resourceLimits, whyNotLimited(registered));
-    const parameters = checkParameters(registered, input.parameters ?? {});
+    const { taken, idle } = splitParameters(registered, input.parameters ?? {});
+    const dialect = input.caller.dialect ?? 'native';
+    for (const name of idle) {
+      const why = `the operation ${input.operation} asks no model, whether an AI provider is configured or not`;
+      warnings.add(`${requestPath(dialect, `parameters.${name}`)} has no effect: ${why}`);
+    }
     const open = input.open ?? false;
     const starts = input.start ?? !open;
     const context: SelectionContext = {
       batchId,
       tenant: input.caller.tenant,
       operation: input.operation,
-      parameters,
+      parameters: checkParameters(registered, taken),
       logger: handlerLogger(input.operation, batchId),
       warn: (sentence) => warnings.add(sentence),
     };
     const source = itemsTakenBy(registered.handler, chooseSource(input, registered, context));
-    const oneByOne = registered.handler.slotsPerWorker !== undefined;
-    return { source, external: false, starts, sealed: !open, concurrency: registered.concurrency, oneByOne };
+    return { source, handler: registered, parameters: taken, starts, sealed: !open };
+  }
+
+  /** @throws AppError for an operation that has no item handler, unless its results are said to come from outside */
+  private assertWorkedSomewhere({ operation, external }: BatchRequest): void {
+    if (external === false) {
+      throw unprocessable('external', `no item handler does ${operation} here: its results must come from outside`);
+    }
+    if (external) return;
+    if (!DOCUMENTED_OPERATIONS.includes(operation)) throw this.unknownOperation(operation);
+    const problem = `no item handler does ${operation} here yet; register one, or say external: true and record its results yourself`;
+    throw errorOf('UNPROCESSABLE', [fieldError('operation', problem)], [['external']]);
   }
 
   private unknownOperation(operation: string): AppError {
@@ -106,27 +116,27 @@ export class BatchPlanner {
   }
 }
 
-function planExternal(input: BatchRequest, registered: RegisteredHandler | undefined): BatchPlan {
+function planExternal(input: BatchRequest, registered: RegisteredHandler | undefined, warnings: Warnings): BatchPlan {
+  const { operation, items, totalItems, filters, parameters = {} } = input;
+  const dialect = input.caller.dialect ?? 'native';
   if (input.open !== undefined)
     throw unprocessable('open', 'a batch with external results has no items to add; give totalItems or leave it out');
   if (input.start === true) throw unprocessable('start', 'a batch with external results is set going by its first result');
-  assertWorkedOutside(input.options ?? {}, input.caller.dialect);
-  assertLimitsCanBeKept(input.options?.resourceLimits, WORKED_OUTSIDE);
-  assertDistinctKeys(expectedKeys(input.items ?? []));
+  assertWorkedOutside(input.options ?? {}, dialect);
+  assertDistinctKeys(expectedKeys(items ?? []));
   assertExternalParameters(input, registered);
+  if (Object.keys(filters ?? {}).length > 0) {
+    warnings.add('filters choose no items: results come from outside, and whoever records them may look at the filters');
+  }
   // Nothing to expect is as good as nothing told: the caller says which result is the last one.
-  const counted = (input.totalItems ?? input.items?.length ?? 0) > 0;
-  return { source: itemsFromArray(input.items ?? []), external: true, starts: false, sealed: counted, concurrency: 1, oneByOne: false };
-}
-
-const WORKED_OUTSIDE = 'its results come from outside, and whoever works it uses what they use; leave it out';
-
-/** Why the memory and processor time of a batch cannot be limited; undefined when they can. */
-export function whyNotLimited(registered: RegisteredHandler | undefined): string | undefined {
-  if (!registered) return WORKED_OUTSIDE;
-  if (registered.thread) return undefined;
-  const remedy = 'leave it out, or give the operation a thread (docs/threads.md)';
-  return `the operation ${registered.operation} works in the main thread, which all batches of a process share; ${remedy}`;
+  const counted = (totalItems ?? items?.length ?? 0) > 0;
+  if (!counted && !registered) {
+    const missing = `neither items nor ${requestPath(dialect, 'totalItems')} are given`;
+    warnings.add(
+      `no item handler does ${operation} here, and ${missing}: nothing happens until results are recorded, one of them as the last`,
+    );
+  }
+  return { source: itemsFromArray(items ?? []), handler: undefined, parameters, starts: false, sealed: counted };
 }
 
 /**
@@ -167,22 +177,9 @@ function assertDistinctKeys(keys: string[]): void {
 
 /** Whoever records the results does the work and may need no parameters; but what nobody could know the meaning of is refused. */
 function assertExternalParameters({ operation, parameters = {} }: BatchRequest, registered: RegisteredHandler | undefined): void {
-  const unknown = registered
-    ? unknownParameters(registered, parameters)
-    : Object.keys(parameters)
-        .filter((key) => key !== 'model')
-        .map((key) => `parameters.${key}`);
-  if (unknown.length > 0) throw invalidField(unknown[0]!, `is not a known parameter of ${operation}`, 'unrecognized_keys');
-}
-
-function unknownParameters(registered: RegisteredHandler, parameters: Record<string, unknown>): string[] {
-  try {
-    checkParameters(registered, parameters);
-    return [];
-  } catch (error) {
-    const errors = error instanceof AppError ? (error.details.errors ?? []) : [];
-    return errors.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => path);
-  }
+  const paths = registered ? unknownParameters(registered, parameters) : Object.keys(parameters).map((key) => `parameters.${key}`);
+  const [unknown] = paths.filter((path) => !MODEL_SETTINGS.includes(path.slice('parameters.'.length)));
+  if (unknown) throw invalidField(unknown, `is not a known parameter of ${operation}`, 'unrecognized_keys');
 }
 
 function chooseSource(input: BatchRequest, registered: RegisteredHandler, context: SelectionContext): ItemSource {
@@ -201,18 +198,6 @@ function chooseSource(input: BatchRequest, registered: RegisteredHandler, contex
   const filters: unknown =
     filterClass === 'any' || filterClass === undefined ? (input.filters ?? {}) : checkInput(filterClass, input.filters ?? {}, 'filters');
   return itemsFromGenerator(handler.selectItems(filters, context));
-}
-
-/** @returns an instance of the handler's class */
-export function checkParameters(registered: RegisteredHandler, parameters: Record<string, unknown>): unknown {
-  if (registered.parameters) return checkInput(registered.parameters, parameters, 'parameters');
-  const unknown = Object.keys(parameters);
-  if (unknown.length === 0) return {};
-  const problem = `is not a known field; the operation ${registered.operation} takes none`;
-  throw errorOf(
-    'INVALID_INPUT',
-    unknown.map((key) => fieldError(`parameters.${key}`, problem, 'unrecognized_keys')),
-  );
 }
 
 function assertFreeJson(field: string, value: unknown): void {

@@ -3,6 +3,8 @@ import { unprocessable } from '../common/app-error.js';
 
 const MAX_ITEMS = 2_000_000_000;
 const DAY_MS = 86_400_000;
+/** Finished items before which a percentage of failures is not looked at, unless the threshold says otherwise. */
+export const DEFAULT_MIN_ITEMS = 20;
 
 /** How many items may fail before the batch is stopped. It counts what failed for good since the batch was started or last resumed. */
 export class FailureThreshold {

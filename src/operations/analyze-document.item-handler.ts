@@ -17,7 +17,7 @@ const MAX_WARNINGS = 50;
  * Reads a document and tells what it is about, what data it holds, how good it is and what does not fit in it. An item's key is the
  * document's id. Nothing is written into the document: the findings are the item's output.
  */
-@ItemHandler('analyze-document', { parameters: AnalyzeDocumentParameters, concurrency: 5, thread: 'own' })
+@ItemHandler('analyze-document', { parameters: AnalyzeDocumentParameters, writesRecords: false, concurrency: 5, thread: 'own' })
 export class AnalyzeDocumentItemHandler implements ItemHandlerClass<unknown, AnalyzeDocumentParameters> {
   constructor(
     private readonly documents: DocumentReader,

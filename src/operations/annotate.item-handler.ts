@@ -1,4 +1,4 @@
-import { ArrayMaxSize, IsArray, IsOptional, IsString, MaxLength } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsOptional, IsString } from 'class-validator';
 import { setImmediate } from 'node:timers/promises';
 import type { Annotation } from '../ai/offline/analyze.js';
 import { type Readable, readableOf } from '../ai/offline/readable.js';
@@ -22,8 +22,6 @@ import {
 
 export class AnnotateParameters {
   @IsOptional() @IsCollectionName() collection: string = 'records';
-  /** Named by the documents. No provider is connected: the offline analyzer works whatever it says, and every output tells so. */
-  @IsOptional() @IsString() @MaxLength(200) model?: string;
   /** The fields to read, dotted; default: all text fields of the record. */
   @IsOptional() @IsArray() @ArrayMaxSize(50) @IsString({ each: true }) textFields?: string[];
 }
@@ -45,11 +43,16 @@ export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotatePa
     private readonly files: FileStore,
   ) {}
 
-  async *selectItems(
-    filters: Record<string, unknown>,
-    { tenant, parameters }: SelectionContext<AnnotateParameters>,
-  ): AsyncGenerator<NewItem> {
-    for await (const key of this.records.keysMatching({ tenant, collection: parameters.collection }, filters)) yield { key };
+  async *selectItems(filters: Record<string, unknown>, context: SelectionContext<AnnotateParameters>): AsyncGenerator<NewItem> {
+    const { tenant, parameters } = context;
+    const { collection } = parameters;
+    let isAny = false;
+    for await (const key of this.records.keysMatching({ tenant, collection }, filters)) {
+      isAny = true;
+      yield { key };
+    }
+    const whichNot = Object.keys(filters).length > 0 ? ' that the filters choose' : '';
+    if (!isAny) context.warn(`the collection ${collection} has no record${whichNot}`);
   }
 
   async runChunk(items: Item[], context: ChunkContext<AnnotateParameters>): Promise<ItemOutcome[]> {

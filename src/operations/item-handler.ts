@@ -146,6 +146,11 @@ export interface ItemHandlerOptions {
   filters?: Type<object> | 'any';
   /** Names of parameters that only `selectItems` reads: beside a list of items they would have no effect, and are refused. */
   selection?: readonly string[];
+  /**
+   * false: its items write no records. Who gives a batch of it `conflictResolution`, `backupStrategy` or (without `compensate`)
+   * `rollbackOnFailure` is then warned that these change nothing. Default: true.
+   */
+  writesRecords?: boolean;
   /** Items side by side when the batch does not say. Default 10. */
   concurrency?: number;
   /**

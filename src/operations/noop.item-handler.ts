@@ -50,7 +50,7 @@ const MAX_COUNTED = 100_000;
 const NO_FAULTS = 'its hang is for tests and harms others; only a service that is started with NOOP_FAULTS=true takes it';
 
 /** Does nothing, for as long and as badly as it is told: for tests, demonstrations and measurements. */
-@ItemHandler('noop', { parameters: NoopParameters, filters: NoopFilters })
+@ItemHandler('noop', { parameters: NoopParameters, filters: NoopFilters, writesRecords: false })
 export class NoopItemHandler implements ItemHandlerClass<NoopPayload | undefined, NoopParameters, NoopFilters> {
   private readonly refusals = new Map<string, number>();
 

@@ -26,7 +26,7 @@ const MAX_COLUMNS = 500;
 const MAX_NAME_CHARACTERS = 60;
 
 /** Reads a stored file: pages and text of a PDF, sheets of a workbook, columns of a CSV. */
-@ItemHandler('read-file', { payload: ReadFilePayload, parameters: ReadFileParameters, thread: 'own' })
+@ItemHandler('read-file', { payload: ReadFilePayload, parameters: ReadFileParameters, writesRecords: false, thread: 'own' })
 export class ReadFileItemHandler implements ItemHandlerClass<ReadFilePayload, ReadFileParameters> {
   /** Files that one process reads at the same time, over all batches. */
   readonly slotsPerWorker: number;

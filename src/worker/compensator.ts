@@ -15,13 +15,13 @@ import {
   type RollbackTurn,
   selectCompensatingBatch,
 } from '../batches/store/rollback-turn.js';
-import { checkInput } from '../common/check-input.js';
 import { HangingCalls } from '../common/hanging-calls.js';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
 import { handlerLogger } from '../operations/handler-logger.js';
 import type { CompensationContext } from '../operations/item-handler.js';
 import { ItemHandlerRegistry, type RegisteredHandler } from '../operations/item-handler.registry.js';
+import { handlerParameters } from '../operations/parameters.js';
 import { isFinal, type ItemFailure, toFailure } from './item-failure.js';
 import { retryDelayMs } from './retry-policy.js';
 
@@ -153,7 +153,7 @@ export class Compensator implements BeforeApplicationShutdown {
 /** The same for every try of a compensation, also after a crash. */
 function contextOf(
   batch: CompensatingBatch,
-  { parameters }: RegisteredHandler,
+  registered: RegisteredHandler,
   { runNo, seq, key, attempts }: LeftCompensation,
   signal: AbortSignal,
 ): CompensationContext {
@@ -161,7 +161,7 @@ function contextOf(
     batchId: batch.id,
     tenant: batch.tenant,
     operation: batch.operation,
-    parameters: parameters ? checkInput(parameters, batch.parameters, 'parameters') : batch.parameters,
+    parameters: handlerParameters(registered, batch.parameters),
     logger: handlerLogger(batch.operation, batch.id),
     key,
     attempt: attempts + 1,

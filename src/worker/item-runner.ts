@@ -6,6 +6,7 @@ import { checkInput } from '../common/check-input.js';
 import type { Item, ItemHandlerClass, ItemResult } from '../operations/item-handler.js';
 import { handlerLogger } from '../operations/handler-logger.js';
 import type { RegisteredHandler } from '../operations/item-handler.registry.js';
+import { handlerParameters } from '../operations/parameters.js';
 import type { WorkItem } from './held-chunk.js';
 import { isFinal, isObedience, type ItemFailure, stackOf, toFailure } from './item-failure.js';
 import { type Ending, readResult } from './item-result.js';
@@ -45,7 +46,7 @@ export class ItemRunner {
       batchId: lane.batch_id,
       tenant: lane.tenant,
       operation: lane.operation,
-      parameters: registered.parameters ? checkInput(registered.parameters, lane.parameters, 'parameters') : lane.parameters,
+      parameters: handlerParameters(registered, lane.parameters),
       logger: handlerLogger(lane.operation, lane.batch_id),
       conflictResolution: lane.options.conflictResolution,
       keepsBackup: keepsBackup(lane.options),

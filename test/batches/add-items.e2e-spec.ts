@@ -196,7 +196,7 @@ describe('nothing is added', () => {
   });
 
   test('to a batch with results from outside', async () => {
-    const { id } = await engine.create({ operation: 'export' });
+    const { id } = await engine.create({ operation: 'export', external: true });
     await refused(id, /results from outside/);
   });
 

@@ -122,7 +122,7 @@ describe('a failure threshold', () => {
   });
 
   test('holds for results from outside', async () => {
-    const batch = await engine.create({ operation: 'export', totalItems: 5, options: { failureThreshold: { count: 2 } } });
+    const batch = await engine.create({ operation: 'export', external: true, totalItems: 5, options: { failureThreshold: { count: 2 } } });
     const record = (key: string, success: boolean) => engine.call(RecordExternalResult, { batchId: batch.id, key, success, error: 'no' });
     await record('a', false);
     expect(await record('b', false)).toMatchObject({ status: 'paused', counts: { failed: 2 } });
@@ -309,6 +309,6 @@ test.each<[string, BatchOptionsInput]>([
   ['options.backupStrategy', { backupStrategy: 'auto' }],
   ['options.conflictResolution', { conflictResolution: 'skip' }],
 ])('%s is refused for results from outside', async (path, options) => {
-  const input = { operation: 'export', totalItems: 2, options };
+  const input = { operation: 'export', external: true, totalItems: 2, options };
   await expect(engine.create(input)).rejects.toMatchObject({ code: 'UNPROCESSABLE', details: { errors: [{ path }] } });
 });

@@ -20,7 +20,7 @@ const record = (batchId: string, key: string, more: Partial<InputOf<RecordExtern
 const typesOf = async (id: string) => (await engine.events({ id })).map(({ type }) => type).filter((type) => type !== 'batch.progress');
 
 test('a batch of an operation without an item handler waits for its results, starts with the first and ends with the last', async () => {
-  const batch = await engine.create({ operation: 'export', totalItems: 2 });
+  const batch = await engine.create({ operation: 'export', external: true, totalItems: 2 });
   expect(batch).toMatchObject({ external: true, sealed: true, status: 'pending', counts: { total: 2, pending: 2 } });
   expect(await record(batch.id, 'a', { output: { url: 'x' }, retries: 2, durationMs: 12.5, quality: 0.5 })).toMatchObject({
     status: 'running',
@@ -49,7 +49,7 @@ test('a batch of an operation without an item handler waits for its results, sta
 });
 
 test('a second result for the same key changes nothing, also when it says the opposite', async () => {
-  const { id } = await engine.create({ operation: 'export', totalItems: 2 });
+  const { id } = await engine.create({ operation: 'export', external: true, totalItems: 2 });
   await record(id, 'a', { output: 1 });
   const before = await engine.rowCounts();
   expect(await record(id, 'a', { success: false, output: 2 })).toMatchObject({ counts: { succeeded: 1, failed: 0, pending: 1 } });
@@ -59,7 +59,7 @@ test('a second result for the same key changes nothing, also when it says the op
 
 test('a batch whose number of results was never told grows with them and ends with the last one', async () => {
   for (const input of [{}, { totalItems: 0 }, { items: [] }]) {
-    const batch = await engine.create({ operation: 'report', ...input });
+    const batch = await engine.create({ operation: 'report', external: true, ...input });
     expect(batch).toMatchObject({ sealed: false, counts: { total: 0 } });
     expect(await record(batch.id, 'a')).toMatchObject({ status: 'running', counts: { total: 1, succeeded: 1 } });
     expect(await record(batch.id, 'b')).toMatchObject({ status: 'running', progress: 99, counts: { total: 2 } });
@@ -73,13 +73,13 @@ test('a batch whose number of results was never told grows with them and ends wi
 });
 
 test('a repeated result may still say that it was the last one', async () => {
-  const { id } = await engine.create({ operation: 'report' });
+  const { id } = await engine.create({ operation: 'report', external: true });
   await record(id, 'a');
   expect(await record(id, 'a', { last: true })).toMatchObject({ status: 'completed', counts: { total: 1 } });
 });
 
 test('"last" ends a batch of which fewer results came than were expected: those that came are all', async () => {
-  const { id } = await engine.create({ operation: 'report', totalItems: 5 });
+  const { id } = await engine.create({ operation: 'report', external: true, totalItems: 5 });
   await record(id, 'a');
   expect(await record(id, 'b', { last: true })).toMatchObject({
     status: 'completed',
@@ -89,14 +89,14 @@ test('"last" ends a batch of which fewer results came than were expected: those 
 });
 
 test('all failed is failed', async () => {
-  const { id } = await engine.create({ operation: 'validate', totalItems: 2 });
+  const { id } = await engine.create({ operation: 'validate', external: true, totalItems: 2 });
   await record(id, 'a', { success: false });
   expect(await record(id, 'b', { success: false })).toMatchObject({ status: 'failed', reason: 'every item failed' });
   expect((await engine.outcomes({ id }))[0]!.error).toEqual({ kind: 'external', message: 'failed without a message' });
 });
 
 test('results of listed items are found at their items', async () => {
-  const batch = await engine.create({ operation: 'export', items: ['x', { key: 'y', payload: { n: 1 } }, 'z'] });
+  const batch = await engine.create({ operation: 'export', external: true, items: ['x', { key: 'y', payload: { n: 1 } }, 'z'] });
   expect(batch).toMatchObject({ sealed: true, counts: { total: 3 } });
   await record(batch.id, 'y', { success: false, error: 'broken' });
   await record(batch.id, 'x');
@@ -121,7 +121,7 @@ describe('refused, with nothing changed:', () => {
   };
 
   test('more results than expected, and results after the end', async () => {
-    const { id } = await engine.create({ operation: 'export', totalItems: 1 });
+    const { id } = await engine.create({ operation: 'export', external: true, totalItems: 1 });
     await record(id, 'a');
     const before = await engine.rowCounts();
     await refused(record(id, 'b'), 'CONFLICT', /is completed/);
@@ -136,7 +136,7 @@ describe('refused, with nothing changed:', () => {
   });
 
   test('results of a cancelled batch', async () => {
-    const { id } = await engine.create({ operation: 'export', totalItems: 3 });
+    const { id } = await engine.create({ operation: 'export', external: true, totalItems: 3 });
     await record(id, 'a');
     expect(await engine.call(CancelBatch, { batchId: id })).toMatchObject({
       status: 'cancelled',
@@ -157,20 +157,20 @@ describe('refused, with nothing changed:', () => {
     ['an output that is not JSON', { output: 1n }],
     ['an output nested absurdly deep', { output: JSON.parse('['.repeat(20_000) + ']'.repeat(20_000)) }],
   ])('%s', async (_what, more) => {
-    const { id } = await engine.create({ operation: 'export', totalItems: 1 });
+    const { id } = await engine.create({ operation: 'export', external: true, totalItems: 1 });
     const before = await engine.rowCounts();
     await refused(record(id, 'a', more), 'INVALID_INPUT', /./);
     expect(await engine.rowCounts()).toEqual(before);
   });
 
   test('an output that is too large', async () => {
-    const { id } = await engine.create({ operation: 'export', totalItems: 1 });
+    const { id } = await engine.create({ operation: 'export', external: true, totalItems: 1 });
     await refused(record(id, 'a', { output: 'x'.repeat(262_144) }), 'TOO_LARGE', /at most 262144/);
   });
 });
 
 test('a paused batch takes results, and ends with the last of them', async () => {
-  const { id } = await engine.create({ operation: 'export', totalItems: 3 });
+  const { id } = await engine.create({ operation: 'export', external: true, totalItems: 3 });
   await record(id, 'a');
   await engine.call(PauseBatch, { batchId: id, reason: 'a look at it' });
   expect(await record(id, 'b')).toMatchObject({ status: 'paused', progress: 66 });
@@ -179,14 +179,14 @@ test('a paused batch takes results, and ends with the last of them', async () =>
 });
 
 test('a paused batch ends when it is sealed and nothing is open', async () => {
-  const { id } = await engine.create({ operation: 'export' });
+  const { id } = await engine.create({ operation: 'export', external: true });
   await record(id, 'a');
   await engine.call(PauseBatch, { batchId: id });
   expect(await engine.call(SealBatch, { batchId: id })).toMatchObject({ status: 'completed', counts: { total: 1, succeeded: 1 } });
 });
 
 test('a batch that nobody finishes in time is timed out', async () => {
-  const { id } = await engine.create({ operation: 'export', totalItems: 2, options: { batchTimeout: 200 } });
+  const { id } = await engine.create({ operation: 'export', external: true, totalItems: 2, options: { batchTimeout: 200 } });
   await record(id, 'a', { output: { text: 'a\0b' } });
   expect(await engine.ended({ id })).toMatchObject({
     status: 'timed_out',
@@ -197,14 +197,14 @@ test('a batch that nobody finishes in time is timed out', async () => {
 });
 
 test('fifty results at once are each recorded', async () => {
-  const { id } = await engine.create({ operation: 'export', totalItems: 50 });
+  const { id } = await engine.create({ operation: 'export', external: true, totalItems: 50 });
   await Promise.all(keys(50).map((key) => record(id, key)));
   expect(await engine.get(id)).toMatchObject({ status: 'completed', counts: { succeeded: 50 } });
   expect((await engine.outcomes({ id })).map(({ seq }) => seq)).toEqual(keys(50).map((key) => Number(key) - 1));
 });
 
 test('a batch whose items were listed takes results of those alone', async () => {
-  const { id } = await engine.create({ operation: 'export', items: ['a', { payload: 1 }] });
+  const { id } = await engine.create({ operation: 'export', external: true, items: ['a', { payload: 1 }] });
   await expect(record(id, 'x')).rejects.toMatchObject({
     code: 'NOT_FOUND',
     message: expect.stringContaining('no item with the key x') as string,
@@ -215,14 +215,14 @@ test('a batch whose items were listed takes results of those alone', async () =>
 });
 
 test('a batch of unknown size is completed by being sealed, with results or without', async () => {
-  const some = await engine.create({ operation: 'export' });
+  const some = await engine.create({ operation: 'export', external: true });
   await record(some.id, 'a');
   expect(await engine.call(SealBatch, { batchId: some.id })).toMatchObject({
     status: 'completed',
     progress: 100,
     counts: { total: 1, succeeded: 1 },
   });
-  const none = await engine.create({ operation: 'export' });
+  const none = await engine.create({ operation: 'export', external: true });
   expect(await engine.call(SealBatch, { batchId: none.id })).toMatchObject({ status: 'completed', counts: { total: 0 } });
   await expect(engine.call(SealBatch, { batchId: none.id })).rejects.toMatchObject({ code: 'CONFLICT' });
 });
@@ -238,7 +238,7 @@ test('an open batch of items ends when it is sealed after its items are done', a
 });
 
 test('an unknown parameter of an operation without a handler is refused', async () => {
-  await expect(engine.create({ operation: 'export', totalItems: 1, parameters: { rate: 5 } })).rejects.toMatchObject({
+  await expect(engine.create({ operation: 'export', external: true, totalItems: 1, parameters: { rate: 5 } })).rejects.toMatchObject({
     code: 'INVALID_INPUT',
     details: { errors: [{ path: 'parameters.rate', code: 'unrecognized_keys' }] },
   });
@@ -248,7 +248,7 @@ describe('retrying failed results', () => {
   const fail = (id: string, key: string) => record(id, key, { success: false, error: `${key} broke` });
 
   test('of listed items waits for new ones of just these, which take their items’ places', async () => {
-    const batch = await engine.create({ operation: 'export', items: ['a', 'b', 'c', 'd'] });
+    const batch = await engine.create({ operation: 'export', external: true, items: ['a', 'b', 'c', 'd'] });
     const { id } = batch;
     for (const key of ['d', 'b']) await fail(id, key);
     for (const key of ['a', 'c']) await record(id, key);
@@ -275,7 +275,7 @@ describe('retrying failed results', () => {
   });
 
   test('of items that were never listed keeps their order', async () => {
-    const { id } = await engine.create({ operation: 'report' });
+    const { id } = await engine.create({ operation: 'report', external: true });
     for (const key of ['x', 'y', 'z']) await fail(id, key);
     expect(await engine.call(SealBatch, { batchId: id })).toMatchObject({ status: 'failed', counts: { failed: 3 } });
     await engine.call(RetryItems, { batchId: id, keys: ['x', 'z'] });
@@ -289,7 +289,7 @@ describe('retrying failed results', () => {
   });
 
   test('cannot be cut short without losing items: "last" and a seal are refused until all are there', async () => {
-    const { id } = await engine.create({ operation: 'report', totalItems: 2 });
+    const { id } = await engine.create({ operation: 'report', external: true, totalItems: 2 });
     await fail(id, 'a');
     await fail(id, 'b');
     await engine.call(RetryItems, { batchId: id });
@@ -302,7 +302,7 @@ describe('retrying failed results', () => {
   });
 
   test('counts those that never came as cancelled when the batch is cancelled', async () => {
-    const batch = await engine.create({ operation: 'report', items: ['a', 'b', 'c'] });
+    const batch = await engine.create({ operation: 'report', external: true, items: ['a', 'b', 'c'] });
     await record(batch.id, 'a');
     for (const key of ['b', 'c']) await fail(batch.id, key);
     await engine.call(RetryItems, { batchId: batch.id });
@@ -317,7 +317,7 @@ describe('retrying failed results', () => {
   });
 
   test('cannot go on counting tries: whoever records the results counts them', async () => {
-    const { id } = await engine.create({ operation: 'report', totalItems: 1 });
+    const { id } = await engine.create({ operation: 'report', external: true, totalItems: 1 });
     await fail(id, 'a');
     const again = engine.call(RetryItems, { batchId: id, continueAttempts: true });
     await expect(again).rejects.toMatchObject({ code: 'UNPROCESSABLE' });

@@ -141,7 +141,7 @@ describe('the list of batches', () => {
         operation: n % 2 ? 'export' : 'noop',
         name: n % 5 ? `Batch % ${n}` : undefined,
         items: ['a'],
-        ...(n % 2 ? {} : { start: false }),
+        ...(n % 2 ? { external: true } : { start: false }),
       };
       made.unshift(await engine.create(input, { ...caller, dialect: n % 3 ? 'native' : 'erp' }));
     }

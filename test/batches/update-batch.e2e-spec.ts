@@ -109,7 +109,7 @@ test('items that are handed to workers one by one stay so, and who wants it othe
 });
 
 test('a rate limit is refused for a batch whose results come from outside, as at creation', async () => {
-  const batch = await engine.create({ operation: 'export', totalItems: 2 });
+  const batch = await engine.create({ operation: 'export', external: true, totalItems: 2 });
   await expect(update(batch.id, { name: 'x', options: { rateLimitPerMinute: 5 } })).rejects.toMatchObject({
     code: 'UNPROCESSABLE',
     details: { errors: [{ path: 'options.rateLimitPerMinute' }] },

@@ -64,7 +64,32 @@ test.each<[string, object, string]>([
 
 test('a batch that is open, or whose results come from outside, may begin without items', async () => {
   expect((await engine.create({ open: true })).warnings).toEqual([]);
-  expect((await engine.create({ operation: 'export' })).warnings).toEqual([]);
+  expect((await engine.create({ operation: 'scripted', external: true })).warnings).toEqual([]);
+});
+
+test('an open batch whose filters choose nothing says so', async () => {
+  const { warnings } = await engine.create({ open: true, filters: { count: 0 } });
+  expect(warnings).toEqual(['there is nothing to do: the filters choose no items']);
+});
+
+test.each([{}, { filters: { status: 'open' } }])('so does one over records when the collection has none: %j', async (choice) => {
+  const { warnings } = await engine.create({ operation: 'annotate', parameters: { collection: 'nowhere' }, ...choice });
+  expect(warnings).toEqual([
+    expect.stringMatching(
+      'filters' in choice ? /^the collection nowhere has no record that the filters choose$/ : /^the collection nowhere has no record$/,
+    ),
+    expect.stringMatching(/^there is nothing to do: /),
+  ]);
+});
+
+test('work outside that nobody here knows, without items or a number of them, is warned of, and so are filters for it', async () => {
+  const input = { operation: 'proofread', external: true };
+  expect((await engine.create(input)).warnings).toEqual([
+    expect.stringMatching(/^no item handler does proofread here, and neither items nor totalItems/),
+  ]);
+  expect((await engine.create({ ...input, totalItems: 2 })).warnings).toEqual([]);
+  const { warnings, filters } = await engine.create({ ...input, items: ['a'], filters: { language: 'fr' } });
+  expect([warnings, filters]).toEqual([[expect.stringMatching(/^filters choose no items: results come from outside/)], { language: 'fr' }]);
 });
 
 test('a batch whose items were all skipped says that nothing was done, and one that did something does not', async () => {

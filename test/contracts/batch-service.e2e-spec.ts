@@ -4,6 +4,7 @@ import { StartBatch } from '../../src/batches/commands/start-batch.command.js';
 import { itemsFromArray } from '../../src/batches/item-source.js';
 import { Procedures } from '../../src/common/procedure.js';
 import { BatchProcessingService } from '../../src/dialects/batch-service/batch-processing-service.js';
+import { type BatchResource } from '../../src/dialects/batch-service/batch-resource.js';
 import type { Batch, BatchConfig, BatchMetrics, HookBatchJob } from '../../src/dialects/batch-service/index.js';
 import { startTestService, type TestService } from '../support/service.js';
 import { assertInvariants } from '../support/invariants.js';
@@ -68,6 +69,7 @@ describe('the samples of the document', () => {
       rollback: undefined,
       errors: [],
       warnings: [
+        'priority has no effect: whoever records the results decides that',
         expect.stringContaining(
           `no item handler did user-processing when the batch was created: record results with POST /api/batches/${batch.id}/results`,
         ),
@@ -112,7 +114,7 @@ describe('the samples of the document', () => {
     });
   });
 
-  test('advanced configuration: what is kept is shown, what is not is refused by name', async () => {
+  test('advanced configuration: all of it is taken, and what nobody keeps is warned of by name', async () => {
     const config: BatchConfig = {
       maxConcurrentJobs: 10,
       retryAttempts: 3,
@@ -125,9 +127,10 @@ describe('the samples of the document', () => {
     };
     const batch = await batches.createBatch({ name: 'Advanced Batch', data: ['a', 'b'], config });
     expect(batch).toMatchObject({ type: 'custom', status: 'pending', priority: 'medium', config, data: ['a', 'b'] });
-    expect(batch.warnings).toContainEqual(
-      expect.stringContaining('maxConcurrentJobs and timeoutPerTemplate are up to whoever does the work'),
-    );
+    const idle = ['maxConcurrentJobs', 'timeoutPerTemplate', 'rollbackOnFailure', 'backupStrategy'];
+    const told = (names: string[]): unknown[] => names.map((name) => expect.stringMatching(`^config.${name} has no effect: `));
+    expect(batch.warnings).toEqual(expect.arrayContaining(told(idle)));
+    expect(batch.warnings).toHaveLength(idle.length + 1);
     const { rows } = await service.database.pool.query<{ options: object }>('SELECT options FROM batch WHERE id = $1', [batch.id]);
     expect(rows[0]!.options).toMatchObject({
       concurrency: 10,
@@ -142,14 +145,10 @@ describe('the samples of the document', () => {
       backupStrategy: 'auto',
       conflictResolution: 'auto',
     });
-    expect(batch.warnings).toContainEqual(expect.stringContaining('rollbackOnFailure and backupStrategy are about records'));
     const whole = { ...config, resourceLimits: { maxMemory: 1024, maxCpu: 80, timeout: 3600 } };
-    await expect(batches.createBatch({ name: 'Advanced Batch', data: ['a'], config: whole })).rejects.toMatchObject({
-      code: 'UNPROCESSABLE',
-      details: {
-        errors: [{ path: 'config.resourceLimits.maxMemory' }, { path: 'config.resourceLimits.maxCpu' }],
-      },
-    });
+    const limited = await batches.createBatch({ name: 'Advanced Batch', data: ['a'], config: whole });
+    expect(limited).toMatchObject({ status: 'pending', config });
+    expect(limited.warnings).toEqual(expect.arrayContaining(told([...idle, 'resourceLimits.maxMemory', 'resourceLimits.maxCpu'])));
   });
 
   test('the API routes: both answer success and data', async () => {
@@ -223,9 +222,29 @@ describe('creation', () => {
     });
   });
 
-  test('more side by side than the service does is taken as what it does', async () => {
-    expect((await noop(['a'], { config: { maxConcurrentJobs: 50_000 } })).config.maxConcurrentJobs).toBe(1_000);
+  test('more side by side than the service does is taken as what it does, and told', async () => {
+    const { config, warnings } = await noop(['a'], { config: { maxConcurrentJobs: 50_000 } });
+    expect([config.maxConcurrentJobs, warnings]).toEqual([
+      1_000,
+      ['config.maxConcurrentJobs is 50000, and taken as 1000, which is the most'],
+    ]);
   });
+
+  test.each(['export', 'transform', 'report', 'validate', 'cleanup'])(
+    'the type %s is refused while no item handler does it',
+    async (type) => {
+      const { status, body } = await api.post<Problem>('/api/batches', { name: 'Later', data: ['a'], type });
+      expect([status, body.details.errors]).toMatchObject([
+        422,
+        [
+          {
+            path: 'type',
+            message: `type: no item handler does ${type} here yet; register one, or say external: true and record its results yourself`,
+          },
+        ],
+      ]);
+    },
+  );
 
   test('shows the first thousand items of a long batch and says so; a list shows a hundred', async () => {
     const { id } = await noop(Array.from({ length: 1_500 }, (_, n) => ({ n })));
@@ -296,14 +315,15 @@ describe('creation', () => {
   test.each([
     [{ resourceLimits: { maxMemory: 1024 } }, 'config.resourceLimits.maxMemory'],
     [{ resourceLimits: { maxCpu: 80 } }, 'config.resourceLimits.maxCpu'],
-  ])('%j cannot be kept for work outside or in the main thread: 422 that says why', async (config, path) => {
+  ])('%j is not kept for work outside or in the main thread: a warning says why, and the limit is not shown', async (config, path) => {
     for (const [type, why] of [
       [undefined, 'results come from outside'],
       ['noop', 'main thread'],
     ]) {
-      const { status, body } = await api.post<Problem>('/api/batches', { ...good, type, config });
-      expect(status).toBe(422);
-      expect(body.details.errors).toMatchObject([{ path, message: expect.stringMatching(`^${path}: .*${why}`) }]);
+      const { status, body } = await api.post<{ data: BatchResource }>('/api/batches', { ...good, type, config });
+      expect(status).toBe(201);
+      expect(body.data.warnings).toContainEqual(expect.stringMatching(`^${path} has no effect: .*${why}`));
+      expect([body.data.options.resourceLimits, body.data.config.resourceLimits]).toEqual([null, { timeout: null }]);
     }
   });
 

@@ -292,7 +292,11 @@ describe('the document interface', () => {
   });
 
   test('a batch that announced more items than it names has no next page', async () => {
-    const { body } = await api.post<{ batch: { id: string } }>('/api/batch/create', { operation: 'transform', total_items: 3 });
+    const { body } = await api.post<{ batch: { id: string } }>('/api/batch/create', {
+      operation: 'transform',
+      total_items: 3,
+      options: { externalResults: true },
+    });
     const job = await get(body.batch.id);
     expect(job).toMatchObject({ status: 'PENDING', totalDocuments: 3, documentIds: [], results: [] });
     expect(job.pagination.nextOffset).toBeNull();

@@ -58,9 +58,16 @@ describe('the ERP batch interface', () => {
       description: 'Annotate all pending invoices',
     });
     expect(answer.status).toBe(201);
+    // The sample's settings are those of work that is done here.
+    const warnings = [
+      expect.stringMatching(/^filters choose no items: results come from outside/),
+      expect.stringMatching(/^options.batchSize has no effect: /),
+    ];
     expect(answer.body).toEqual({
       success: true,
+      warnings,
       batch: {
+        warnings,
         id: expect.stringMatching(/^batch_\d+_[a-z0-9]+$/),
         operation: 'annotate',
         status: 'pending',
@@ -92,7 +99,7 @@ describe('the ERP batch interface', () => {
     });
     expect(created.status).toBe(201);
     expect(created.body.batch).toMatchObject({ status: 'pending', progress: 0, total_items: 3 });
-    expect(created.body.warnings).toEqual([expect.stringMatching(/offline analyzer .* "gpt-4"/)]);
+    expect(created.body.warnings).toEqual([expect.stringMatching(/^options.model has no effect: the operation annotate asks no model/)]);
     const { id } = created.body.batch;
     await eventually(
       () => api.get<ErpBatchReply>(`/api/batch/${id}`),
@@ -446,6 +453,48 @@ describe('the ERP batch interface', () => {
       const { body } = await api.post<Problem>('/api/batch/create', { operation: 5, name: 7, total_items: 'x' });
       expect(body.details.errors.map(({ path }) => path).sort()).toEqual(['name', 'operation', 'total_items']);
     });
+  });
+
+  test.each(['export', 'transform', 'report', 'validate', 'cleanup'])(
+    'refuses the operation %s, which nobody here does, unless its results come from outside',
+    async (operation) => {
+      for (const total_items of [undefined, 1]) {
+        const { status, body } = await api.post<Problem>('/api/batch/create', { operation, total_items });
+        const message = `operation: no item handler does ${operation} here yet; register one, or say options.externalResults: true and record its results yourself`;
+        expect([status, body.details.errors]).toEqual([422, [{ path: 'operation', message, code: 'custom' }]]);
+      }
+    },
+  );
+
+  test('the usual settings of a model are taken with an import too, and what has no effect is told with the batch for good', async () => {
+    const model = { model: 'gpt-4', temperature: 0.2, prompts: ['Describe it'] };
+    const options = { collection: 'usual', batchSize: 50, retryAttempts: 0, retryDelay: 100, timeout: 30_000, priority: 'high', ...model };
+    const { status, body } = await api.post<ErpCreatedReply>('/api/batch/create', {
+      operation: 'import',
+      items: [{ key: 'a', payload: { n: 1 } }],
+      options: { ...options, notifyOnComplete: true },
+    });
+    expect(status).toBe(201);
+    const idle = [...Object.keys(model), 'retryDelay'];
+    expect(body.warnings).toEqual(idle.map((name) => expect.stringMatching(`^options.${name} has no effect: `)));
+    const read = await eventually(
+      () => api.get<ErpBatchReply>(`/api/batch/${body.batch.id}`),
+      ({ body: { batch } }) => batch.completed_at !== undefined,
+    );
+    expect(read.body.batch).toMatchObject({ status: 'completed', processed_items: 1, failed_items: 0, warnings: body.warnings });
+  });
+
+  test('a total other than what the filters chose is told, and kept', async () => {
+    await api.send('PUT', '/api/records/one/only', { fields: { text: 'Alone' } });
+    const { body } = await api.post<ErpCreatedReply>('/api/batch/create', {
+      operation: 'annotate',
+      filters: {},
+      options: { collection: 'one' },
+      total_items: 3,
+    });
+    const warnings = ['total_items is 3, but the filters chose 1 items; progress is counted on those'];
+    expect(body).toMatchObject({ warnings, batch: { total_items: 1 } });
+    expect((await api.get<ErpBatchReply>(`/api/batch/${body.batch.id}`)).body.batch).toMatchObject({ warnings });
   });
 
   test.each(['annotate', 'import', 'export', 'transform', 'report', 'validate', 'cleanup'])('knows the operation %s', async (operation) => {

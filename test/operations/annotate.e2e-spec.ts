@@ -66,7 +66,7 @@ describe('annotating records', () => {
       name: 'Annotate packages',
     });
     expect(created.status).toBe(201);
-    expect(created.body.warnings).toEqual([expect.stringContaining('offline analyzer')]);
+    expect(created.body.warnings).toEqual([expect.stringContaining('options.model has no effect: ')]);
     const id = created.body.batch.id;
     const licensed = PACKAGES.filter(
       (name) => (JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')) as { license: string }).license === 'MIT',

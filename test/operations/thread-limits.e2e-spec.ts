@@ -67,19 +67,22 @@ describe('what a batch may use of a process', () => {
     expect(batch.counts.succeeded).toBe(1);
   });
 
-  test('cannot be limited where its items work in the main thread, or outside', async () => {
-    const resourceLimits = { maxMemoryMb: 100, maxCpuPercent: 50 };
-    const errors = [{ path: 'options.resourceLimits.maxMemoryMb' }, { path: 'options.resourceLimits.maxCpuPercent' }];
-    const before = await engine.rowCounts();
-    for (const input of [{ operation: 'noop' }, { operation: 'threaded', external: true }]) {
-      await expect(engine.create({ ...input, items: ['a'], options: { resourceLimits } })).rejects.toMatchObject({
-        code: 'UNPROCESSABLE',
-        details: { errors },
-      });
-    }
-    expect(await engine.rowCounts()).toEqual(before);
+  test.each([{ operation: 'noop' }, { operation: 'threaded', external: true }])(
+    'cannot be limited where its items work in the main thread, or outside: a warning for each limit, and none is shown: %j',
+    async (input) => {
+      const resourceLimits = { maxMemoryMb: 100, maxCpuPercent: 50 };
+      const batch = await engine.create({ ...input, items: ['a'], options: { resourceLimits } });
+      const why = input.external ? 'its results come from outside' : 'the operation noop works in the main thread';
+      const warnings = Object.keys(resourceLimits).map((name) => `options.resourceLimits.${name} has no effect: ${why}`);
+      expect(batch.warnings).toEqual(warnings.map((warning) => expect.stringContaining(warning)));
+      expect(batch.options.resourceLimits).toBeNull();
+    },
+  );
+
+  test('whose settings are changed to limits that cannot be kept is refused', async () => {
     const { id } = await engine.create({ operation: 'noop', items: ['a'], start: false });
     const change = engine.call(UpdateBatch, { batchId: id, options: { resourceLimits: { maxCpuPercent: 50 } } });
-    await expect(change).rejects.toMatchObject({ code: 'UNPROCESSABLE', details: { errors: [{ path: errors[1]!.path }] } });
+    const errors = [{ path: 'options.resourceLimits.maxCpuPercent' }];
+    await expect(change).rejects.toMatchObject({ code: 'UNPROCESSABLE', details: { errors } });
   });
 });

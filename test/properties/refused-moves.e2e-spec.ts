@@ -38,7 +38,7 @@ const COMMANDS: Record<RunMove, { type: Type<Procedure>; input?: () => object }>
 };
 
 const created = (start: boolean) => engine.create({ items: ['a', 'b'], start });
-const external = () => engine.create({ operation: 'export', totalItems: 1 });
+const external = () => engine.create({ operation: 'export', external: true, totalItems: 1 });
 const runIdOf = async (id: string) => (await engine.sql<{ run_id: string }>('SELECT run_id FROM batch WHERE id = $1', [id]))[0]!.run_id;
 
 /** A batch in each of the states. */

@@ -1,4 +1,5 @@
 import type { Type } from '@nestjs/common';
+import { plainToInstance } from 'class-transformer';
 import { getMetadataStorage } from 'class-validator';
 import { opaqueFields } from '../../src/common/opaque.js';
 
@@ -20,13 +21,22 @@ export function fieldsOf(type: Type<object>): InputField[] {
   const opaque = opaqueFields(type.prototype as object);
   return [...new Set(metadata.map(({ propertyName }) => propertyName))].map((name) => {
     const own = metadata.filter(({ propertyName }) => propertyName === name);
-    const declared = Reflect.getMetadata('design:type', type.prototype as object, name) as Type<object> | undefined;
     return {
       name,
       required: !own.some((each) => each.type === 'conditionalValidation'),
       checks: own.map((each) => each.name ?? each.type),
       opaque: opaque.includes(name),
-      nested: own.some((each) => each.type === 'nestedValidation') && declared !== Object ? declared : undefined,
+      nested: own.some((each) => each.type === 'nestedValidation') ? classWithin(type, name) : undefined,
     };
   });
+}
+
+/** What an object in the field becomes an instance of. TypeScript keeps no class for a field that may be null. */
+function classWithin(type: Type<object>, name: string): Type<object> {
+  return (plainToInstance(type, { [name]: {} }) as Record<string, object>)[name]!.constructor as Type<object>;
+}
+
+/** The declared fields, with those of the objects that they hold instead of them, by their paths. */
+export function leavesOf(type: Type<object>): string[] {
+  return fieldsOf(type).flatMap(({ name, nested }) => (nested ? leavesOf(nested).map((leaf) => `${name}.${leaf}`) : [name]));
 }

@@ -2,7 +2,7 @@ import { ApiHideProperty } from '@nestjs/swagger';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Type } from 'class-transformer';
 import { IsArray, IsBoolean, IsInt, IsObject, IsOptional, IsString, Max, MaxLength, Min, MinLength, ValidateNested } from 'class-validator';
-import type { Caller } from '../../common/procedure.js';
+import type { Caller, Dialect } from '../../common/procedure.js';
 import { OptionalAnyJsonList } from '../../common/any-json.js';
 import { invalidField } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
@@ -18,6 +18,8 @@ import { completeOptions, laneWidths, newBatchId, rankOf } from '../dialects.js'
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
 import type { ItemSource } from '../item-source.js';
 import { Intake } from '../intake.js';
+import { idleOptions, type OptionReaders, whyNotLimited } from '../idle-options.js';
+import { requestPath } from '../request-paths.js';
 import { changedLimits } from '../resource-limits.options.js';
 import { ringRun } from '../ring-run.js';
 import { BatchPlanner, type BatchPlan, expectedKeys } from '../batch-planner.js';
@@ -50,7 +52,7 @@ export class CreateBatch extends Command<BatchView> {
   /** Number of results to expect from outside, when there is no list of items. */
   @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) totalItems?: number;
   @IsOptional() @IsObject() @ValidateNested() @Type(() => BatchOptionsInput) options?: BatchOptionsInput;
-  /** Results are recorded from outside; default: when no item handler is registered for the operation. */
+  /** true: results are recorded from outside, also of an operation that nobody here knows. Default: false. */
   @IsOptional() @IsBoolean() external?: boolean;
   /** Default: true, unless it is left open or external. */
   @IsOptional() @IsBoolean() start?: boolean;
@@ -96,9 +98,14 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     const warnings = new Warnings();
     input.warnings?.forEach((sentence) => warnings.add(sentence));
     const plan = this.planner.plan(input, id, { maxItems: MAX_ITEMS_PER_REQUEST, warnings });
-    const { concurrency, oneByOne } = plan;
-    const given = { ...input.options, resourceLimits: changedLimits(null, input.options?.resourceLimits) };
-    const options = completeOptions(given, dialect, { config: this.config, concurrency, oneByOne });
+    const { handler } = plan;
+    // Limits that nobody keeps are not shown as if they were in effect.
+    const resourceLimits = whyNotLimited(handler) ? null : changedLimits(null, input.options?.resourceLimits);
+    const options = completeOptions({ ...input.options, resourceLimits }, dialect, {
+      config: this.config,
+      concurrency: handler ? handler.concurrency : 1,
+      oneByOne: handler?.handler.slotsPerWorker !== undefined,
+    });
     assertCaution(options);
     assertCanaryOfKnown(plan.starts && !plan.sealed ? 'open' : 'known', options);
     await this.space.assertSpace('database');
@@ -107,12 +114,10 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
     const intake = this.newIntake(runId, ids!.intake_id, { options, warnings });
     try {
       const { added } = await intake.take(plan.source, 'refuse');
-      const total = plan.external ? (input.totalItems ?? added) : added;
-      // Another dialect's total is what its caller expects; it says in its reply when the filters chose another number.
-      if (dialect === 'native' && (input.totalItems ?? total) !== total) {
-        throw invalidField('totalItems', `is ${input.totalItems}, but the filters choose ${total} items; leave it out`);
-      }
-      if (plan.sealed && total === 0) warnings.add(whyEmpty(input));
+      const total = handler ? added : (input.totalItems ?? added);
+      if ((input.totalItems ?? total) !== total) warnOfTotal(input, total, warnings);
+      if (total === 0 && (plan.sealed || (handler && input.filters))) warnings.add(whyEmpty(input));
+      warnOfIdle(input.options ?? {}, { options, handler, total: plan.sealed ? total : undefined }, { dialect, warnings });
       const batch = { id, runId, total, added, input, plan, options, warnings };
       const { view, events } = await this.database.transaction((connection) => this.insert(connection, batch, intake));
       const rung = plan.starts ? ringRun(this.lanes, { tenant: input.caller.tenant, run_id: runId, options }, added) : undefined;
@@ -140,7 +145,7 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       batch.id,
       plan.sealed,
       batch.total,
-      plan.external ? 0 : batch.added,
+      plan.handler ? batch.added : 0,
       rankOf(options),
       laneWidths(options),
       caller.tenant,
@@ -149,14 +154,14 @@ export class CreateBatchHandler implements ICommandHandler<CreateBatch> {
       input.name ?? null,
       input.description ?? null,
       input.filters ?? {},
-      input.parameters ?? {},
+      plan.parameters,
       options,
-      plan.external,
+      !plan.handler,
       caller.subject ?? null,
       batch.warnings.list(),
     ]);
     await intake.accept(connection);
-    if (plan.external && input.items) await expectExternalKeys(connection, batch.runId, expectedKeys(input.items));
+    if (!plan.handler && input.items) await expectExternalKeys(connection, batch.runId, expectedKeys(input.items));
     if (plan.starts) await setGoing(connection, batch.runId, plan.sealed);
     const { made, events } = await appendFirstEvents(connection, batch.id, plan.starts);
     const view = toBatchView(made);
@@ -176,8 +181,30 @@ interface NewBatch {
   warnings: Warnings;
 }
 
+/**
+ * The documents' clients say how many items they expect, which is no condition.
+ * @throws AppError INVALID_INPUT when a caller of the service's own interface did
+ */
+function warnOfTotal({ totalItems, caller }: CreateBatch, total: number, warnings: Warnings): void {
+  const { dialect = 'native' } = caller;
+  if (dialect === 'native') throw invalidField('totalItems', `is ${totalItems}, but the filters choose ${total} items; leave it out`);
+  const name = requestPath(dialect, 'totalItems');
+  warnings.add(`${name} is ${totalItems}, but the filters chose ${total} items; progress is counted on those`);
+}
+
+/** What was asked for and changes nothing is told in the caller's words. */
+function warnOfIdle(
+  given: BatchOptionsInput,
+  readers: Omit<OptionReaders, 'nameOf'>,
+  { dialect, warnings }: { dialect: Dialect; warnings: Warnings },
+): void {
+  const nameOf = (path: string): string => requestPath(dialect, `options.${path}`);
+  for (const { path, why } of idleOptions(given, { ...readers, nameOf })) warnings.add(`${nameOf(path)} has no effect: ${why}`);
+}
+
 /** Why a batch that takes no more items has none. */
-function whyEmpty({ items, source }: CreateBatch): string {
+function whyEmpty({ items, source, filters }: CreateBatch): string {
   if (items) return 'there is nothing to do: the list of items is empty';
-  return source ? 'there is nothing to do: no items came' : 'there is nothing to do: the filters choose no items';
+  if (source) return 'there is nothing to do: no items came';
+  return filters ? 'there is nothing to do: the filters choose no items' : 'there is nothing to do: no items were chosen';
 }

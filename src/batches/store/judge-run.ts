@@ -1,11 +1,9 @@
 import { type Connection, run, type Statement } from '../../database/sql.js';
 import type { ReasonKind, RunStatus } from '../batch.state.js';
-import type { Canary, FailureThreshold } from '../caution.options.js';
+import { type Canary, DEFAULT_MIN_ITEMS, type FailureThreshold } from '../caution.options.js';
 import type { BatchEventRecord } from '../events/batch.events.js';
 import { appendAudit, BY_SERVICE } from './append-audit.js';
 import { appendEvent } from './append-event.js';
-
-const DEFAULT_MIN_ITEMS = 20;
 
 /** A run as its threshold and its canary see it: the counts of its own items, and those that a resume has forgiven. */
 export interface Standing {

@@ -11,6 +11,7 @@ import { Config } from '../../config.js';
 import type { AnnotationTier, BatchJobProgress, BatchJobStarted, CancelJobReply } from './annotations.reply.js';
 import type { CreateBatchJobRequest, JobStatusQuery } from './annotations.request.js';
 import { listEnded } from '../ended-items.js';
+import { takenAsAtMost } from '../taken-as-at-most.js';
 import { toBatchJobProgress, toJobStatus } from './batch-job.js';
 import { estimateDurationMinutes } from './duration-estimate.js';
 import { nonEmpty } from '../../common/non-empty.js';
@@ -40,7 +41,12 @@ export class AnnotationJobs {
       rateLimitPool: { name: `annotations:${tier}`, perMinute: limits.perMinute },
       rateLimitPerMinute: perMinute < limits.perMinute ? perMinute : undefined,
     };
-    const batch = await this.procedures.call(CreateBatch, { operation: 'annotate-image', items: request.imageIds, options }, caller);
+    const warnings = [
+      ...takenAsAtMost('concurrency', request.concurrency, limits.concurrency),
+      ...takenAsAtMost('rateLimitPerMinute', request.rateLimitPerMinute, limits.perMinute),
+    ];
+    const input = { operation: 'annotate-image', items: request.imageIds, options, warnings };
+    const batch = await this.procedures.call(CreateBatch, input, caller);
     return {
       jobId: batch.id,
       status: toJobStatus(batch.status),

@@ -5,7 +5,8 @@ import { unprocessable } from '../../common/app-error.js';
 import type { BatchConfigInput, ResourceLimitsInput } from './batch-service.request.js';
 import type { BatchConfig, BatchPriority } from './batch-service.types.js';
 
-const MAX_CONCURRENCY = 1_000;
+/** Jobs side by side. */
+export const MAX_CONCURRENCY = 1_000;
 
 const PRIORITY: Record<BatchPriority, Priority> = { low: 'low', medium: 'normal', high: 'high', critical: 'critical' };
 

@@ -40,9 +40,9 @@ export class NotificationSettingsInput {
 }
 
 export class ResourceLimitsInput {
-  /** MB that its items at work in one process may take together; null for no limit. For operations that work in threads. */
+  /** MB that its items at work in one process may take together; null for no limit. Kept by operations that work in threads. */
   @IsOptional() @IsInt() @Min(16) @Max(1_048_576) maxMemory?: number | null;
-  /** Percent of one core that its items may use in one process, over a longer time; null for no limit. For such operations too. */
+  /** Percent of one core that its items may use in one process, over a longer time; null for no limit. Kept by such operations too. */
   @IsOptional() @IsNumber() @Min(1) @Max(10_000) maxCpu?: number | null;
   /** Seconds, for the whole batch; null for no limit. */
   @IsOptional() @IsNumber() @Min(0.001) @Max((30 * DAY_MS) / 1000) timeout?: number | null;
@@ -71,7 +71,10 @@ export class BatchConfigInput {
 export class CreateBatchOfDataRequest {
   @IsString() @MinLength(1) @MaxLength(500) name: string;
   @IsOptional() @IsString() @MaxLength(10_000) description?: string;
-  /** The operation. Without an item handler for it, or without a type, results are recorded from outside. */
+  /**
+   * The operation. Without an item handler for it, or without a type, results are recorded from outside; export, transform, report, validate
+   * and cleanup are refused then.
+   */
   @IsOptional() @IsString() @MinLength(1) @MaxLength(100) type?: string;
   /** One item each, any JSON. */
   @AnyJsonList() @Opaque() @IsArray() @ArrayMinSize(1) @ArrayMaxSize(100_000) data: unknown[];

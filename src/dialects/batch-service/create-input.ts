@@ -1,7 +1,10 @@
 import type { InputOf } from '../../common/procedure.js';
+import { DOCUMENTED_OPERATIONS } from '../../batches/batch-planner.js';
 import type { CreateBatch } from '../../batches/commands/create-batch.command.js';
+import { requestPath } from '../../batches/request-paths.js';
 import { AppError, renameFields } from '../../common/app-error.js';
-import { toOptions } from './batch-config.js';
+import { MAX_CONCURRENCY, toOptions } from './batch-config.js';
+import { takenAsAtMost } from '../taken-as-at-most.js';
 import type { CreateBatchOfDataRequest } from './batch-service.request.js';
 
 /** The type of a batch that names none. */
@@ -22,8 +25,15 @@ export function toCreateInput(request: CreateBatchOfDataRequest, handled: (type:
     items: toItems(data),
     parameters: config?.parameters,
     options: toOptions(config, priority),
-    ...(handled(operation) ? { start: false } : { external: true }),
+    warnings: takenAsAtMost('config.maxConcurrentJobs', config?.maxConcurrentJobs, MAX_CONCURRENCY),
+    ...workOf(operation, handled),
   };
+}
+
+/** Types are the caller's own; but what the documents name is taken for done by the service. */
+function workOf(operation: string, handled: (type: string) => boolean): { start?: false; external?: true } {
+  if (handled(operation)) return { start: false };
+  return DOCUMENTED_OPERATIONS.includes(operation) ? {} : { external: true };
 }
 
 /** Keys are the data's own ids, when every item has one and no two are the same; else the items' numbers from 1. */
@@ -58,22 +68,10 @@ export async function inRequestWords<T>(procedure: () => Promise<T>): Promise<T>
 /** Wrong fields that the error's own message names. */
 const MAX_TOLD = 3;
 
-const REQUEST_PATHS: Record<string, string> = {
-  'options.concurrency': 'config.maxConcurrentJobs',
-  'options.timeout': 'config.timeoutPerTemplate',
-  'options.batchTimeout': 'config.resourceLimits.timeout',
-  'options.resourceLimits.maxMemoryMb': 'config.resourceLimits.maxMemory',
-  'options.resourceLimits.maxCpuPercent': 'config.resourceLimits.maxCpu',
-};
-
 function toRequestPath(path: string): string {
-  const known = REQUEST_PATHS[path];
-  if (known) return known;
   const [, line] = /^line (\d+)$/.exec(path) ?? [];
   if (line !== undefined) return `data.${Number(line) - 1}`;
-  const [first, ...rest] = path.split('.');
+  const [first, index] = path.split('.');
   // Keys are made of the data here: what is wrong with one is wrong with its item.
-  if (first === 'items') return ['data', ...rest.slice(0, 1)].join('.');
-  if (first === 'parameters') return ['config.parameters', ...rest].join('.');
-  return first === 'options' ? ['config', ...rest].join('.') : path;
+  return requestPath('batch-service', first === 'items' && index !== undefined ? `items.${index}` : path);
 }

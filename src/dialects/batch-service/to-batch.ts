@@ -1,7 +1,5 @@
-import { keepsBackup } from '../../batches/batch.options.js';
 import type { BatchPreview, BatchView } from '../../batches/batch.view.js';
 import type { ItemFailureView } from '../../batches/item.view.js';
-import { modelWarnings } from '../model-warning.js';
 import { toBatchConfig, toBatchPriority } from './batch-config.js';
 import type { Batch, BatchError, BatchResults, BatchStatus, ErrorSeverity } from './batch-service.types.js';
 
@@ -37,7 +35,7 @@ export function toBatch(view: BatchView, preview = NOTHING): Batch {
     data: preview.payloads,
     results: view.endedAt === null ? undefined : toResults(view, preview),
     errors: toErrors(view, preview.failures),
-    warnings: [...modelWarnings(view), ...warningsOfWork(view), ...warningsOfContents(view, preview)],
+    warnings: [...warningsOfWork(view), ...warningsOfContents(view, preview)],
     config: toBatchConfig(view),
     rollback: view.rollback ?? undefined,
   };
@@ -123,17 +121,12 @@ export function warningsOfWork(batch: BatchView): string[] {
   return [...batch.warnings, ...(batch.dialect === 'batch-service' ? warningsOfData(batch) : [])];
 }
 
-function warningsOfData({ id, operation, external, options, rollback }: BatchView): string[] {
+function warningsOfData({ id, operation, external, rollback }: BatchView): string[] {
   const failed = rollback?.compensationsFailed ?? 0;
   if (failed > 0) return [`what ${failed} items did could not be undone; GET /api/batches/${id}/rollback says which, and why`];
   if (!external) return [];
-  const warnings = [
-    `no item handler did ${operation} when the batch was created: record results with POST /api/batches/${id}/results, or register one and create the batch again; ` +
-      'maxConcurrentJobs and timeoutPerTemplate are up to whoever does the work',
-  ];
-  if (keepsBackup(options))
-    warnings.push('rollbackOnFailure and backupStrategy are about records that item handlers here write: this batch has none');
-  return warnings;
+  const remedy = `record results with POST /api/batches/${id}/results, or register one and create the batch again`;
+  return [`no item handler did ${operation} when the batch was created: ${remedy}`];
 }
 
 /** What is left out of data, errors and outputs. */

@@ -1,7 +1,6 @@
 import type { BatchView } from '../../batches/batch.view.js';
 import type { ItemFailureView } from '../../batches/item.view.js';
 import type { HookBatchJob } from './batch-service.types.js';
-import { modelWarnings } from '../model-warning.js';
 import { toBatch, warningsOfWork } from './to-batch.js';
 
 /** A batch as the hook reads it: start and end by its own names, and no data or outputs. */
@@ -27,7 +26,7 @@ export function toHookBatchJob(view: BatchView, failures: ItemFailureView[]): Ho
     duration: startedAt && (completedAt?.getTime() ?? Date.now()) - startedAt.getTime(),
     estimatedTimeRemaining: view.etaMs ?? undefined,
     errors,
-    warnings: [...modelWarnings(view), ...warningsOfWork(view)],
+    warnings: warningsOfWork(view),
     config,
   };
 }

@@ -5,6 +5,7 @@ import { isStorable, UNSTORABLE_TEXT } from '../../common/safe-json.js';
 import type { CreatedDocumentJob } from './documents.reply.js';
 import type { CreateDocumentJobRequest } from './documents.request.js';
 import { toJobStatus } from './document-job.js';
+import { takenAsAtMost } from '../taken-as-at-most.js';
 import { nonEmpty } from '../../common/non-empty.js';
 
 const MAX_ID_LENGTH = 512;
@@ -26,6 +27,7 @@ export async function createJob(procedures: Procedures, request: CreateDocumentJ
     parameters: { type },
     items: documentIds,
     options: { concurrency: maxConcurrent && Math.min(maxConcurrent, MAX_CONCURRENT), batchTimeout: timeout, retryAttempts, retryDelay },
+    warnings: takenAsAtMost('options.maxConcurrent', maxConcurrent, MAX_CONCURRENT),
   };
   const batch = await procedures.call(CreateBatch, input, caller);
   return {

@@ -13,7 +13,7 @@ import { type Caller, Procedures } from '../../common/procedure.js';
 import { toInstant } from '../../common/query-fields.js';
 import { Config } from '../../config.js';
 import { fromErpStatus, toErpBatch, toErpStats } from './erp-batch.js';
-import { creationWarnings, inErpWords, toCreateInput } from './erp-create.js';
+import { inErpWords, toCreateInput } from './erp-create.js';
 import { listEnded } from '../ended-items.js';
 import { toErpResults, toErpVisualization } from './erp-results.js';
 import {
@@ -42,13 +42,12 @@ export class ErpBatchController {
     private readonly config: Config,
   ) {}
 
-  /** Creates a batch. It starts by itself where the service has a handler for the operation, else with its first recorded result. */
+  /** Creates a batch. It starts by itself; with `options.externalResults` by its first recorded result. `warnings` names what has no effect. */
   @Post('create')
   @LimitCreation()
   async create(@Body() request: CreateErpBatchRequest, @CurrentCaller('erp') caller: Caller): Promise<ErpCreatedReply> {
     const batch = await inErpWords(() => this.procedures.call(CreateBatch, toCreateInput(request), caller));
-    const warnings = [...batch.warnings, ...creationWarnings(batch, request)];
-    return { success: true, batch: toErpBatch(batch), warnings: nonEmpty(warnings) };
+    return { success: true, batch: toErpBatch(batch), warnings: nonEmpty(batch.warnings) };
   }
 
   /** Finds batches, newest first. */

@@ -1,7 +1,6 @@
 import type { BatchOptionsInput } from '../../batches/batch.options.js';
-import type { BatchView } from '../../batches/batch.view.js';
+import { requestPath } from '../../batches/request-paths.js';
 import { AppError, invalidField, renameFields, unprocessable } from '../../common/app-error.js';
-import { modelWarnings } from '../model-warning.js';
 import type { CreateErpBatchRequest } from './erp.request.js';
 
 /** The batch's own settings; every other key of `options` is a parameter of the operation. */
@@ -75,22 +74,6 @@ export async function inErpWords<T>(creation: () => Promise<T>): Promise<T> {
   try {
     return await creation();
   } catch (error) {
-    throw error instanceof AppError ? renameFields(error, toErpPath) : error;
+    throw error instanceof AppError ? renameFields(error, (path) => requestPath('erp', path)) : error;
   }
-}
-
-function toErpPath(path: string): string {
-  if (path === 'totalItems') return 'total_items';
-  const [first, ...rest] = path.split('.');
-  return first === 'parameters' ? ['options', ...rest].join('.') : path;
-}
-
-/** What the caller of a creation should know: what was asked for and could not be taken as it was meant. */
-export function creationWarnings(batch: BatchView, { total_items }: CreateErpBatchRequest): string[] {
-  const { external, counts } = batch;
-  const warnings = modelWarnings(batch);
-  if (!external && typeof total_items === 'number' && total_items !== counts.total) {
-    warnings.push(`total_items is ${total_items}, but the filters chose ${counts.total} items; progress is counted on those`);
-  }
-  return warnings;
 }

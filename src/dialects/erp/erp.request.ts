@@ -6,7 +6,10 @@ export const ERP_STATUSES = ['pending', 'running', 'completed', 'failed', 'cance
 export type ErpStatus = (typeof ERP_STATUSES)[number];
 
 export class CreateErpBatchRequest {
-  /** annotate, import, export, transform, report, validate, cleanup, or any operation the service has a handler for. */
+  /**
+   * annotate, import, or any other that the service has a handler for; export, transform, report, validate and cleanup have none yet and
+   * are refused, unless `options.externalResults` is true.
+   */
   @IsString() @IsNotEmpty() operation: string;
 
   /** Chooses the items; what it may hold depends on the operation. */

@@ -279,7 +279,7 @@ const KINDS: Record<string, Kind> = {
     },
   },
   'one result recorded twice': {
-    original: () => engine.create({ operation: 'export', totalItems: 1 }),
+    original: () => engine.create({ operation: 'export', external: true, totalItems: 1 }),
     first: (copy) => call(RecordExternalResult, copy, { key: 'a', success: true }),
     second: (copy) => call(RecordExternalResult, copy, { key: 'a', success: false }),
     judge: async (copy, answers) => {

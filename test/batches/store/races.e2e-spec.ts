@@ -421,7 +421,7 @@ describe('commands at the same moment', () => {
 
   test('the same external result twice is recorded once, and the last two end the batch once, 200 times', async () => {
     await rounds(200, async () => {
-      const { id } = await engine.call(CreateBatch, { operation: 'export', totalItems: 2 });
+      const { id } = await engine.call(CreateBatch, { operation: 'export', external: true, totalItems: 2 });
       const record = (key: string) => engine.call(RecordExternalResult, { batchId: id, key, success: true }).catch(conflictIsFine);
       await Promise.all([record('a'), record('a'), record('b'), record('b')]);
       expect(await engine.get(id)).toMatchObject({ status: 'completed', counts: { total: 2, succeeded: 2 } });
@@ -442,7 +442,7 @@ describe('the last line of defence', () => {
   };
 
   test.each(Object.keys(endings))('a run that is %s cannot be changed by any statement', async (status) => {
-    const { id } = await engine.create({ operation: 'export', totalItems: 1 });
+    const { id } = await engine.create({ operation: 'export', external: true, totalItems: 1 });
     await endings[status]!(id);
     expect(await engine.get(id)).toMatchObject({ status, stopping: false });
     for (const change of [`status = 'running'`, 'succeeded = 5', `reason = 'other'`, 'total = total + 1']) {
