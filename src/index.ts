@@ -17,6 +17,7 @@ export { CreateBatch } from './batches/commands/create-batch.command.js';
 export { DeleteBatch } from './batches/commands/delete-batch.command.js';
 export { PauseBatch } from './batches/commands/pause-batch.command.js';
 export { RecordExternalResult } from './batches/commands/record-external-result.command.js';
+export { ExternalResult, type RecordedExternalResults, RecordExternalResults } from './batches/commands/record-external-results.command.js';
 export { RecordMetrics } from './batches/commands/record-metrics.command.js';
 export { ResumeBatch } from './batches/commands/resume-batch.command.js';
 export { Idempotency, type KeyedRequest } from './idempotency/idempotency.js';

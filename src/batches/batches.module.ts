@@ -12,6 +12,7 @@ import { EditItemHandler } from './commands/edit-item.command.js';
 import { PauseBatchHandler } from './commands/pause-batch.command.js';
 import { RecordMetricsHandler } from './commands/record-metrics.command.js';
 import { RecordExternalResultHandler } from './commands/record-external-result.command.js';
+import { RecordExternalResultsHandler } from './commands/record-external-results.command.js';
 import { ResumeBatchHandler } from './commands/resume-batch.command.js';
 import { RetryItemsHandler } from './commands/retry-items.command.js';
 import { SealBatchHandler } from './commands/seal-batch.command.js';
@@ -44,6 +45,7 @@ const COMMANDS = [
   EditItemHandler,
   PauseBatchHandler,
   RecordExternalResultHandler,
+  RecordExternalResultsHandler,
   RecordMetricsHandler,
   ResumeBatchHandler,
   RetryItemsHandler,

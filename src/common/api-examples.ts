@@ -14,6 +14,12 @@ export const BODY_EXAMPLES: Record<string, Record<string, unknown>> = {
     'application/x-ndjson': '{"key":"a","payload":{"output":{"n":1}}}\n{"key":"b"}\n',
   },
   BatchContentsController_recordResult: json({ key: 'a', success: true, output: { n: 1 }, durationMs: 120, quality: 0.9 }),
+  BatchContentsController_recordResults: json({
+    results: [
+      { key: 'a', success: true, output: { n: 1 } },
+      { key: 'b', success: false, error: 'no reply' },
+    ],
+  }),
   BatchFiguresController_recordMetrics: json({ memoryUsage: 512 }),
   BatchMovesController_start: json({ open: false }),
   BatchMovesController_pause: json({ reason: 'the provider is down' }),

@@ -5,6 +5,7 @@ import { DeleteBatch } from '../batches/commands/delete-batch.command.js';
 import { EditItem } from '../batches/commands/edit-item.command.js';
 import { PauseBatch } from '../batches/commands/pause-batch.command.js';
 import { RecordExternalResult } from '../batches/commands/record-external-result.command.js';
+import { RecordExternalResults } from '../batches/commands/record-external-results.command.js';
 import { RecordMetrics } from '../batches/commands/record-metrics.command.js';
 import { ResumeBatch } from '../batches/commands/resume-batch.command.js';
 import { RetryItems } from '../batches/commands/retry-items.command.js';
@@ -57,6 +58,7 @@ export const appRouter = router({
     editItem: mutation(EditItem),
     restore: onceMutation(RestoreBatch),
     recordResult: mutation(RecordExternalResult),
+    recordResults: mutation(RecordExternalResults),
     recordMetrics: mutation(RecordMetrics),
     delete: mutation(DeleteBatch),
     cleanUp: mutation(CleanUpBatches),

@@ -29,6 +29,7 @@ const BATCH_ROUTES: Route[] = [
   { route: 'POST /api/batches/:id/items', body: { items: ['a'] } },
   { route: 'GET /api/batches/:id/items' },
   { route: 'POST /api/batches/:id/results', body: { key: 'a', success: true } },
+  { route: 'POST /api/batches/:id/results/bulk', body: { results: [{ key: 'a', success: true }] } },
   { route: 'GET /api/batches/:id/results' },
   { route: 'GET /api/batches/:id/analytics' },
   { route: 'GET /api/batches/:id/events' },

@@ -127,6 +127,9 @@ describe('what /docs offers to try out', () => {
       const external = await create({ operation: 'review', external: true, items: ['a'] });
       await tryOut('BatchContentsController_recordResult', { id: external.id });
       expect(await ended(external)).toMatchObject({ counts: { succeeded: 1 } });
+      const many = await create({ operation: 'review', external: true, items: ['a', 'b'] });
+      await tryOut('BatchContentsController_recordResults', { id: many.id });
+      expect(await ended(many)).toMatchObject({ counts: { succeeded: 1, failed: 1 } });
 
       const slow = await create({ items: ['a'], parameters: { durationMs: 60_000 } });
       await tryOut('BatchMovesController_pause', { id: slow.id });

@@ -20,6 +20,7 @@ const KEPT: Record<string, RegExp> = {
   'batch.editItem': /^payload/,
   'batch.retryItems': /^payload/,
   'batch.recordResult': /^output/,
+  'batch.recordResults': /^results\.\d+\.output/,
   'batch.recordMetrics': /^metrics/,
 };
 

@@ -29,6 +29,9 @@ const WITHOUT_BODY: Record<string, string> = {
   'POST /api/batches/jobs/{jobId}/retry': 'the job is in the address',
   'POST /api/batches/{id}/jobs/{jobId}/retry': 'the job is in the address',
   'DELETE /api/batches/{id}': 'the batch is in the address',
+  'DELETE /api/files/{id}': 'the file is in the address',
+  'DELETE /api/records/{collection}': 'the collection is in the address',
+  'DELETE /api/records/{collection}/{key}': 'the record is in the address',
 };
 
 /** Where text that PostgreSQL cannot hold is kept, by a rule of docs/values.md. */
@@ -39,6 +42,7 @@ const KEPT: Record<string, RegExp> = {
   'PATCH /api/batches/{id}/items/{key}': /^payload/,
   'POST /api/batches/{id}/items/{key}/retry': /^payload/,
   'POST /api/batches/{id}/results': /^output/,
+  'POST /api/batches/{id}/results/bulk': /^results(\.\d+\.output.*)?$/,
   'POST /api/batches/{id}/metrics': /^/,
 };
 

@@ -23,7 +23,7 @@ import { requestPath } from '../request-paths.js';
 import { changedLimits } from '../resource-limits.options.js';
 import { ringRun } from '../ring-run.js';
 import { BatchPlanner, type BatchPlan, expectedKeys } from '../batch-planner.js';
-import { expectExternalKeys } from '../store/record-external-outcome.js';
+import { expectExternalKeys } from '../store/record-external-outcomes.js';
 import { appendFirstEvents } from '../store/append-event.js';
 import { toBatchView } from '../store/select-batches.js';
 import { setGoing } from '../store/start-run.js';

@@ -1,22 +1,13 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { IsBoolean, IsInt, IsNumber, IsOptional, IsString, Max, MaxLength, Min, MinLength } from 'class-validator';
-import { AppError } from '../../common/app-error.js';
 import { Opaque } from '../../common/opaque.js';
 import type { Caller } from '../../common/procedure.js';
-import { toStorableJson } from '../../common/safe-json.js';
-import { type Connection, Database } from '../../database/sql.js';
-import { assertMove } from '../batch.state.js';
+import { Database } from '../../database/sql.js';
 import type { BatchView } from '../batch.view.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
-import type { BatchEventRecord } from '../events/batch.events.js';
-import { settleRunWithin } from '../store/settle-run.js';
-import { lockBatch, selectBatch } from '../store/lock-batch.js';
-import { isUnexpectedKey, recordExternalOutcome, sealRun } from '../store/record-external-outcome.js';
-import { recordProgress } from '../store/record-progress.js';
+import { recordResults, toExternalOutcome } from '../record-results.js';
+import { selectBatch } from '../store/lock-batch.js';
 import { toBatchView } from '../store/select-batches.js';
-import { startRun } from '../store/start-run.js';
-
-const MAX_OUTPUT_CHARACTERS = 262_144;
 
 /**
  * Records the result of one item that was worked outside. The first result starts the batch, the last one ends it; when
@@ -46,40 +37,10 @@ export class RecordExternalResultHandler implements ICommandHandler<RecordExtern
     private readonly publisher: BatchEventPublisher,
   ) {}
 
-  async execute(input: RecordExternalResult): Promise<BatchView> {
-    const output = toStorableJson(input.output, 'output') ?? 'null';
-    if (output.length > MAX_OUTPUT_CHARACTERS) {
-      throw new AppError(
-        'TOO_LARGE',
-        `output: the result of ${input.key} has ${output.length} characters; at most ${MAX_OUTPUT_CHARACTERS} are kept`,
-      );
-    }
-    const events = await this.database.transaction((connection) => this.record(connection, input, output));
+  async execute({ batchId, last, caller, ...result }: RecordExternalResult): Promise<BatchView> {
+    const given = { batchId, tenant: caller.tenant, outcomes: [toExternalOutcome(result, '')], last };
+    const { events } = await this.database.transaction((connection) => recordResults(connection, given, () => 'key'));
     await this.publisher.publish(events);
-    return toBatchView(await selectBatch(this.database.pool, input.caller.tenant, input.batchId));
-  }
-
-  private async record(connection: Connection, input: RecordExternalResult, output: string): Promise<(BatchEventRecord | undefined)[]> {
-    const { batchId, caller } = input;
-    const batch = await lockBatch(connection, caller.tenant, batchId);
-    assertMove('record results of', batch.status, batchId);
-    if (!batch.external) {
-      throw new AppError(
-        'CONFLICT',
-        `batch ${batchId} is worked by the item handler of ${batch.operation}; create it with external results to record them`,
-      );
-    }
-    if (await isUnexpectedKey(connection, batch.run_id, input.key)) {
-      throw new AppError('NOT_FOUND', `batch ${batchId} has no item with the key ${input.key}`);
-    }
-    const started = batch.status === 'pending' ? await startRun(connection, batch.run_id, batch.sealed) : undefined;
-    const recorded = await recordExternalOutcome(connection, batch.run_id, { ...input, output });
-    if (recorded && batch.sealed && batch.succeeded + batch.failed + batch.cancelled >= batch.total) {
-      throw new AppError('CONFLICT', `batch ${batchId} has all of its ${batch.total} results; ${input.key} would be one more`);
-    }
-    if (input.last) await sealRun(connection, await selectBatch(connection, caller.tenant, batchId));
-    const settled = await settleRunWithin(connection, batch.run_id);
-    const progressed = recorded && settled.events.length === 0 ? await recordProgress(connection, [batch.run_id]) : [];
-    return [started, ...progressed, ...settled.events];
+    return toBatchView(await selectBatch(this.database.pool, caller.tenant, batchId));
   }
 }

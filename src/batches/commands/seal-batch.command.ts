@@ -7,7 +7,7 @@ import type { BatchView } from '../batch.view.js';
 import { BatchEventPublisher } from '../events/batch-event-publisher.js';
 import { appendAudit } from '../store/append-audit.js';
 import { lockBatch, selectBatch } from '../store/lock-batch.js';
-import { sealRun } from '../store/record-external-outcome.js';
+import { sealRun } from '../store/record-external-outcomes.js';
 import { toBatchView } from '../store/select-batches.js';
 import { settleRunWithin } from '../store/settle-run.js';
 import { startRun } from '../store/start-run.js';

@@ -4,6 +4,7 @@ import { CurrentCaller } from '../../access/current-caller.js';
 import { ItemView, OutcomeView } from '../../batches/item.view.js';
 import { AddItems, AddedItems } from '../../batches/commands/add-items.command.js';
 import { RecordExternalResult } from '../../batches/commands/record-external-result.command.js';
+import { RecordExternalResults, RecordedExternalResults } from '../../batches/commands/record-external-results.command.js';
 import { BatchEventRecord } from '../../batches/events/batch.events.js';
 import { ListEvents } from '../../batches/queries/list-events.query.js';
 import { ListItems } from '../../batches/queries/list-items.query.js';
@@ -13,7 +14,14 @@ import { Config } from '../../config.js';
 import { Idempotent } from '../../idempotency/idempotency.interceptor.js';
 import { BatchContents } from '../batch-service/batch-contents.js';
 import { BatchResource } from '../batch-service/batch-resource.js';
-import { AddItemsQuery, ListEventsQuery, ListItemsQuery, ListResultsQuery, RecordResultRequest } from './batches.request.js';
+import {
+  AddItemsQuery,
+  ListEventsQuery,
+  ListItemsQuery,
+  ListResultsQuery,
+  RecordResultRequest,
+  RecordResultsRequest,
+} from './batches.request.js';
 import { type DataReply, type PageReply, toPageReply } from './envelope.js';
 import { itemSourceOf } from './item-source-of-body.js';
 import { RepliesWith, RepliesWithList, RepliesWithPage } from './reply-schema.js';
@@ -78,6 +86,18 @@ export class BatchContentsController {
   ): Promise<DataReply<BatchResource>> {
     const view = await this.procedures.call(RecordExternalResult, { batchId, ...result }, caller);
     return { success: true, data: (await this.contents.resourcesOf([view], caller))[0]! };
+  }
+
+  /** Records many results at once: all of them, or none. A key that has a result already keeps it. */
+  @Post('results/bulk')
+  @RepliesWith(RecordedExternalResults)
+  @HttpCode(200)
+  async recordResults(
+    @Param('id') batchId: string,
+    @Body() body: RecordResultsRequest,
+    @CurrentCaller() caller: Caller,
+  ): Promise<DataReply<RecordedExternalResults>> {
+    return { success: true, data: await this.procedures.call(RecordExternalResults, { batchId, ...body }, caller) };
   }
 
   /** The batch's event log, oldest first: what a client missed while its socket was away. */

@@ -1,4 +1,21 @@
-import { IsArray, IsBoolean, IsIn, IsInt, IsNotEmpty, IsNumber, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNotEmpty,
+  IsNumber,
+  IsOptional,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { ExternalResult } from '../../batches/commands/record-external-results.command.js';
 import type { BatchView, MetricView } from '../../batches/batch.view.js';
 import type { OutcomeView } from '../../batches/item.view.js';
 import { REPEATABLE, type Repeatable } from '../../batches/repeat-choice.js';
@@ -128,5 +145,12 @@ export class RecordResultRequest {
   @IsOptional() @IsNumber() @Min(0) durationMs?: number;
   @IsOptional() @IsNumber() @Min(0) @Max(1) quality?: number;
   /** true: it is the last result. */
+  @IsOptional() @IsBoolean() last?: boolean;
+}
+
+export class RecordResultsRequest {
+  /** Up to 1,000, each key once. */
+  @IsArray() @ArrayMinSize(1) @ArrayMaxSize(1_000) @ValidateNested({ each: true }) @Type(() => ExternalResult) results: ExternalResult[];
+  /** true: no more results will come. */
   @IsOptional() @IsBoolean() last?: boolean;
 }
