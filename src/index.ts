@@ -45,7 +45,7 @@ export { PutRecord } from './records/commands/put-record.command.js';
 export { RestoreBatch, type RestoreReport } from './records/commands/restore-batch.command.js';
 export { DeleteCollection } from './records/commands/delete-collection.command.js';
 export { DeleteFile, type DeletedFile } from './records/commands/delete-file.command.js';
-export { DeleteRecord, type DeletedRecords } from './records/commands/delete-record.command.js';
+export { DeleteRecord } from './records/commands/delete-record.command.js';
 export { UploadFile } from './records/commands/upload-file.command.js';
 export { UploadFiles } from './records/commands/upload-files.command.js';
 export { GetFile } from './records/queries/get-file.query.js';
@@ -62,7 +62,7 @@ export type { BatchAnalytics, BatchCounts, BatchStats, BatchView, ItemTotals, Pa
 export type { ItemView, OutcomeView } from './batches/item.view.js';
 export type { RollbackReport } from './batches/rollback.view.js';
 export { type ItemSource, itemsFromArray, itemsFromGenerator, itemsFromNdjson } from './batches/item-source.js';
-export type { CollectionPage, CollectionView, FilePage, FileView, RecordPage, RecordView } from './records/record.view.js';
+export type { CollectionPage, CollectionView, DeletedRecords, FilePage, FileView, RecordPage, RecordView } from './records/record.view.js';
 
 // Events, for `@EventsHandler`.
 export * from './batches/events/batch.events.js';

@@ -4,12 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { CurrentCaller } from '../access/current-caller.js';
 import { readMultipart } from '../common/multipart.js';
-import { type Caller, type InputOf, Procedures } from '../common/procedure.js';
+import { type Caller, Procedures } from '../common/procedure.js';
 import { limitBytes } from '../common/read-body.js';
 import { Config } from '../config.js';
 import { DeleteFile } from './commands/delete-file.command.js';
-import type { UploadFile } from './commands/upload-file.command.js';
-import { UploadFiles } from './commands/upload-files.command.js';
+import { type FileOfForm, UploadFiles } from './commands/upload-files.command.js';
 import { downloadHeaders } from './download-headers.js';
 import { GetFile } from './queries/get-file.query.js';
 import { ListFiles } from './queries/list-files.query.js';
@@ -64,7 +63,7 @@ export class FilesController {
     return { success: true, data: await this.procedures.call(DeleteFile, { fileId }, caller) };
   }
 
-  private async *filesIn(body: Readable, contentType?: string): AsyncGenerator<InputOf<UploadFile>> {
+  private async *filesIn(body: Readable, contentType?: string): AsyncGenerator<FileOfForm> {
     for await (const { filename, mediaType, body: bytes } of readMultipart(body, contentType)) {
       if (filename !== undefined) yield { name: filename, mediaType, source: limitBytes(bytes, this.config.maxUploadBytes) };
     }

@@ -21,6 +21,13 @@ export interface RecordPage {
   total?: number;
 }
 
+export class DeletedRecords {
+  /** How many. */
+  deleted: number;
+  /** False when there was no time for all of them; ask again. */
+  complete: boolean;
+}
+
 /** A collection: it is there as long as it has records. */
 export class CollectionView {
   name: string;

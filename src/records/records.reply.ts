@@ -1,7 +1,6 @@
 import type { BatchView, LineProblem } from '../batches/batch.view.js';
 import type { DeletedFile } from './commands/delete-file.command.js';
-import type { DeletedRecords } from './commands/delete-record.command.js';
-import type { CollectionView, FileView, RecordView } from './record.view.js';
+import type { CollectionView, DeletedRecords, FileView, RecordView } from './record.view.js';
 
 export class RecordReply {
   success: true;

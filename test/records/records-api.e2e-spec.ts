@@ -196,7 +196,7 @@ describe('records over HTTP', () => {
       [{ filter: '{"__proto__":1}' }, 'filter.__proto__'],
       [{ filter: '{"a":{"regex":"x"}}' }, 'filter.a.regex'],
       [{ limit: '0' }, 'limit'],
-      [{ limit: '201' }, 'limit'],
+      [{ limit: '1001' }, 'limit'],
       [{ limit: 'ten' }, 'limit'],
       [{ count: 'yes' }, 'count'],
       [{ sort: 'n' }, 'sort'],

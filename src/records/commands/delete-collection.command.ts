@@ -2,7 +2,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import { IsCollectionName } from '../collection-name.js';
-import { DeletedRecords } from './delete-record.command.js';
+import type { DeletedRecords } from '../record.view.js';
 
 /** Removes all records of a collection. What batches keep to restore of them stays. */
 export class DeleteCollection extends Command<DeletedRecords> {

@@ -4,13 +4,7 @@ import { AppError } from '../../common/app-error.js';
 import type { Caller } from '../../common/procedure.js';
 import { Database, run, type Statement } from '../../database/sql.js';
 import { IsCollectionName } from '../collection-name.js';
-
-export class DeletedRecords {
-  /** How many. */
-  deleted: number;
-  /** False when there was no time for all of them; ask again. */
-  complete: boolean;
-}
+import type { DeletedRecords } from '../record.view.js';
 
 /** Removes one record. What a batch keeps to restore of it stays. */
 export class DeleteRecord extends Command<DeletedRecords> {

@@ -1,15 +1,23 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { IsString, MaxLength, MinLength } from 'class-validator';
 import { invalidField } from '../../common/app-error.js';
+import { checkInput } from '../../common/check-input.js';
 import { Opaque } from '../../common/opaque.js';
-import { type Caller, type InputOf, Procedures } from '../../common/procedure.js';
+import type { Caller } from '../../common/procedure.js';
 import { Config } from '../../config.js';
 import { FileStore } from '../file-store.js';
-import type { FileView } from '../record.view.js';
-import { UploadFile } from './upload-file.command.js';
+import { type FileView, toFileView } from '../record.view.js';
+
+/** One of the files, as UploadFile takes it. */
+export class FileOfForm {
+  @IsString() @MinLength(1) @MaxLength(500) name: string;
+  @IsString() @MinLength(1) @MaxLength(200) mediaType: string;
+  @Opaque() source: AsyncIterable<Buffer>;
+}
 
 /** Stores several files that come one after the other: all of them, or none. */
 export class UploadFiles extends Command<FileView[]> {
-  @Opaque() files: AsyncIterable<InputOf<UploadFile>>;
+  @Opaque() files: AsyncIterable<FileOfForm>;
 
   caller: Caller;
 }
@@ -17,7 +25,6 @@ export class UploadFiles extends Command<FileView[]> {
 @CommandHandler(UploadFiles)
 export class UploadFilesHandler implements ICommandHandler<UploadFiles> {
   constructor(
-    private readonly procedures: Procedures,
     private readonly config: Config,
     private readonly store: FileStore,
   ) {}
@@ -35,7 +42,8 @@ export class UploadFilesHandler implements ICommandHandler<UploadFiles> {
             'too_big',
           );
         }
-        stored.push(await this.procedures.call(UploadFile, file, caller));
+        const { name, mediaType, source } = checkInput(FileOfForm, file, 'file');
+        stored.push(toFileView(await this.store.save(source, { tenant: caller.tenant, name, mediaType })));
       }
       if (stored.length === 0) throw invalidField('file', 'the form has no file; add one as a part with a file name');
       return stored;
