@@ -1,3 +1,4 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { AnyJson } from '../common/any-json.js';
 
 /** Why an item failed. */
@@ -25,12 +26,14 @@ export class OutcomeView {
   recordedAt: string;
 }
 
+export const ITEM_STATUSES = ['pending', 'running', 'retrying', 'succeeded', 'failed', 'skipped', 'cancelled'] as const;
+
 /** One item as JSON, with its outcome when it has one. */
 export class ItemView {
   seq: number;
   key: string;
   @AnyJson() payload: unknown;
-  status: 'pending' | 'running' | 'retrying' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
+  @ApiProperty({ enum: ITEM_STATUSES }) status: (typeof ITEM_STATUSES)[number];
   /** 0 to 100 while running, as its handler reported it. */
   progress: number | null;
   attempts: number;

@@ -88,16 +88,13 @@ export const KNOWN_READS: Record<string, string> = {
   }),
   ...because('at most ten thousand', { 'exact-percentiles': ofRun('outcome'), 'select-later-retries': ofRun('retry') }),
   ...because('all of a batch is repeated, or all that waits for a provider woken', {
-    'expect-external-keys-again': ofRun('external_result'),
     'mark-undone-keys': ofRun('external_result'),
     'wake-items': ofRun('retry'),
-  }),
-  ...because('results from outside come in any order, and outcomes have no index of their keys, which every item would pay for', {
-    'select-external-item-states': ofRun('outcome'),
   }),
   ...because('ends with the page, and passes over what does not count: that is all of it only when nothing counts', {
     'first-outputs-of-batches': ofRun('outcome'),
     'first-undone-items-of-batches': ofRun('retry'),
+    'select-external-items-that-ended': ofRun('outcome'),
     'select-undone-items': ofRun('retry'),
     'results of one run: no filter': ofRun('outcome'),
   }),

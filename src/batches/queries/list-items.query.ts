@@ -1,11 +1,11 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
-import { invalidField } from '../../common/app-error.js';
+import { IsIn, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { invalidField, unprocessable } from '../../common/app-error.js';
 import type { Caller } from '../../common/procedure.js';
 import { type Connection, Database, run, type Statement } from '../../database/sql.js';
 import { isTerminal } from '../batch.state.js';
 import type { Page } from '../batch.view.js';
-import type { ItemView } from '../item.view.js';
+import { ITEM_STATUSES, type ItemView } from '../item.view.js';
 import { CHUNK_STATE } from '../entities/chunk.entity.js';
 import { OUTCOME_STATUS } from '../entities/outcome.entity.js';
 import { keyOf, type PackedItem } from '../packed-item.js';
@@ -14,10 +14,13 @@ import { rampedWidth } from '../ramp-up.js';
 import { selectBatch, selectRunIds } from '../store/lock-batch.js';
 import { placeOfItem } from '../store/place-of-item.js';
 import type { BatchRow } from '../store/select-batches.js';
+import { SELECT_CHUNKS_OF_POSITIONS, selectExternalItems } from '../store/select-external-items.js';
 
 /** A batch's items with their payloads and present states, in order. */
 export class ListItems extends Query<Page<ItemView>> {
   @IsString() batchId: string;
+  /** Only items that are so, of a batch whose results come from outside. */
+  @IsOptional() @IsIn(ITEM_STATUSES) status?: ItemView['status'];
   /** Default 100. */
   @IsOptional() @IsInt() @Min(1) @Max(1_000) limit?: number;
   @IsOptional() @IsInt() @Min(0) @Max(2_000_000_000) offset?: number;
@@ -78,14 +81,14 @@ const SELECT_STATES: Statement = {
     SELECT seq, 0, attempt - 1, error_kind, error FROM retry WHERE run_id = $2 AND seq = ANY ($3::int[])`,
 };
 
-/** Results from outside come in their own order: they are found by the item's key. Those still to come have the status -1. */
+/** Those that a result from outside is still to come of have the status -1. */
 const SELECT_EXTERNAL_STATES: Statement = {
   name: 'select-external-item-states',
   text: `
-    SELECT key, status, attempts, error_kind, error FROM outcome
-    WHERE run_id = ANY ($1::bigint[]) AND key = ANY ($3::text[]) AND repeated_in IS NULL
+    SELECT seq, status, attempts, error_kind, error FROM outcome
+    WHERE run_id = ANY ($1::bigint[]) AND seq = ANY ($3::int[]) AND repeated_in IS NULL
     UNION ALL
-    SELECT key, -1, 0, NULL, NULL FROM external_result WHERE run_id = $2 AND key = ANY ($3::text[]) AND NOT recorded`,
+    SELECT seq, -1, 0, NULL, NULL FROM external_result WHERE run_id = $2 AND seq = ANY ($3::int[]) AND NOT recorded`,
 };
 
 interface ChunkRow {
@@ -104,8 +107,7 @@ interface ChunkRow {
 }
 
 interface StateRow {
-  seq?: number;
-  key?: string;
+  seq: number;
   status: number;
   attempts: number;
   error_kind: string | null;
@@ -124,34 +126,64 @@ const STATE_NAMES: Record<number, ItemView['status']> = {
 export class ListItemsHandler implements IQueryHandler<ListItems> {
   constructor(private readonly database: Database) {}
 
+  /** @throws AppError UNPROCESSABLE for a status of items that are worked here: they change it while they are listed */
   async execute(input: ListItems): Promise<Page<ItemView>> {
     const { pool } = this.database;
     const batch = await selectBatch(pool, input.caller.tenant, input.batchId);
     const runIds = await selectRunIds(pool, batch);
     const ended = isTerminal(batch.status);
-    const limit = input.limit ?? 100;
-    if (input.fromSeq !== undefined && input.offset !== undefined)
-      throw invalidField('fromSeq', 'is in place of an offset; give one of them');
-    const offset = input.fromSeq === undefined ? (input.offset ?? 0) : await placeOfItem(pool, runIds[0]!, input.fromSeq);
-    const chunks = await selectChunks(pool, SELECT_CHUNKS, [runIds[0]!, offset, limit], batch);
+    const { total, limit, offset, chunks, isOnPage } = await this.findPage(input, batch, runIds);
     // A run that another one followed has ended: what it left undone was cancelled, unless it is repeated.
     const busy = new Map<number, number>();
     const items = chunks
       .flatMap((chunk) => unpack(chunk, ended || runIds.length > 1, busy))
-      .filter(({ place }) => place >= offset && place < offset + limit)
+      .filter(isOnPage)
       .map(({ view }) => view);
     const repeated = runIds.length > 1 ? await repeatedItems(pool, batch, items, ended) : new Map<number, ItemView>();
-    const name = batch.external ? 'key' : 'seq';
     const statement = batch.external ? SELECT_EXTERNAL_STATES : SELECT_STATES;
-    const states = await run<StateRow>(pool, statement, [runIds, batch.run_id, items.map((item) => item[name])]);
-    const byName = new Map(states.map((state) => [state[name], state]));
+    const states = await run<StateRow>(pool, statement, [runIds, batch.run_id, items.map(({ seq }) => seq)]);
+    const bySeq = new Map(states.map((state) => [state.seq, state]));
     const edited = items.length > 0 ? await newestPayloads(pool, batch.id, items[0]!.seq, items.at(-1)!.seq) : new Map<number, string>();
     const rows = items.map((item) =>
-      withPayload(withState(repeated.get(item.seq) ?? item, byName.get(item[name]), ended), edited.get(item.seq)),
+      withPayload(withState(repeated.get(item.seq) ?? item, bySeq.get(item.seq), ended), edited.get(item.seq)),
     );
     // A batch whose results come from outside may have announced more items than it can name: their page is empty, and the last.
-    return { rows, total: batch.total, limit, offset, hasMore: rows.length > 0 && offset + rows.length < batch.total };
+    return { rows, total, limit, offset, hasMore: rows.length > 0 && offset + rows.length < total };
   }
+
+  private async findPage(input: ListItems, batch: BatchRow, runIds: string[]): Promise<FoundPage> {
+    const { pool } = this.database;
+    const { status, fromSeq, limit = 100, offset: given = 0 } = input;
+    if (fromSeq !== undefined && input.offset !== undefined) throw invalidField('fromSeq', 'is in place of an offset; give one of them');
+    if (status === undefined) {
+      const offset = fromSeq === undefined ? given : await placeOfItem(pool, runIds[0]!, fromSeq);
+      const chunks = await selectChunks(pool, SELECT_CHUNKS, [runIds[0]!, offset, limit], batch);
+      return { total: batch.total, limit, offset, chunks, isOnPage: ({ place }) => place >= offset && place < offset + limit };
+    }
+    if (!batch.external) throw unprocessable('status', `finds items of batches whose results come from outside; ${ITEMS_WORKED_HERE}`);
+    if (fromSeq !== undefined) throw invalidField('fromSeq', 'does not go with status; give an offset');
+    const { seqs, total } = await selectExternalItems(pool, { batch, runIds }, status, { limit, offset: given });
+    const chunks = await run<ChunkRow>(pool, SELECT_CHUNKS_OF_POSITIONS, [runIds[0]!, seqs]);
+    const wanted = new Set(seqs);
+    return { total, limit, offset: given, chunks, isOnPage: ({ view }) => wanted.has(view.seq) };
+  }
+}
+
+const ITEMS_WORKED_HERE = 'of this one, which is worked here, list the results by status';
+
+interface UnpackedItem {
+  /** Items of the list before it. */
+  place: number;
+  view: ItemView;
+}
+
+interface FoundPage {
+  total: number;
+  limit: number;
+  offset: number;
+  /** They hold the page's items, and others. */
+  chunks: ChunkRow[];
+  isOnPage: (item: UnpackedItem) => boolean;
 }
 
 /** With what each chunk's lane may run while the batch's concurrency still grows. */
@@ -172,7 +204,7 @@ async function repeatedItems(pool: Connection, batch: BatchRow, items: ItemView[
 }
 
 /** @param busy items that each lane is known to run so far; it takes its chunks in order, and holds more of them than it can run */
-function unpack(chunk: ChunkRow, ended: boolean, busy: Map<number, number>): { place: number; view: ItemView }[] {
+function unpack(chunk: ChunkRow, ended: boolean, busy: Map<number, number>): UnpackedItem[] {
   const firstSeq = Number(chunk.no);
   const packed = JSON.parse(chunk.items) as PackedItem[];
   return packed.map((item, index) => {

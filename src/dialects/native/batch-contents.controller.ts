@@ -17,7 +17,7 @@ import { BatchResource } from '../batch-service/batch-resource.js';
 import {
   AddItemsQuery,
   ListEventsQuery,
-  ListItemsQuery,
+  ListBatchItemsQuery,
   ListResultsQuery,
   RecordResultRequest,
   RecordResultsRequest,
@@ -39,7 +39,11 @@ export class BatchContentsController {
   /** Items in their order, each with its state. */
   @Get('items')
   @RepliesWithPage(ItemView)
-  async items(@Param('id') batchId: string, @Query() query: ListItemsQuery, @CurrentCaller() caller: Caller): Promise<PageReply<ItemView>> {
+  async items(
+    @Param('id') batchId: string,
+    @Query() query: ListBatchItemsQuery,
+    @CurrentCaller() caller: Caller,
+  ): Promise<PageReply<ItemView>> {
     return toPageReply(await this.procedures.call(ListItems, { batchId, ...query }, caller));
   }
 

@@ -17,7 +17,7 @@ import {
 } from 'class-validator';
 import { ExternalResult } from '../../batches/commands/record-external-results.command.js';
 import type { BatchView, MetricView } from '../../batches/batch.view.js';
-import type { OutcomeView } from '../../batches/item.view.js';
+import { ITEM_STATUSES, type ItemView, type OutcomeView } from '../../batches/item.view.js';
 import { REPEATABLE, type Repeatable } from '../../batches/repeat-choice.js';
 import { type Dialect, DIALECTS } from '../../common/procedure.js';
 import { AnyJson, OptionalAnyJson } from '../../common/any-json.js';
@@ -66,6 +66,11 @@ export class ListItemsQuery {
   /** Default 100, at most 1,000. */
   @QueryInt(1) limit?: number;
   @QueryInt(0) offset?: number;
+}
+
+export class ListBatchItemsQuery extends ListItemsQuery {
+  /** Only items that are so, of a batch whose results come from outside; of another one list the results. */
+  @IsOptional() @IsIn(ITEM_STATUSES) status?: ItemView['status'];
 }
 
 export class ListResultsQuery {

@@ -90,6 +90,7 @@ async function readItems(engine: Engine): Promise<void> {
   await engine.call(ListItems, { batchId: batchId(LARGE), fromSeq: 60_000 });
   await engine.call(ListItems, { batchId: batchId(REPEATED), offset: 5_000 });
   await engine.call(ListItems, { batchId: batchId(EXTERNAL) });
+  for (const status of ['pending', 'failed'] as const) await engine.call(ListItems, { batchId: batchId(EXTERNAL), status });
   await engine.call(GetItemHistory, { batchId: batchId(LARGE), seq: 4_711 });
   await engine.call(GetItemHistory, { batchId: batchId(LARGE), key: 'item-4711' });
   await engine.call(GetItemWaiting, { batchId: batchId(LARGE), seq: 60_000 });
