@@ -26,6 +26,7 @@ import { BusyWorkers1764000025000 } from './1764000025000-busy-workers.js';
 import { NoSpace1764000026000 } from './1764000026000-no-space.js';
 import { Clock1764000028000 } from './1764000028000-clock.js';
 import { BytesOfFiles1764000029000 } from './1764000029000-bytes-of-files.js';
+import { RecordTotals1764000031000 } from './1764000031000-record-totals.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -57,4 +58,5 @@ export const MIGRATIONS = [
   NoSpace1764000026000,
   Clock1764000028000,
   BytesOfFiles1764000029000,
+  RecordTotals1764000031000,
 ];
