@@ -3,6 +3,9 @@ import { count, wordList } from './config-values.js';
 
 const milliseconds = count.min(100).max(86_400_000);
 
+/** 0 for no bound. */
+const bytes = z.coerce.number().int().min(0).max(1e15);
+
 const HOST_NAME = /^(?:\*|[\w.-]+|\[[\da-f:.]+\])$/i;
 
 /** Variables of the server's edge: who may reach it, and how much of it a client may hold. */
@@ -22,6 +25,8 @@ export const edgeVariables = {
   SOCKETS_PER_TENANT: count.max(1_000_000).default(1_000),
   SUBSCRIPTIONS_PER_TENANT: count.max(1_000_000).default(1_000),
   SOCKET_MESSAGES_PER_SECOND: count.max(1_000_000).default(50),
+  TENANT_FILES_BYTES: bytes.default(0),
+  TENANT_RECORDS_BYTES: bytes.default(0),
 };
 
 type Variables = z.output<z.ZodObject<typeof edgeVariables>>;
@@ -51,6 +56,10 @@ export abstract class EdgeSettings {
   readonly subscriptionsPerTenant: number;
   /** Messages that one socket may send. */
   readonly socketMessagesPerSecond: number;
+  /** Of all stored files of a tenant; 0 for no bound. */
+  readonly tenantFilesBytes: number;
+  /** Of all records of a tenant, keys and fields as JSON text; 0 for no bound. */
+  readonly tenantRecordsBytes: number;
 }
 
 export function edgeFields(v: Variables): EdgeSettings {
@@ -68,5 +77,7 @@ export function edgeFields(v: Variables): EdgeSettings {
     socketsPerTenant: v.SOCKETS_PER_TENANT,
     subscriptionsPerTenant: v.SUBSCRIPTIONS_PER_TENANT,
     socketMessagesPerSecond: v.SOCKET_MESSAGES_PER_SECOND,
+    tenantFilesBytes: v.TENANT_FILES_BYTES,
+    tenantRecordsBytes: v.TENANT_RECORDS_BYTES,
   };
 }

@@ -46,7 +46,6 @@ const variables = z.object({
   RECYCLE_AFTER_MS: count.max(86_400_000).default(60_000),
   CREATE_LIMIT_PER_MINUTE: count.max(1_000_000).default(600),
   MAX_UPLOAD_BYTES: count.default(1_073_741_824),
-  TENANT_FILES_BYTES: z.coerce.number().int().min(0).max(1e15).default(0),
   BATCH_DEFAULT_SIZE: count.max(10_000).default(50),
   BATCH_MAX_RETRIES: z.coerce.number().int().min(0).max(100).default(3),
   BATCH_TIMEOUT_MS: count.max(86_400_000).default(30_000),
@@ -136,7 +135,6 @@ export class Config extends EdgeSettings {
   readonly recycleAfterMs: number;
   readonly createLimitPerMinute: number;
   readonly maxUploadBytes: number;
-  readonly tenantFilesBytes: number;
   readonly batchDefaultSize: number;
   readonly batchMaxRetries: number;
   readonly batchTimeoutMs: number;
@@ -207,7 +205,6 @@ export class Config extends EdgeSettings {
       recycleAfterMs: v.RECYCLE_AFTER_MS,
       createLimitPerMinute: v.CREATE_LIMIT_PER_MINUTE,
       maxUploadBytes: v.MAX_UPLOAD_BYTES,
-      tenantFilesBytes: v.TENANT_FILES_BYTES,
       batchDefaultSize: v.BATCH_DEFAULT_SIZE,
       batchMaxRetries: v.BATCH_MAX_RETRIES,
       batchTimeoutMs: v.BATCH_TIMEOUT_MS,

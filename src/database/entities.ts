@@ -16,6 +16,7 @@ import { IdempotencyKeyEntity } from '../idempotency/entities/idempotency-key.en
 import { FileEntity } from '../records/entities/file.entity.js';
 import { RecordBackupEntity } from '../records/entities/record-backup.entity.js';
 import { RecordEntity } from '../records/entities/record.entity.js';
+import { RecordTotalEntity } from '../records/entities/record-total.entity.js';
 import { TenantFilesEntity } from '../records/entities/tenant-files.entity.js';
 import { WorkerEntity } from '../waiting/entities/worker.entity.js';
 import { ClockEntity } from '../worker/entities/clock.entity.js';
@@ -41,6 +42,7 @@ export const ENTITIES = [
   TenantFilesEntity,
   RecordEntity,
   RecordBackupEntity,
+  RecordTotalEntity,
   IdempotencyKeyEntity,
   WorkerEntity,
   ClockEntity,

@@ -5,7 +5,7 @@ import { type Readable, readableOf } from '../ai/offline/readable.js';
 import { AppError } from '../common/app-error.js';
 import { IsCollectionName } from '../records/collection-name.js';
 import { FileStore } from '../records/file-store.js';
-import { RecordStore } from '../records/record-store.js';
+import { ifTooLarge, RecordStore } from '../records/record-store.js';
 import type { FieldsPatch } from '../records/store/merge-fields.js';
 import type { StoredRecord } from '../records/store/select-records-by-keys.js';
 import { annotationConflict } from './annotation-conflict.js';
@@ -92,12 +92,13 @@ export class AnnotateItemHandler implements ItemHandlerClass<unknown, AnnotatePa
       await setImmediate();
     }
     const anyVersion = context.conflictResolution === 'overwrite';
-    const written = await this.records.merge(place, [...patches.values()], { anyVersion, batch: context });
+    const written = await this.records.merge(place, [...patches.values()], { anyVersion, batch: context }).catch(ifTooLarge);
     return keys.map((key) => {
       const conflict = conflicts.get(key);
       if (conflict) return conflict;
       const annotation = patches.get(key)?.patch.annotation;
       if (!annotation) return { error: new PermanentError(`record ${key} not found in collection ${collection}`) };
+      if (written instanceof AppError) return { error: written };
       if (!written.has(key)) return { error: new Error(`record ${key} changed while it was being read`) };
       return { output: annotation, quality: annotation.qualityScore, durationMs: durations.get(key) };
     });

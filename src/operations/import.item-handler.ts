@@ -1,5 +1,5 @@
 import { IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
-import { errorOf, fieldError, invalidField } from '../common/app-error.js';
+import { AppError, errorOf, fieldError, invalidField } from '../common/app-error.js';
 import { IsCollectionName } from '../records/collection-name.js';
 import { CsvOptions, ONLY_CSV } from '../records/csv/csv.options.js';
 import { FileStore } from '../records/file-store.js';
@@ -8,7 +8,7 @@ import { LARGE_NUMBERS, type LargeNumbers } from '../records/parse/large-numbers
 import { ROW_FORMATS, type RowFormat } from '../records/parse/parse-rows.js';
 import { readFileRows } from '../records/read-file-rows.js';
 import { type Fields, keyOfRow, problemOfFields } from '../records/record-fields.js';
-import { RecordStore } from '../records/record-store.js';
+import { ifTooLarge, RecordStore } from '../records/record-store.js';
 import type { Inserted } from '../records/store/insert-records.js';
 import type { NewRecord, Upserted } from '../records/store/upsert-records.js';
 import {
@@ -77,9 +77,10 @@ export class ImportItemHandler implements ItemHandlerClass<unknown, ImportParame
     const { collection, keyField } = context.parameters;
     const rows = items.map((item) => toRecord(item, keyField));
     const chosen = chooseRows(rows, context.conflictResolution);
-    const results = await this.write([...chosen.values()], context);
+    const results = await this.write([...chosen.values()], context).catch(ifTooLarge);
     return rows.map((row) => {
       if ('problem' in row) return { error: new PermanentError(row.problem) };
+      if (results instanceof AppError) return { error: results };
       const isChosen = chosen.get(row.key) === row;
       const conflict = toConflict(row.key, { isChosen, isThere: results.get(row.key) === 'exists', context });
       return conflict ?? { output: { collection, key: row.key, result: results.get(row.key) } };

@@ -31,6 +31,9 @@ export class DeletedRecords {
 /** A collection: it is there as long as it has records. */
 export class CollectionView {
   name: string;
+  records: number;
+  /** Of keys and fields as JSON text. */
+  bytes: number;
 }
 
 /** One page of collections, by name. */

@@ -1,4 +1,4 @@
-import { AppError } from '../common/app-error.js';
+import { AppError, type ErrorCode } from '../common/app-error.js';
 import { toStorableText } from '../common/safe-json.js';
 import { BatchStoppedError, PermanentError, ProviderWaitError, RetryLaterError } from '../operations/item-errors.js';
 
@@ -17,6 +17,9 @@ const MAX_MESSAGE = 2_000;
 const MAX_STACK = 4_000;
 /** A handler that says "later" is asked again within a day, whatever it says. */
 const MAX_LATER_MS = 86_400_000;
+
+/** What the same item runs into again, however often it is tried. */
+const FINAL_CODES = new Set<ErrorCode>(['INVALID_INPUT', 'TOO_LARGE']);
 
 /** Why an item failed, and whether trying again can help. */
 export interface ItemFailure {
@@ -53,7 +56,7 @@ export function toFailure(thrown: unknown): ItemFailure {
       return { kind: 'rate-limited', message: messageOf(thrown), retryAfterMs, waitsFor };
     }
     if (thrown instanceof PermanentError) return { kind: thrown.kind, message: messageOf(thrown), thrown };
-    const permanent = thrown instanceof AppError && thrown.code === 'INVALID_INPUT';
+    const permanent = thrown instanceof AppError && FINAL_CODES.has(thrown.code);
     return { kind: permanent ? 'permanent' : 'retryable', message: messageOf(thrown), thrown };
   } catch {
     return { kind: 'retryable', message: 'the handler threw something that cannot be read' };

@@ -12,6 +12,7 @@ import { DIALECTS } from '../common/procedure.js';
 import { Config } from '../config.js';
 import { Database } from '../database/sql.js';
 import { LaneQueue } from '../queue/lane-queue.js';
+import { foldRecordTotals } from '../records/store/record-totals.js';
 import { reportStuckRun } from '../waiting/report-stuck-run.js';
 import { findStuckRuns } from '../waiting/store/find-stuck-runs.js';
 import { followClock } from './follow-clock.js';
@@ -151,6 +152,7 @@ export class Sweeper implements OnApplicationBootstrap, BeforeApplicationShutdow
   private async fold(): Promise<void> {
     this.foldedAt = Date.now();
     await foldEndedTotals(this.database.pool);
+    await foldRecordTotals(this.database.pool);
   }
 
   private async cleanUp(): Promise<void> {

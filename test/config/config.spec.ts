@@ -105,6 +105,7 @@ const VARIABLES: Record<string, { field: keyof Config; byDefault: unknown; given
   UPLOADS_PER_HOUR: { field: 'uploadsPerHour', byDefault: 3, given: '5', becomes: 5, wrong: ['0', '1.5'] },
   UPLOADS_PER_HOUR_PER_KEY: { field: 'uploadsPerHourPerKey', byDefault: 120, given: '5', becomes: 5, wrong: ['0', '1.5'] },
   TENANT_FILES_BYTES: { field: 'tenantFilesBytes', byDefault: 0, given: '5000', becomes: 5_000, wrong: ['-1', 'many'] },
+  TENANT_RECORDS_BYTES: { field: 'tenantRecordsBytes', byDefault: 0, given: '5000', becomes: 5_000, wrong: ['-1', 'many'] },
   UPLOAD_MAX_FILES: { field: 'uploadMaxFiles', byDefault: 50, given: '5', becomes: 5, wrong: ['0', '1001'] },
   UPLOAD_MAX_FILE_BYTES: { field: 'uploadMaxFileBytes', byDefault: 52_428_800, given: '5', becomes: 5, wrong: ['0', 'big'] },
   UPLOAD_CONCURRENT_FILES: { field: 'uploadConcurrentFiles', byDefault: 3, given: '5', becomes: 5, wrong: ['0', '1001'] },

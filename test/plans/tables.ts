@@ -23,8 +23,8 @@ export const GROWING_TABLES = [
   'upload',
 ];
 
-/** Rows of `ended_total` are added up every half minute. */
-export const SMALL_TABLES = ['clock', 'ended_total', 'migrations', 'tenant_files', 'worker'];
+/** Rows of `ended_total` and `record_total` are added up every half minute. */
+export const SMALL_TABLES = ['clock', 'ended_total', 'migrations', 'record_total', 'tenant_files', 'worker'];
 
 const RUN = { name: 'run', columns: ['run_id'] };
 

@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.js';
 import { startTestService, type TestService } from '../support/service.js';
 
 interface Names {
-  data: { name: string }[];
+  data: { name: string; records: number; bytes: number }[];
   pagination: { limit: number; nextName: string | null };
 }
 
@@ -31,6 +31,7 @@ const namesOf = (body: Names) => body.data.map(({ name }) => name);
 test('the collections are listed by name, a page after the other, and nobody sees those of others', async () => {
   const all = (await acme.get<Names>('/api/records')).body;
   expect(namesOf(all)).toEqual(['archive', 'customers', 'orders', 'parts.2026']);
+  expect(all.data[0]).toEqual({ name: 'archive', records: 1, bytes: '1{"n": 1}'.length });
   expect(all.pagination).toEqual({ limit: 100, nextName: null });
   const first = (await acme.get<Names>('/api/records?limit=3')).body;
   const { nextName } = first.pagination;
@@ -45,10 +46,9 @@ test('a page has a thousand records when asked for them, and no more', async () 
   const page = await eventually(
     () =>
       acme.get<{ data: RecordView[]; pagination: { nextKey: string | null; total: number } }>('/api/records/many?limit=1000&count=true'),
-    ({ body }) => body.pagination.total === 1_200,
+    ({ body }) => body.pagination.total === 1_200 && body.data.length === 1_000,
     30_000,
   );
-  expect(page.body.data).toHaveLength(1_000);
   expect(page.body.pagination.nextKey).not.toBeNull();
   expect((await acme.get<Problem>('/api/records/many?limit=1001')).status).toBe(400);
 });

@@ -1,6 +1,8 @@
 import { type DataSource } from 'typeorm';
 import { dataSourceOptions, openDataSource } from '../../src/database/data-source.js';
+import { Config } from '../../src/config.js';
 import { Database } from '../../src/database/sql.js';
+import { RecordBound } from '../../src/records/record-bound.js';
 import { RecordStore } from '../../src/records/record-store.js';
 import { parseRecordFilter } from '../../src/records/record-filter.js';
 import { countRecords } from '../../src/records/store/count-records.js';
@@ -20,7 +22,7 @@ describe('the record store', () => {
     testDatabase = await createTestDatabase();
     dataSource = await openDataSource(dataSourceOptions(testDatabase.url, 5));
     database = new Database(dataSource);
-    store = new RecordStore(database);
+    store = new RecordStore(database, new RecordBound(Config.from({}), database));
   });
 
   afterAll(async () => {

@@ -69,6 +69,14 @@ const FORBIDDEN: Record<string, string> = {
       FROM batch b JOIN run r ON r.id = b.run_id WHERE r.status IN ${TERMINAL} GROUP BY 1, 2, 3, 4, 5
     ) found USING (tenant, dialect, operation, status, priority, batches, total, succeeded, failed, skipped, timed, duration_us, processed)
     WHERE counted IS NULL OR found IS NULL`,
+  'records are counted as what is there': `
+    SELECT * FROM (
+      SELECT tenant, collection, sum(records) AS records, sum(bytes) AS bytes FROM record_total GROUP BY 1, 2
+      HAVING sum(records) <> 0 OR sum(bytes) <> 0
+    ) counted FULL JOIN (
+      SELECT tenant, collection, count(*) AS records, sum(octet_length(key) + octet_length(fields::text)) AS bytes FROM record GROUP BY 1, 2
+    ) found USING (tenant, collection, records, bytes)
+    WHERE counted IS NULL OR found IS NULL`,
   'events are numbered from 1 without a gap': `
     SELECT b.id, b.event_seq, e.n, e.last FROM batch b,
       LATERAL (SELECT count(*)::int AS n, min(seq) AS first, max(seq) AS last FROM batch_event WHERE batch_id = b.id) e

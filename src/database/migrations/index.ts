@@ -27,6 +27,7 @@ import { NoSpace1764000026000 } from './1764000026000-no-space.js';
 import { Clock1764000028000 } from './1764000028000-clock.js';
 import { BytesOfFiles1764000029000 } from './1764000029000-bytes-of-files.js';
 import { OpenExternalResults1764000030000 } from './1764000030000-open-external-results.js';
+import { RecordTotals1764000031000 } from './1764000031000-record-totals.js';
 
 /** Every migration, oldest first. They run at start under a lock, so that several processes may start at once. */
 export const MIGRATIONS = [
@@ -59,4 +60,5 @@ export const MIGRATIONS = [
   Clock1764000028000,
   BytesOfFiles1764000029000,
   OpenExternalResults1764000030000,
+  RecordTotals1764000031000,
 ];

@@ -8,6 +8,7 @@ import { FreeSpace } from '../../database/free-space.js';
 import { Database } from '../../database/sql.js';
 import { IsCollectionName } from '../collection-name.js';
 import { FileStore } from '../file-store.js';
+import { RecordBound } from '../record-bound.js';
 import { type Fields, problemOfFields, problemOfKey } from '../record-fields.js';
 import { type RecordView, toRecordView } from '../record.view.js';
 import { selectRecord } from '../store/select-record.js';
@@ -29,9 +30,10 @@ export class PutRecordHandler implements ICommandHandler<PutRecord> {
     private readonly database: Database,
     private readonly space: FreeSpace,
     private readonly files: FileStore,
+    private readonly bound: RecordBound,
   ) {}
 
-  /** @throws AppError INVALID_INPUT for fields that cannot be stored, NOT_FOUND for an unknown file */
+  /** @throws AppError INVALID_INPUT for fields that cannot be stored, NOT_FOUND for an unknown file, TOO_LARGE beyond TENANT_RECORDS_BYTES */
   async execute({ collection, key, fields, fileId, caller }: PutRecord): Promise<RecordView> {
     const wrongKey = problemOfKey(key);
     if (wrongKey) throw invalidField('key', wrongKey);
@@ -41,7 +43,8 @@ export class PutRecordHandler implements ICommandHandler<PutRecord> {
     if (wrongFields) throw invalidField('fields', wrongFields);
     if (fileId !== undefined) await this.files.find(caller.tenant, fileId);
     await this.space.assertSpace('database');
-    await upsertRecords(this.database.pool, { tenant: caller.tenant, collection }, [{ key, fields, fileId }]);
+    const place = { tenant: caller.tenant, collection };
+    await this.bound.within(caller.tenant, (connection) => upsertRecords(connection, place, [{ key, fields, fileId }]));
     return toRecordView((await selectRecord(this.database.pool, caller.tenant, collection, key))!);
   }
 }

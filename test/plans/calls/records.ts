@@ -9,6 +9,7 @@ import { FileStore } from '../../../src/records/file-store.js';
 import { RecordStore } from '../../../src/records/record-store.js';
 import { findFilesWithoutBatch } from '../../../src/records/store/find-orphaned-files.js';
 import { bytesOfFiles } from '../../../src/records/store/stored-files.js';
+import { measureRecords } from '../../../src/records/store/record-totals.js';
 import { giveUploadBack, spendUpload } from '../../../src/records/store/spend-upload.js';
 import type { Engine } from '../../support/engine.js';
 import type { Recorder } from '../recorder.js';
@@ -57,6 +58,7 @@ async function readRecords(engine: Engine, recorder: Recorder): Promise<void> {
   });
   await engine.call(GetRecord, { collection: PLACE.collection, key: 'record-200' });
   await engine.call(ListCollections, {});
+  await engine.database.transaction((connection) => measureRecords(connection, 'acme'));
   await engine.call(DeleteRecord, { collection: PLACE.collection, key: 'record-200' });
 }
 

@@ -1,3 +1,4 @@
+import { foldRecordTotals } from '../../../src/records/store/record-totals.js';
 import { deleteExpiredBatches } from '../../../src/batches/store/delete-batches.js';
 import { findDueRollbacks } from '../../../src/batches/store/demand-rollback.js';
 import { foldEndedTotals } from '../../../src/batches/store/ended-totals.js';
@@ -32,6 +33,7 @@ export async function sweeping(engine: Engine, recorder: Recorder): Promise<void
   await settleRun(database, String(SIZES.batches));
 
   await foldEndedTotals(pool);
+  await foldRecordTotals(pool);
   await discardAbandonedIntakes(pool);
   await deleteIdleBuckets(pool);
   await forgetKeys(pool);
