@@ -28,6 +28,7 @@ describe('a status finds items', () => {
   test('in their order, with their payloads, a page at a time', async () => {
     const { id } = await engine.create({
       operation: 'export',
+      external: true,
       items: keys(500).map((key) => ({ key, payload: { of: key } })),
       options: { batchSize: 7 },
     });
@@ -46,7 +47,7 @@ describe('a status finds items', () => {
   });
 
   test('over the runs of a batch: what is repeated waits again, and what an earlier run left undone stays cancelled', async () => {
-    const { id } = await engine.create({ operation: 'export', items: ['a', 'b', 'c', 'd'] });
+    const { id } = await engine.create({ operation: 'export', external: true, items: ['a', 'b', 'c', 'd'] });
     await record(id, [good('a'), { key: 'b', success: false }, { key: 'c', success: false }]);
     await engine.call(CancelBatch, { batchId: id });
     expect(await found(id, 'cancelled')).toMatchObject({ keys: ['d'], total: 1 });

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { IsString, MaxLength, MinLength } from 'class-validator';
 import { invalidField } from '../../common/app-error.js';
@@ -24,6 +25,8 @@ export class UploadFiles extends Command<FileView[]> {
 
 @CommandHandler(UploadFiles)
 export class UploadFilesHandler implements ICommandHandler<UploadFiles> {
+  private readonly logger = new Logger(UploadFiles.name);
+
   constructor(
     private readonly config: Config,
     private readonly store: FileStore,
@@ -48,8 +51,15 @@ export class UploadFilesHandler implements ICommandHandler<UploadFiles> {
       if (stored.length === 0) throw invalidField('file', 'the form has no file; add one as a part with a file name');
       return stored;
     } catch (error) {
-      await this.store.remove(stored.map(({ id }) => id));
+      await this.discard(stored);
       throw error;
     }
+  }
+  /** What fails here must not hide why the form was refused. */
+  private async discard(stored: FileView[]): Promise<void> {
+    const ids = stored.map(({ id }) => id);
+    await this.store
+      .remove(ids)
+      .catch((error: unknown) => this.logger.warn({ err: error, ids }, 'files of a refused form are still there'));
   }
 }

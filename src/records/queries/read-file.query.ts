@@ -25,17 +25,20 @@ export class ReadFileHandler implements IQueryHandler<ReadFile> {
   /** @throws AppError NOT_FOUND, and CONFLICT when its bytes are gone or are not as many as were stored */
   async execute({ fileId, caller }: ReadFile): Promise<ReadableFile> {
     const file = await this.files.find(caller.tenant, fileId);
-    const bytes = this.files.read(file);
-    const first = await bytes.next();
-    return { file: toFileView(file), bytes: heldBack(first, bytes) };
+    const bytes = heldBack(this.files.read(file));
+    // Begun here, so that a file that cannot be read is refused, and whoever leaves before the first byte closes it.
+    await bytes.next();
+    return { file: toFileView(file), bytes };
   }
 }
 
-/** Gives the last piece only when all of them are known to be right: an answer whose length was told must not look whole otherwise. */
-async function* heldBack(first: IteratorResult<Buffer>, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  if (first.done) return;
-  let held = first.value;
-  for await (const next of rest) {
+/**
+ * Nothing, and then the bytes: the last of them only when all are known to be right, as an answer whose length was told must not look whole
+ * otherwise.
+ */
+async function* heldBack(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let held: Buffer = Buffer.alloc(0);
+  for await (const next of bytes) {
     yield held;
     held = next;
   }
