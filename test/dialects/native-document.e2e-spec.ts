@@ -124,6 +124,8 @@ test(
 
     const outside = await ask('POST', base, {}, { name: 'Outside', data: ['a'] });
     await ask('POST', `${base}/{id}/results`, { id: outside.id }, { key: '1', success: true, output: 'done' });
+    const many = await ask('POST', base, {}, { name: 'Many outside', data: ['a'] });
+    await ask('POST', `${base}/{id}/results/bulk`, { id: many.id }, { results: [{ key: '1', success: true, output: 'done' }] });
     const config = { backupStrategy: 'auto', parameters: { collection: 'described' } };
     const saved = await ask('POST', base, {}, { name: 'Saved', type: 'import', data: [{ id: 'a' }], config });
     await ask('PATCH', `${base}/{id}`, { id: saved.id }, { status: 'running' });
