@@ -103,7 +103,7 @@ describe('pages', () => {
   test('of events after the last one read miss none and repeat none while more come', async () => {
     await fc.assert(
       fc.asyncProperty(reading, async (steps) => {
-        const { id } = await engine.create({ operation: 'export', totalItems: 100 });
+        const { id } = await engine.create({ operation: 'export', external: true, totalItems: 100 });
         const names = keys(100);
         const add = () => engine.call(RecordExternalResult, { batchId: id, key: names.pop()!, success: true });
         const read: number[] = [];
