@@ -486,6 +486,8 @@ describe('reading, changing and deleting', () => {
       priority: 'critical',
       config: { retryAttempts: 5, maxConcurrentJobs: 60, resourceLimits: { timeout: 90 } },
     });
+    const tooMany = await api.send<Problem>('PATCH', `/api/batches/${id}`, { config: { maxConcurrentJobs: 1_001 } });
+    expect([tooMany.status, tooMany.body.details.errors.map(({ path }) => path)]).toEqual([400, ['config.maxConcurrentJobs']]);
     const both = await batches.updateBatch(id, { priority: 'low', status: 'running' });
     expect(both).toMatchObject({ priority: 'low', status: 'running' });
     await ended(id);

@@ -5,9 +5,6 @@ import { unprocessable } from '../../common/app-error.js';
 import type { BatchConfigInput, ResourceLimitsInput } from './batch-service.request.js';
 import type { BatchConfig, BatchPriority } from './batch-service.types.js';
 
-/** Jobs side by side. */
-export const MAX_CONCURRENCY = 1_000;
-
 const PRIORITY: Record<BatchPriority, Priority> = { low: 'low', medium: 'normal', high: 'high', critical: 'critical' };
 
 export function fromBatchPriority(priority: BatchPriority): Priority {
@@ -32,7 +29,7 @@ export function toOptions(config: BatchConfigInput = {}, priority?: BatchPriorit
   const { maxConcurrentJobs, retryAttempts, timeoutPerTemplate, notificationSettings: notify, resourceLimits } = config;
   const seconds = resourceLimits?.timeout;
   const options: BatchOptionsInput = {
-    concurrency: maxConcurrentJobs && Math.min(maxConcurrentJobs, MAX_CONCURRENCY),
+    concurrency: maxConcurrentJobs,
     retryAttempts,
     timeout: timeoutPerTemplate,
     batchTimeout: seconds && Math.round(seconds * 1000),

@@ -3,13 +3,15 @@ import { DOCUMENTED_OPERATIONS } from '../../batches/batch-planner.js';
 import type { CreateBatch } from '../../batches/commands/create-batch.command.js';
 import { requestPath } from '../../batches/request-paths.js';
 import { AppError, renameFields } from '../../common/app-error.js';
-import { MAX_CONCURRENCY, toOptions } from './batch-config.js';
+import { toOptions } from './batch-config.js';
 import { takenAsAtMost } from '../taken-as-at-most.js';
 import type { CreateBatchOfDataRequest } from './batch-service.request.js';
 
 /** The type of a batch that names none. */
 const NO_TYPE = 'custom';
 const MAX_KEY_LENGTH = 512;
+/** Jobs side by side; a batch that asks for more has so many. */
+const MAX_CONCURRENCY = 1_000;
 
 /**
  * The request as the input of CreateBatch: pending, with one item for each data item.
@@ -18,14 +20,15 @@ const MAX_KEY_LENGTH = 512;
 export function toCreateInput(request: CreateBatchOfDataRequest, handled: (type: string) => boolean): InputOf<CreateBatch> {
   const { name, description, data, priority, config } = request;
   const operation = request.type ?? NO_TYPE;
+  const jobs = config?.maxConcurrentJobs;
   return {
     operation,
     name,
     description,
     items: toItems(data),
     parameters: config?.parameters,
-    options: toOptions(config, priority),
-    warnings: takenAsAtMost('config.maxConcurrentJobs', config?.maxConcurrentJobs, MAX_CONCURRENCY),
+    options: toOptions(config && { ...config, maxConcurrentJobs: jobs && Math.min(jobs, MAX_CONCURRENCY) }, priority),
+    warnings: takenAsAtMost('config.maxConcurrentJobs', jobs, MAX_CONCURRENCY),
     ...workOf(operation, handled),
   };
 }
