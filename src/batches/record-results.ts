@@ -17,7 +17,7 @@ export interface GivenResult extends Omit<ExternalOutcome, 'output'> {
 
 export interface RecordedResults {
   /** Keys that got their result now; the others had one. */
-  recorded: number;
+  recorded: Set<string>;
   events: (BatchEventRecord | undefined)[];
 }
 
@@ -53,12 +53,12 @@ export async function recordResults(
   const started = batch.status === 'pending' ? await startRun(connection, batch.run_id, batch.sealed) : undefined;
   const recorded = await recordExternalOutcomes(connection, batch.run_id, outcomes);
   const room = batch.total - batch.succeeded - batch.failed - batch.cancelled;
-  if (batch.sealed && recorded > room) {
-    const more = `${recorded === 1 ? 'one' : recorded} more ${recorded === 1 ? 'was' : 'were'} sent`;
+  if (batch.sealed && recorded.size > room) {
+    const more = `${recorded.size === 1 ? 'one' : recorded.size} more ${recorded.size === 1 ? 'was' : 'were'} sent`;
     throw new AppError('CONFLICT', `batch ${batchId} waits for ${room} of its ${batch.total} results, and ${more}`);
   }
   if (last) await sealRun(connection, await selectBatch(connection, tenant, batchId));
   const settled = await settleRunWithin(connection, batch.run_id);
-  const progressed = recorded > 0 && settled.events.length === 0 ? await recordProgress(connection, [batch.run_id]) : [];
+  const progressed = recorded.size > 0 && settled.events.length === 0 ? await recordProgress(connection, [batch.run_id]) : [];
   return { recorded, events: [started, ...progressed, ...settled.events] };
 }

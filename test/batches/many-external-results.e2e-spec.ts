@@ -22,7 +22,7 @@ test('a thousand results in a request are each recorded at their item, and the l
   const shuffled = names.toReversed();
   expect(await record(id, succeeded(shuffled.slice(0, 1_000)))).toMatchObject({
     recorded: 1_000,
-    unchanged: 0,
+    unchanged: [],
     batch: { status: 'running', counts: { succeeded: 1_000, pending: 500 } },
   });
   const rest = shuffled
@@ -49,13 +49,13 @@ test('results of a batch that names no items take their places in the order in w
   expect((await engine.outcomes({ id }))[2]).toMatchObject({ attempts: 3, durationMs: 12.5, quality: 0.5 });
 });
 
-test('keys that have a result keep it, and are counted as unchanged', async () => {
+test('keys that have a result keep it, and are told as unchanged', async () => {
   const { id } = await outside(['a', 'b', 'c']);
   await engine.call(RecordExternalResult, { batchId: id, key: 'a', success: true, output: 1 });
-  expect(await record(id, [{ key: 'a', success: false, error: 'late' }, { key: 'b', success: true }])).toMatchObject({ recorded: 1, unchanged: 1 }); // prettier-ignore
+  expect(await record(id, [{ key: 'a', success: false, error: 'late' }, { key: 'b', success: true }])).toMatchObject({ recorded: 1, unchanged: ['a'] }); // prettier-ignore
   expect(await record(id, succeeded(['a', 'b']))).toMatchObject({
     recorded: 0,
-    unchanged: 2,
+    unchanged: ['a', 'b'],
     batch: { counts: { succeeded: 2, pending: 1 } },
   });
   expect((await engine.outcomes({ id }))[0]).toMatchObject({ status: 'succeeded', output: 1 });

@@ -32,18 +32,20 @@ export class ExternalResult {
   @IsBoolean() success: boolean;
   /** JSON, at most 256 kB. */
   @OptionalAnyJson() @IsOptional() @Opaque() output?: unknown;
+  /** Why it failed. */
   @IsOptional() @IsString() @MaxLength(10_000) error?: string;
   /** Tries after the first. */
   @IsOptional() @IsInt() @Min(0) @Max(10_000) retries?: number;
+  /** milliseconds */
   @IsOptional() @IsNumber() @Min(0) @Max(1e12) durationMs?: number;
   @IsOptional() @IsNumber() @Min(0) @Max(1) quality?: number;
 }
 
 export class RecordedExternalResults {
-  /** Keys that got their result now. */
+  /** How many items got their result now. */
   recorded: number;
-  /** Keys that had one already; nothing of them changed. */
-  unchanged: number;
+  /** Keys of the others: they had a result already, and keep it. */
+  unchanged: string[];
   batch: BatchView;
 }
 
@@ -74,7 +76,7 @@ export class RecordExternalResultsHandler implements ICommandHandler<RecordExter
     );
     await this.publisher.publish(events);
     const batch = toBatchView(await selectBatch(this.database.pool, caller.tenant, batchId));
-    return { recorded, unchanged: results.length - recorded, batch };
+    return { recorded: recorded.size, unchanged: results.map(({ key }) => key).filter((key) => !recorded.has(key)), batch };
   }
 }
 

@@ -74,11 +74,11 @@ export interface ExternalOutcome {
   quality?: number | null;
 }
 
-/** Records results under the lock of their run's row, which the caller holds. @returns how many: keys that have one already keep it */
-export async function recordExternalOutcomes(connection: Connection, runId: string, outcomes: ExternalOutcome[]): Promise<number> {
+/** Records results under the lock of their run's row, which the caller holds. @returns their keys: those that have one already keep it */
+export async function recordExternalOutcomes(connection: Connection, runId: string, outcomes: ExternalOutcome[]): Promise<Set<string>> {
   const keys = outcomes.map(({ key }) => key);
   const places = await run<{ key: string; seq: number; tally: TallyJson | null }>(connection, CLAIM_KEYS, [runId, keys]);
-  if (places.length === 0) return 0;
+  if (places.length === 0) return new Set();
   const byKey = new Map(outcomes.map((outcome) => [outcome.key, outcome]));
   const tally = Tally.from(places[0]!.tally);
   const rows = places.map(({ key, seq }) => toRow(seq, byKey.get(key)!));
@@ -95,7 +95,7 @@ export async function recordExternalOutcomes(connection: Connection, runId: stri
     rows.map(({ output }) => output),
   ];
   await run(connection, INSERT_OUTCOMES, [runId, rows.length - failed, failed, JSON.stringify(tally), ...columns]);
-  return rows.length;
+  return new Set(rows.map(({ key }) => key));
 }
 
 function toRow(seq: number, { key, success, output, error, retries = 0, durationMs = null, quality = null }: ExternalOutcome) {

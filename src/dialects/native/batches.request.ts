@@ -5,14 +5,10 @@ import {
   IsArray,
   IsBoolean,
   IsIn,
-  IsInt,
   IsNotEmpty,
-  IsNumber,
   IsOptional,
   IsString,
-  Max,
   MaxLength,
-  Min,
   ValidateNested,
 } from 'class-validator';
 import { ExternalResult } from '../../batches/commands/record-external-results.command.js';
@@ -137,18 +133,7 @@ export class RetryItemRequest {
 }
 
 /** One item's result, worked outside of the service. */
-export class RecordResultRequest {
-  @IsString() @IsNotEmpty() key: string;
-  @IsBoolean() success: boolean;
-  /** JSON */
-  @OptionalAnyJson() @Opaque() output?: unknown;
-  /** Why it failed. */
-  @IsOptional() @IsString() error?: string;
-  /** Tries after the first. */
-  @IsOptional() @IsInt() @Min(0) retries?: number;
-  /** milliseconds */
-  @IsOptional() @IsNumber() @Min(0) durationMs?: number;
-  @IsOptional() @IsNumber() @Min(0) @Max(1) quality?: number;
+export class RecordResultRequest extends ExternalResult {
   /** true: it is the last result. */
   @IsOptional() @IsBoolean() last?: boolean;
 }
