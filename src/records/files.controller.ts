@@ -3,6 +3,7 @@ import { ApiBody, ApiConsumes, ApiOkResponse, ApiProduces, ApiTags } from '@nest
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { CurrentCaller } from '../access/current-caller.js';
+import { invalidField } from '../common/app-error.js';
 import { readMultipart } from '../common/multipart.js';
 import { type Caller, Procedures } from '../common/procedure.js';
 import { limitBytes } from '../common/read-body.js';
@@ -64,8 +65,12 @@ export class FilesController {
   }
 
   private async *filesIn(body: Readable, contentType?: string): AsyncGenerator<FileOfForm> {
-    for await (const { filename, mediaType, body: bytes } of readMultipart(body, contentType)) {
-      if (filename !== undefined) yield { name: filename, mediaType, source: limitBytes(bytes, this.config.maxUploadBytes) };
+    for await (const { name, filename, mediaType, body: bytes } of readMultipart(body, contentType)) {
+      if (filename === undefined) {
+        const problem = 'is text, and this form has only files; leave it out, or with curl put an @ before the path of a file';
+        throw invalidField(name, problem, 'unrecognized_keys');
+      }
+      yield { name: filename, mediaType, source: limitBytes(bytes, this.config.maxUploadBytes) };
     }
   }
 }

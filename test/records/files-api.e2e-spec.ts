@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readlink, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Config } from '../../src/config.js';
+import { FileCleaner } from '../../src/records/uploads/file-cleaner.js';
 import type { FileView } from '../../src/records/record.view.js';
 import { Api, type Problem } from '../contracts/api.js';
+import { eventually } from '../support/eventually.js';
 import { formOf } from '../support/upload.js';
 import { startTestService, type TestService } from '../support/service.js';
 
@@ -70,6 +72,15 @@ describe('of a form that is refused nothing is kept:', () => {
     const { status, body } = await send(form());
     expect(status).toBe(expected);
     expect(body.message).toContain(setting);
+    expect(await left()).toEqual(before);
+  });
+
+  test('one with a field of text, which nobody would read', async () => {
+    const before = await left();
+    const form = named('a.csv');
+    form.append('collection', 'guests');
+    const { status, body } = await send(form);
+    expect([status, body.details.errors.map(({ path }) => path)]).toEqual([400, ['collection']]);
     expect(await left()).toEqual(before);
   });
 
@@ -218,4 +229,36 @@ describe('with a bound of bytes for each tenant', () => {
     const { rows } = await bounded.database.pool.query("SELECT bytes FROM tenant_files WHERE tenant = 'acme'");
     expect(rows).toEqual([{ bytes: '1000' }]);
   });
+});
+
+test('what a process that died leaves of a form is removed when it is a day old, and what it kept is not', async () => {
+  const whole = (await send(named('kept-1', 'kept-2'))).body.files;
+  const { pool } = service.database;
+  const broken = await store('left behind');
+  await pool.query(`UPDATE file SET upload_id = gen_random_uuid() WHERE id = $1`, [broken.id]);
+  await pool.query(`UPDATE file SET created_at = created_at - interval '2 days' WHERE id = ANY ($1)`, [
+    [broken, ...whole].map(({ id }) => id),
+  ]);
+  await service.app.get(FileCleaner).clean();
+  expect((await acme.get(`/api/files/${broken.id}`)).status).toBe(404);
+  for (const { id, uploadId } of whole) {
+    expect(uploadId).toBeNull();
+    expect((await download(id)).status).toBe(200);
+  }
+});
+
+test('a download that its client leaves at once keeps no file open', async () => {
+  const { data } = (await send(formOf([{ name: 'large', bytes: Buffer.alloc(390_000) }]))).body;
+  const isOpen = async () => {
+    const names = await Promise.all((await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+    return names.some((name) => name.endsWith(data.id));
+  };
+  for (let n = 0; n < 10; n += 1) {
+    const leaving = new AbortController();
+    const answer = fetch(`${service.url}/api/files/${data.id}/content`, { headers: ACME, signal: leaving.signal });
+    if (n % 2 === 0) await answer;
+    leaving.abort();
+    await answer.catch(() => undefined);
+  }
+  await eventually(isOpen, (open) => !open);
 });

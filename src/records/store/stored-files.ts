@@ -23,6 +23,13 @@ const UNLIST: Statement = {
     UPDATE tenant_files t SET bytes = t.bytes - freed.bytes FROM freed WHERE t.tenant = freed.tenant`,
 };
 
+const KEEP: Statement = { name: 'keep-files-of-form', text: 'UPDATE file SET upload_id = NULL WHERE upload_id = $1' };
+
+/** The files of a form are complete: from now on they stay until somebody deletes them. */
+export async function keepFilesOfForm(connection: Connection, formId: string): Promise<void> {
+  await run(connection, KEEP, [formId]);
+}
+
 /**
  * Writes down that a file is stored, and counts its bytes.
  * @param maxBytes of all of the tenant's files; 0 for no bound

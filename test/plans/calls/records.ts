@@ -8,7 +8,7 @@ import { ListRecords } from '../../../src/records/queries/list-records.query.js'
 import { FileStore } from '../../../src/records/file-store.js';
 import { RecordStore } from '../../../src/records/record-store.js';
 import { findFilesWithoutBatch } from '../../../src/records/store/find-orphaned-files.js';
-import { bytesOfFiles } from '../../../src/records/store/stored-files.js';
+import { bytesOfFiles, keepFilesOfForm } from '../../../src/records/store/stored-files.js';
 import { measureRecords } from '../../../src/records/store/record-totals.js';
 import { giveUploadBack, spendUpload } from '../../../src/records/store/spend-upload.js';
 import type { Engine } from '../../support/engine.js';
@@ -85,5 +85,6 @@ async function keepFiles(engine: Engine, recorder: Recorder): Promise<void> {
   await engine.call(ListFiles, { afterId: id });
   await engine.call(ListFiles, { afterId: '00000000-0000-4000-8000-000000000000' }).catch(() => undefined);
   await bytesOfFiles(database.pool, 'acme');
+  await keepFilesOfForm(database.pool, uploadId);
   await recorder.during('removal of files', () => files.remove([id]));
 }
