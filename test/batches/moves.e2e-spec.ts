@@ -193,10 +193,16 @@ describe('cleaning up', () => {
     const young = await make('native', 9);
     const waiting = (await engine.create({ items: [], start: false }, caller)).id;
     const left = async () => (await engine.call(ListBatches, {}, caller)).rows.map(({ id }) => id).sort();
-    expect(await engine.call(CleanUpBatches, { olderThanDays: 10, dialect: 'erp' }, caller)).toEqual({ deleted: 1 });
+    // A batch that the service itself looks at in this moment is left for the next clean-up.
+    const cleanUp = (which: object) =>
+      eventually(
+        () => engine.call(CleanUpBatches, { olderThanDays: 10, ...which }, caller),
+        ({ deleted }) => deleted > 0,
+      );
+    expect(await cleanUp({ dialect: 'erp' })).toEqual({ deleted: 1 });
     expect(await left()).toEqual([old, young, waiting].sort());
     expect(oldErp).toBeDefined();
-    expect(await engine.call(CleanUpBatches, { olderThanDays: 10 }, caller)).toEqual({ deleted: 1 });
+    expect(await cleanUp({})).toEqual({ deleted: 1 });
     expect(await engine.call(CleanUpBatches, { olderThanDays: 10 }, caller)).toEqual({ deleted: 0 });
     expect(await left()).toEqual([young, waiting].sort());
     for (const wrong of [{ olderThanDays: -1 }, { olderThanDays: '5' }, {}, { olderThanDays: 1, dialect: 'x' }]) {
